@@ -1,0 +1,300 @@
+"""The job file: every option, its default and its meaning, in one place."""
+
+from __future__ import annotations
+
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from burnish.errors import ConfigError, nearest
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+
+
+class Columns(_Section):
+    """Which column plays which part; unset ones are guessed from their names."""
+
+    text: str | None = Field(None, description="Text to read.")
+    text_b: str | None = Field(None, description="Second text, for `pair`.")
+    label: str | None = Field(None, description="Class, classes or number to predict.")
+    words: str | None = Field(None, description="List of words, for `tag`.")
+    tags: str | None = Field(None, description="List of tags, one a word; in a CoNLL file the column's number or name.")
+    spans: str | None = Field(None, description="Entities with character offsets, for `tag`.")
+    group: str | None = Field(None, description="Rows that share a value stay on one side of a split.")
+    time: str | None = Field(None, description="Order of the rows, for a split by time.")
+
+
+class Split(_Section):
+    """How rows are set apart where no dev or test file is given."""
+
+    by: Literal["stratify", "random", "group", "time"] = "stratify"
+    dev: Fraction = Field(0.1, description="Share of the training file, when there is no `data.dev`.")
+    test: Fraction = Field(0.0, description="Share of the training file, when there is no `data.test`.")
+
+
+class Data(_Section):
+    """Where the rows are and how to read them."""
+
+    train: str = Field(description="File, folder of Parquet files or hub name (`hub:owner/name`).")
+    dev: str | None = Field(None, description="Rows to choose on.")
+    test: str | None = Field(None, description="Rows for the last measurement; never chosen on.")
+    format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet", "conll", "spans"] = "auto"
+    encoding: str = Field("auto", description="auto, or a Python codec name such as gb18030.")
+    columns: Columns = Columns()
+    split: Split = Split()
+    multi_label: bool = Field(False, description="A row may carry several classes (`classify`).")
+    separator: str = Field("|", description="Between classes in one cell, with `multi_label`.")
+    limit: int | None = Field(None, ge=1, description="Read no more than this many rows of each file.")
+
+
+class Check(_Section):
+    """Which findings of the data check stop the job."""
+
+    fail_on: tuple[str, ...] = Field(
+        (), description="Names of checks whose warning stops the job; broken data always does."
+    )
+    near_duplicate: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.85, description="Jaccard similarity of character shingles that counts as the same text."
+    )
+
+
+class Lora(_Section):
+    """Low-rank adapters in place of full weights (Hu et al. 2021), through PEFT."""
+
+    rank: int = Field(16, ge=1)
+    alpha: Positive = 32.0
+    merge: bool = Field(True, description="Fold the adapter into the weights when saving.")
+
+
+class Augment(_Section):
+    """Changed copies of training rows; each value is a share of the rows, 0 is off."""
+
+    mention: Fraction = Field(0.0, description="`tag`: put another mention of the same type in place.")
+    casing: Fraction = Field(0.0, description="Change upper and lower case; no effect on Chinese.")
+    delete: Fraction = Field(0.0, description="Drop a random word (character in Chinese) outside entities.")
+    swap: Fraction = Field(0.0, description="Swap two neighbouring words (characters in Chinese) outside entities.")
+
+
+class FewShot(_Section):
+    """Contrastive tuning for 4 to 64 examples a class."""
+
+    pairs_per_example: int = Field(8, ge=1, description="Pairs sampled for each example and epoch.")
+    epochs: int = Field(1, ge=1)
+    learning_rate: Positive = 2e-5
+    temperature: Positive = 0.05
+
+
+class FromScratch(_Section):
+    """Size of an encoder that starts from random weights (`model: scratch`)."""
+
+    layers: int = Field(4, ge=1)
+    hidden: int = Field(256, ge=16)
+    heads: int = Field(4, ge=1)
+    vocabulary: int = Field(8000, ge=100, description="Size of the tokenizer built from the training text.")
+
+
+class Tune(_Section):
+    """How the model is trained."""
+
+    method: Literal["full", "few-shot"] = "full"
+    metric: str | None = Field(None, description="Metric to choose on; the task's own when unset.")
+    epochs: int = Field(3, ge=1)
+    learning_rate: Positive = 2e-4
+    head_learning_rate: Positive = Field(1e-3, description="For the new head and the extra inputs.")
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.9, description="Learning rate factor a layer, going down."
+    )
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: Fraction = Field(0.1, description="Share of the steps.")
+    clip: Positive = Field(1.0, description="Largest norm of the gradient.")
+    tokens_per_batch: int = Field(1024, ge=16, description="Padded tokens in one forward pass.")
+    tokens_per_step: int | None = Field(
+        None, ge=16, description="Effective batch in tokens; passes are accumulated up to it."
+    )
+    max_tokens: int = Field(256, ge=8, description="Longest input, in tokens of the model.")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
+    freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")
+    lora: Lora | None = None
+    pooling: Literal["auto", "cls", "mean"] = Field(
+        "auto", description="Text vector of `classify`, `pair` and `score`."
+    )
+    dropout: Fraction = 0.1
+    attention_dropout: Fraction = 0.0
+    word_shape: bool | None = Field(
+        None, description="Extra input with the written shape of words; unset: on for `tag` on an uncased model."
+    )
+    crf: bool = Field(False, description="`tag`: learn transition scores (linear-chain CRF).")
+    context: int = Field(0, ge=0, description="`tag`: tokens of the same document put around a sentence.")
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: Fraction = 0.0
+    focal: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Gamma of the focal loss; 0 is cross entropy.")
+    averaging: Literal["none", "ema"] = Field("ema", description="Exponential average of the weights.")
+    r_drop: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Weight of the R-Drop term; 0 is off.")
+    adversarial: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Size of the step in embedding space (FGM); 0 is off."
+    )
+    augment: Augment = Augment()
+    evaluations: int = Field(1, ge=1, description="Measurements on dev in each epoch.")
+    patience: int | None = Field(None, ge=1, description="Stop after this many measurements without gain.")
+    checkpoint_seconds: Annotated[float, Field(ge=0.0)] = Field(60.0, description="Time between checkpoints.")
+    few_shot: FewShot = FewShot()
+    scratch: FromScratch = FromScratch()
+
+
+class Report(_Section):
+    """What is measured for the report."""
+
+    bootstrap: int = Field(1000, ge=0, description="Resamples for confidence intervals; 0 leaves them out.")
+    hardest: int = Field(20, ge=0, description="Rows shown with the largest loss.")
+
+
+Sink = Literal["tensorboard", "mlflow", "wandb"]
+
+
+class Job(_Section):
+    """One job: data, model, and what is done with them."""
+
+    task: Literal["classify", "pair", "score", "tag"]
+    data: Data
+    model: str = Field("minilm", description="Bundled name, folder, earlier artifact, hub id, or scratch.")
+    out: str = Field("runs/model", description="Folder of the finished model.")
+    seed: int = Field(0, ge=0)
+    check: Check = Check()
+    tune: Tune = Tune()
+    report: Report = Report()
+    gates: dict[str, float] = Field(default_factory=dict, description="Metric -> least value on the last measurement.")
+    track: tuple[Sink, ...] = Field((), description="Where events go beside events.jsonl.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Job:
+        if self.data.multi_label and self.task != "classify":
+            raise ValueError("data.multi_label goes with task: classify")
+        if self.tune.crf and self.task != "tag":
+            raise ValueError("tune.crf goes with task: tag")
+        if self.tune.context and self.task != "tag":
+            raise ValueError("tune.context goes with task: tag")
+        if self.tune.method == "few-shot" and self.task != "classify":
+            raise ValueError("tune.method: few-shot goes with task: classify")
+        freeze = self.tune.freeze
+        if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
+            raise ValueError(f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K")
+        return self
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the job file."""
+    return Job.model_json_schema()
+
+
+def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
+    """Read a job file and apply dotted overrides such as `tune.epochs=2`.
+
+    Raises:
+        ConfigError: listing every mistake with its path, its line and the nearest valid name.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"no job file at '{path}'; write one with: burnish init DATA") from None
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise ConfigError(f"'{path}' is not a job file in UTF-8: {error}") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"'{path}' is not valid YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"'{path}' holds no job: expected keys such as task, data and model")
+    for override in overrides:
+        _override(document, override)
+    return parse(document, str(path), _lines(node))
+
+
+def parse(document: dict[str, Any], source: str = "job", lines: dict[tuple[str, ...], int] | None = None) -> Job:
+    """Validate a mapping as a job; raise one ConfigError that lists all mistakes."""
+    try:
+        return Job.model_validate(document)
+    except ValidationError as error:
+        mistakes = [_mistake(e, source, lines or {}) for e in error.errors(include_url=False)]
+    raise ConfigError(f"{len(mistakes)} mistake{'s' * (len(mistakes) > 1)} in the job:\n  " + "\n  ".join(mistakes))
+
+
+def _mistake(error: Any, source: str, lines: dict[tuple[str, ...], int]) -> str:
+    path = tuple(str(p) for p in error["loc"])
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+    place = f"{source}:{line}" if line else source
+    dotted = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key '{dotted}'; {nearest(path[-1], _keys(path[:-1]))}"
+    message = error["msg"].removeprefix("Value error, ")
+    given = error.get("input")
+    shown = f" (given: {given!r})" if dotted and error["type"] != "missing" and not isinstance(given, dict) else ""
+    return f"{place}: {dotted + ': ' if dotted else ''}{message}{shown}"
+
+
+def _keys(path: tuple[str, ...]) -> list[str]:
+    """Names of the keys that the section at `path` knows."""
+    section: type[BaseModel] = Job
+    for name in path:
+        field = section.model_fields.get(name)
+        kinds = [field.annotation] if field else []
+        if field and isinstance(field.annotation, types.UnionType):
+            kinds = list(typing.get_args(field.annotation))
+        inner = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
+        if not inner:
+            return []
+        section = inner[0]
+    return list(section.model_fields)
+
+
+def _override(document: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set takes key=value, for example tune.epochs=2; given: '{override}'")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    if isinstance(parsed, str):
+        try:  # YAML 1.1 reads 5e-5 as text
+            parsed = float(parsed) if parsed.lower().count("e") == 1 else parsed
+        except ValueError:
+            pass
+    *parents, last = key.strip().split(".")
+    place = document
+    for name in parents:
+        inner = place.setdefault(name, {})
+        if inner is None:
+            inner = place[name] = {}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {key}: '{name}' holds a value, not a section")
+        place = inner
+    place[last] = parsed
+
+
+def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
+    """Line (from 1) of every key in the document."""
+    found: dict[tuple[str, ...], int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            found[here] = key.start_mark.line + 1
+            found |= _lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            found[(*path, str(index))] = value.start_mark.line + 1
+            found |= _lines(value, (*path, str(index)))
+    return found

@@ -1,0 +1,63 @@
+"""Rows: a table that lives on disk, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An Arrow table in a memory-mapped file, so that memory does not grow with the rows.
+
+    Attributes:
+        table: the rows; canonical columns once `data.columns.canonical` has been applied.
+        source: the file or hub name the rows came from.
+        format: csv, tsv, json, parquet, conll, spans or hub.
+        encoding: text encoding the file was read with; None where that has no meaning.
+        notes: what the reader decided on its own (encoding, dialect, tag scheme), for the report.
+        lines: column that holds the first source line of each row, if the reader keeps one.
+    """
+
+    table: Dataset
+    source: str
+    format: str
+    encoding: str | None = None
+    notes: tuple[str, ...] = ()
+    lines: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> Row:
+        return dict(self.table[index])
+
+    def __iter__(self) -> Iterator[Row]:
+        for batch in self.batches():
+            names = list(batch)
+            for values in zip(*batch.values(), strict=True):
+                yield dict(zip(names, values, strict=True))
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.table.column_names)
+
+    def batches(self, size: int = 1000) -> Iterator[dict[str, list[Any]]]:
+        """Yield column -> values for `size` rows at a time."""
+        for start in range(0, len(self), size):
+            yield self.table[start : start + size]
+
+    def select(self, indices: Sequence[int]) -> Rows:
+        return replace(self, table=self.table.select(indices))
+
+    def where(self, index: int) -> str:
+        """Name the place of a row for an error message, as `file:line 12` or `file:row 12`."""
+        if self.lines and self.lines in self.columns:
+            return f"{self.source}:line {self.table[index][self.lines]}"
+        return f"{self.source}:row {index + 1}"
