@@ -1,0 +1,130 @@
+"""Features: what a model reads, kept as flat integer arrays so that rows cost bytes and not objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+IGNORED = -100  # label of positions that no loss and no metric counts
+
+
+class Ragged:
+    """Rows of different lengths in one array with offsets."""
+
+    def __init__(self, values: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
+        self.values, self.offsets = values, offsets
+
+    @classmethod
+    def build(cls, rows: Iterable[Sequence[int]]) -> Ragged:
+        chunks: list[NDArray[np.int32]] = []
+        lengths: list[int] = []
+        buffer: list[int] = []
+        for row in rows:
+            buffer.extend(row)
+            lengths.append(len(row))
+            if len(buffer) > 1 << 16:
+                chunks.append(np.asarray(buffer, dtype=np.int32))
+                buffer = []
+        chunks.append(np.asarray(buffer, dtype=np.int32))
+        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(np.asarray(lengths, dtype=np.int64), out=offsets[1:])
+        return cls(np.concatenate(chunks), offsets)
+
+    @classmethod
+    def join(cls, parts: Sequence[Ragged]) -> Ragged:
+        """Put the rows of several together."""
+        if not parts:
+            return cls.build(())
+        lengths = np.concatenate([part.lengths for part in parts])
+        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return cls(np.concatenate([part.values for part in parts]), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[np.int32]:
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+
+@dataclass
+class Features:
+    """Model inputs of n pieces. A piece is a row, or a window of a row that is too long.
+
+    Attributes:
+        ragged: per-token inputs by name; `input_ids` always, `labels` for `tag`, others as the task needs.
+        targets: per-piece labels by name: shape (n,) or (n, classes).
+        row: index of the row each piece belongs to, ascending.
+        cut: tokens that did not fit, in all.
+    """
+
+    ragged: dict[str, Ragged]
+    targets: dict[str, NDArray[np.float32] | NDArray[np.int64]] = field(default_factory=dict)
+    row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    cut: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ragged["input_ids"])
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return self.ragged["input_ids"].lengths
+
+
+Batch = dict[str, torch.Tensor]
+
+_PADDING = {"labels": IGNORED, "words": -1}
+
+
+def collate(features: Features, pieces: Sequence[int] | NDArray[np.int64], pad_id: int) -> Batch:
+    """Pad the named pieces to the longest of them: integer tensors of shape (pieces, tokens)."""
+    lengths = features.lengths[np.asarray(pieces)]
+    width = max(int(lengths.max()), 1)
+    batch: Batch = {}
+    for name, values in features.ragged.items():
+        padding = pad_id if name == "input_ids" else _PADDING.get(name, 0)
+        padded = np.full((len(pieces), width), padding, dtype=np.int64)
+        for position, piece in enumerate(pieces):
+            row = values[piece]
+            padded[position, : len(row)] = row
+        batch[name] = torch.from_numpy(padded)
+    batch["attention_mask"] = torch.from_numpy((np.arange(width)[None, :] < lengths[:, None]).astype(np.int64))
+    for name, target in features.targets.items():
+        batch[name] = torch.from_numpy(target[np.asarray(pieces)])
+    return batch
+
+
+def by_length(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
+    """Yield pieces longest first, each batch at most `budget` padded tokens: least padding, memory peak at once."""
+    yield from _fill(np.argsort(-lengths, kind="stable"), lengths, budget)
+
+
+def shuffled(
+    lengths: NDArray[np.int64], budget: int, generator: np.random.Generator, pool: int = 100
+) -> list[NDArray[np.int64]]:
+    """Return one epoch of batches: rows are shuffled, sorted inside pools of about `pool` batches, cut by `budget`
+    padded tokens, and the batches shuffled again."""
+    order = generator.permutation(len(lengths))
+    size = max(1, int(pool * budget / max(1.0, float(lengths.mean()))))
+    batches: list[NDArray[np.int64]] = []
+    for start in range(0, len(order), size):
+        part = order[start : start + size]
+        batches += _fill(part[np.argsort(-lengths[part], kind="stable")], lengths, budget)
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def _fill(order: NDArray[np.int64], lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
+    start = 0
+    while start < len(order):
+        # The first of a descending run is the longest, so it sets the width of the batch.
+        count = max(1, budget // max(1, int(lengths[order[start]])))
+        yield order[start : start + count]
+        start += count

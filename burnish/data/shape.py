@@ -1,0 +1,23 @@
+"""Word shape: how a word is written, for models whose tokenizer folds case away."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+SHAPES = 512  # rows of the embedding; 0 is "no word here" (padding, [CLS], [SEP])
+
+_RULES = ((re.compile(r"[^\W\d_]", re.UNICODE), lambda m: "X" if m.group().isupper() else "x"), (re.compile(r"\d"), "d"))
+_RUN = re.compile(r"(.)\1+")
+
+
+def shape_of(word: str) -> str:
+    """Return the written shape: `U.N.` -> `X.X.`, `McDonald` -> `XxXxx`, `1996-08` -> `dd-dd` (runs cut to two)."""
+    for pattern, replacement in _RULES:
+        word = pattern.sub(replacement, word)
+    return _RUN.sub(r"\1\1", word)
+
+
+def shape_id(word: str) -> int:
+    """Return the shape's row in an embedding of `SHAPES` rows, by a hash that is the same on every machine."""
+    return 1 + zlib.crc32(shape_of(word).encode("utf-8", "surrogatepass")) % (SHAPES - 1)

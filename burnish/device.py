@@ -1,0 +1,155 @@
+"""The machine: device, precision, threads, memory allocator, CPU features, seeds."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import metadata
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["fp32", "bf16"]
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+
+
+def keep_freed_memory() -> bool:
+    """Ask glibc to keep freed blocks for the next step rather than hand them back.
+
+    A training step frees hundreds of activations of some megabytes; by default each is unmapped and its pages are
+    faulted in anew at the next step, which costs more than the GELU that writes them. Elsewhere than on glibc nothing
+    is done. Returns whether it took effect.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return False
+    limits = {_M_MMAP_THRESHOLD: 32 << 20, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 << 20}
+    return all([mallopt(name, value) == 1 for name, value in limits.items()])
+
+
+def choose_device() -> torch.device:
+    """Return the accelerator when there is one, else the CPU."""
+    import torch
+
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator or torch.device("cpu")
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Context in which matrix products run in `precision`."""
+    import torch
+
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def measure_precision(device: torch.device, hidden: int, rows: int = 1024, seconds: float = 0.3) -> Precision:
+    """Return the faster of fp32 and bf16 for products of (rows, hidden) by (hidden, 4 hidden), by timing both.
+
+    bf16 has to win by a tenth: on a CPU without matrix instructions it is often slower.
+    """
+    import torch
+
+    spent: dict[Precision, float] = {}
+    left = torch.randn(rows, hidden, device=device)
+    right = torch.randn(hidden, 4 * hidden, device=device)
+    kinds: tuple[tuple[Precision, torch.dtype], ...] = (("fp32", torch.float32), ("bf16", torch.bfloat16))
+    for name, dtype in kinds:
+        a, b = left.to(dtype), right.to(dtype)
+        fastest, end = float("inf"), time.perf_counter() + seconds / 2
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            (a @ b).sum().item()
+            fastest = min(fastest, time.perf_counter() - start)
+        spent[name] = fastest
+    return "bf16" if spent["bf16"] < 0.9 * spent["fp32"] else "fp32"
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch."""
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Run the body with `count` threads for matrix products; None leaves the setting alone."""
+    import torch
+
+    before = torch.get_num_threads()
+    if count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def cpu_name() -> str:
+    """Name of the processor, or its architecture where the system does not tell."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def cpu_flags() -> tuple[str, ...]:
+    """Those instruction sets of this CPU that change speed or rounding."""
+    wanted = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            line = next(line for line in file if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        return ()
+    present = set(line.split())
+    return tuple(flag for flag in wanted if flag in present)
+
+
+def environment() -> dict[str, str]:
+    """What a figure depends on: versions, processor, threads. Holds no path, user or host name."""
+    import torch
+
+    names = ("burnish", "torch", "transformers", "tokenizers", "datasets")
+    found = {name: _version(name) for name in names}
+    found |= {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_name(),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
+        "cpu_flags": " ".join(cpu_flags()),
+        "device": str(choose_device()),
+    }
+    return found
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes; 0 where it cannot be read."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,168 @@
+"""The model card: what the folder holds, what it is for, how good it is and how to load it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import yaml
+
+from burnish.reporting import wording
+from burnish.results import Evaluation, Finding, TuneReport
+
+_PIPELINES = {"tag": "token-classification"}
+_USES = {
+    "classify": "sorting texts like those it was trained on into the classes below",
+    "pair": "judging two texts together, as in the training rows",
+    "score": "giving a number to texts like those it was trained on",
+    "tag": "marking entities in sentences like those it was trained on",
+}
+_INPUTS = {
+    "classify": '["A text like those in the training rows."]',
+    "pair": '[("The first text.", "The second text.")]',
+    "score": '["A text like those in the training rows."]',
+    "tag": '[["John", "lives", "in", "Berlin"]]',
+}
+
+
+def model_card(report: TuneReport, languages: Sequence[str] = ()) -> str:
+    """Write MODEL_CARD.md, with a YAML front matter that model hubs read.
+
+    Args:
+        languages: ISO codes such as `en`, where they are known; nothing is guessed.
+    """
+    parts = [
+        "---\n" + yaml.safe_dump(_front_matter(report, languages), allow_unicode=True, sort_keys=False) + "---",
+        f"# {_plain(report.base_model)}, tuned for {_plain(report.task)}",
+        _headline(report),
+        "## Intended use\n\n" + _intended_use(report),
+        "## Data\n\n" + _data(report),
+        "## Results\n\n" + _results(report),
+        "## How to load\n\n" + _loading(report),
+        "## Limits\n\n" + _limits(report),
+        "## Environment\n\n" + _table(("", ""), report.environment.items()),
+    ]
+    return ("\n\n".join(parts) + "\n").encode("utf-8", "replace").decode("utf-8")
+
+
+def _front_matter(report: TuneReport, languages: Sequence[str]) -> dict[str, Any]:
+    front: dict[str, Any] = {"license": "unknown"}
+    if languages:
+        front["language"] = list(languages)
+    return front | {
+        "library_name": "transformers",
+        "pipeline_tag": _PIPELINES.get(report.task, "text-classification"),
+        "tags": ["burnish", report.task],
+        "metrics": wording.metrics_in_order(report.after),
+    }
+
+
+def _headline(report: TuneReport) -> str:
+    if report.comparison:
+        return _plain(wording.comparison_words(report.comparison))
+    after = report.after
+    return _plain(
+        f"{after.metric} {wording.with_interval(after, after.metric)} on {after.split} ({after.rows:,} rows)."
+    )
+
+
+def _intended_use(report: TuneReport) -> str:
+    labels = ", ".join(_code(label) for label in report.labels[:100])
+    more = f" and {len(report.labels) - 100:,} more" if len(report.labels) > 100 else ""
+    known = f"\n\nLabels ({len(report.labels):,}): {labels}{more}." if report.labels else ""
+    return (
+        f"For {_USES.get(report.task, 'inputs like those it was trained on')}. "
+        "Not meant for other languages, other kinds of text, or decisions about people without review." + known
+    )
+
+
+def _data(report: TuneReport) -> str:
+    rows = _table(("set", "rows"), ((name, f"{count:,}") for name, count in report.rows.items()))
+    worth = [f for f in report.findings if f.verdict != "ok"]
+    found = "\n".join(_finding(f) for f in worth) or "The data check found nothing worth a note."
+    return f"{rows}\n\nFingerprint: {_code(report.fingerprint)}\n\n{found}"
+
+
+def _finding(finding: Finding) -> str:
+    return f"- **{finding.verdict}** {_plain(finding.name)}: {_plain(finding.message)}"
+
+
+def _results(report: TuneReport) -> str:
+    after = report.after
+    columns: dict[str, Evaluation] = report.before | {"tuned": after}
+    rows = (
+        (metric, *(wording.with_interval(e, metric) for e in columns.values()))
+        for metric in wording.metrics_in_order(after)
+    )
+    parts = [
+        f"On {_plain(after.split)}, {after.rows:,} rows; 95 % bootstrap confidence intervals in brackets.",
+        _table(("metric", *columns), rows),
+    ]
+    if report.further:
+        lines = (
+            (name, e.split, f"{e.rows:,}", f"{e.metric} {wording.with_interval(e, e.metric)}")
+            for name, e in report.further.items()
+        )
+        parts.append(_table(("further evaluation", "rows of", "rows", "result"), lines))
+    parts.append(_plain(wording.alone_words(report)))
+    return "\n\n".join(parts)
+
+
+def _loading(report: TuneReport) -> str:
+    kind = "TokenClassification" if report.task == "tag" else "SequenceClassification"
+    return f"""With burnish, which gives the scores of the column `tuned`:
+
+```python
+from burnish import Engine
+
+engine = Engine.open("path/to/this/folder")
+predictions = engine.predict({_INPUTS.get(report.task, _INPUTS["classify"])})
+```
+
+With plain transformers:
+
+```python
+from transformers import AutoModelFor{kind}, AutoTokenizer
+
+model = AutoModelFor{kind}.from_pretrained("path/to/this/folder")
+tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
+```"""
+
+
+def _limits(report: TuneReport) -> str:
+    limits = [
+        "The licence of the base model and of the data is not known here: look it up before passing the model on.",
+        "The scores hold for rows like the measured ones; on other text they are likely to be lower.",
+        "The model carries over what its base model and its data are biased towards; subgroups were not measured here.",
+    ]
+    longest = report.job.get("tune", {}).get("max_tokens")
+    if longest:
+        limits.append(f"Inputs were cut at {longest} tokens in training.")
+    weak = [row for row in wording.split_averages(report.after.classes)[0] if row.support and row.f1 < 0.5]
+    if weak:
+        named = ", ".join(_code(row.label) for row in weak[:20])
+        limits.append(f"F1 is below 0.5 for {len(weak)} of its classes: {named}.")
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    first, rule, *rest = ("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines)
+    return "\n".join([first, rule, *rest])
+
+
+def _plain(text: str) -> str:
+    """Write text from data so that it stays text: no markup, no HTML, no second line."""
+    text = " ".join(str(text).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join("\\" + c if c in "\\`*[]|" else c for c in text)
+
+
+def _code(text: str) -> str:
+    """Write text as code; the fence is longer than any run of backticks in it."""
+    text = " ".join(str(text).split()).replace("|", "¦")
+    fence = "`"
+    while fence in text:
+        fence += "`"
+    gap = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{gap}{text}{gap}{fence}"

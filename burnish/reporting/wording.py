@@ -1,0 +1,119 @@
+"""Numbers, intervals and tests in words: the same in the page, the card and the terminal."""
+
+from __future__ import annotations
+
+import math
+
+from burnish.results import ClassRow, Comparison, Evaluation, TuneReport
+
+LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "rmse", "brier", "ece"})
+AVERAGES = frozenset({"micro avg", "macro avg", "weighted avg", "samples avg", "accuracy"})
+NOTHING = "–"
+SIGNIFICANT = 0.05
+
+
+def number(value: float | None) -> str:
+    """Write a metric with three decimals; a dash stands for a missing or undefined one."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value:,.3f}" if abs(value) >= 0.0005 else "0.000"
+
+
+def signed(value: float | None) -> str:
+    """Write a difference with its sign."""
+    written = number(value)
+    return f"+{written}" if value is not None and value >= 0.0005 and written != NOTHING else written.replace("-", "−")
+
+
+def short(value: float) -> str:
+    """Write a count in few characters: 22.7 M, 13.2 k, 950."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):.3g} {unit}"
+    return f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time the way one says it: 42 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def interval(evaluation: Evaluation, metric: str) -> str:
+    """Write the confidence interval of a metric, or nothing when there is none."""
+    found = evaluation.intervals.get(metric)
+    return f"{number(found.low)} to {number(found.high)}" if found else ""
+
+
+def with_interval(evaluation: Evaluation, metric: str) -> str:
+    """Write a metric with its 95 % confidence interval behind it."""
+    value, around = number(evaluation.metrics.get(metric)), interval(evaluation, metric)
+    return f"{value} ({around})" if around else value
+
+
+def is_better(metric: str, new: float, old: float) -> bool:
+    """Whether `new` beats `old`, knowing that an error should be small."""
+    return new < old if metric in LOWER_IS_BETTER else new > old
+
+
+def best_before(report: TuneReport) -> tuple[str, Evaluation] | None:
+    """Return the strongest model the tuned one is measured against, on the metric of the tuned one."""
+    metric = report.after.metric
+    measured = [(n, e) for n, e in report.before.items() if math.isfinite(e.metrics.get(metric, math.nan))]
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    return max(measured, key=lambda pair: sign * pair[1].metrics[metric], default=None)
+
+
+def metrics_in_order(evaluation: Evaluation) -> list[str]:
+    """Names of the metrics: the chosen one first, then those with an interval, then the rest."""
+    return sorted(evaluation.metrics, key=lambda m: (m != evaluation.metric, m not in evaluation.intervals))
+
+
+def split_averages(rows: tuple[ClassRow, ...]) -> tuple[tuple[ClassRow, ...], tuple[ClassRow, ...]]:
+    """Part the classes from the average rows at the end; a class that is called like one stays a class."""
+    end = len(rows)
+    while end and rows[end - 1].label in AVERAGES:
+        end -= 1
+    return rows[:end], rows[end:]
+
+
+def p_value(value: float) -> str:
+    """Write a p value; one that is smaller than the resamples can show is given as a bound."""
+    if not math.isfinite(value):
+        return "p unknown"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def verdict(comparison: Comparison) -> str:
+    """Say what the paired test means: a gain, a loss, or nothing that can be told from chance."""
+    if not comparison.p_value < SIGNIFICANT:
+        return "the difference may well be chance"
+    gained = is_better(comparison.metric, comparison.second_value, comparison.first_value)
+    return f"the {'gain' if gained else 'loss'} is unlikely to be chance"
+
+
+def comparison_words(comparison: Comparison) -> str:
+    """Say in two sentences how two models compare on the same rows."""
+    c = comparison
+    return (
+        f"{c.metric} {number(c.second_value)} ({c.second}) against {number(c.first_value)} ({c.first}) on the same "
+        f"{c.rows:,} rows: {signed(c.second_value - c.first_value)}, 95 % confidence interval "
+        f"{signed(c.difference.low)} to {signed(c.difference.high)}. "
+        f"A paired bootstrap gives {p_value(c.p_value)}, so {verdict(c)}."
+    )
+
+
+def alone_words(report: TuneReport) -> str:
+    """Say what plain transformers reaches with the folder, with and without what it cannot express."""
+    if report.alone is None:
+        return "Plain transformers loads this folder and computes the same scores."
+    metric = report.after.metric
+    return (
+        f"Plain transformers loads this folder without the extra inputs that only burnish reads, and reaches "
+        f"{metric} {with_interval(report.alone, metric)} on {report.alone.split}; "
+        f"with them it is {with_interval(report.after, metric)} on {report.after.split}."
+    )

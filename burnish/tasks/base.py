@@ -1,0 +1,145 @@
+"""What changes from one task to another, and nothing else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from burnish.data.features import IGNORED, Batch, Features
+from burnish.data.rows import Row
+from burnish.results import ClassRow
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """Variants of cross entropy: weight of each class, label smoothing, gamma of the focal loss."""
+
+    class_weights: torch.Tensor | None = None
+    label_smoothing: float = 0.0
+    focal: float = 0.0
+
+
+class Task(ABC):
+    """A label space with everything that depends on it.
+
+    Training, export, audits and serving know tasks only by this class. A new task is a file with a subclass and a
+    line in `burnish.tasks.TASKS`.
+    """
+
+    name: ClassVar[str]
+    metric: str  # what a job chooses on unless it says otherwise; larger is better
+    kind: ClassVar[Literal["token", "sequence"]]  # shape of the logits: (n, tokens, outputs) or (n, outputs)
+    labels: tuple[str, ...]
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
+        """Find the label space in training rows.
+
+        Raises:
+            InputError: when the rows do not define one.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs, as JSON."""
+
+    @classmethod
+    @abstractmethod
+    def restore(cls, state: dict[str, Any]) -> Self:
+        """Rebuild the task from `state()`."""
+
+    @property
+    def outputs(self) -> int:
+        """Width of the head."""
+        return len(self.labels)
+
+    @abstractmethod
+    def row(self, given: Any) -> Row:
+        """Turn what a user hands to `predict` into a row.
+
+        Raises:
+            InputError: when it has another form than the task takes.
+        """
+
+    @abstractmethod
+    def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
+        """Turn rows into model inputs; labels are added where the rows have them."""
+
+    @abstractmethod
+    def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
+        """Mean loss of a batch, a scalar."""
+
+    @abstractmethod
+    def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
+        """Turn the logits of a batch into one small answer a piece, so that no logits need to be kept."""
+
+    @abstractmethod
+    def assemble(self, answers: Sequence[Any], row: Row) -> Any:
+        """Join the answers of a row's pieces into its prediction."""
+
+    @abstractmethod
+    def reference(self, row: Row) -> Any:
+        """The truth of a row, comparable with a prediction."""
+
+    @abstractmethod
+    def tally(self, prediction: Any, reference: Any) -> Sequence[float]:
+        """Numbers of one row whose sums over rows determine the task's metric."""
+
+    @abstractmethod
+    def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The task's metric from summed tallies, shape (..., k) -> (...)."""
+
+    @abstractmethod
+    def metrics(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
+        """All metrics by name, fractions of one."""
+
+    def table(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[ClassRow, ...]:
+        """Precision, recall and F1 by class; empty where there are no classes."""
+        return ()
+
+    def token_table(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[ClassRow, ...]:
+        """The same over single tokens, for tasks that have them."""
+        return ()
+
+    def confusion(
+        self, predictions: Sequence[Any], references: Sequence[Any]
+    ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+        """Labels and counts, reference by row; empty where it has no meaning."""
+        return (), ()
+
+    @abstractmethod
+    def explain_row(self, prediction: Any, row: Row) -> tuple[str, str, str, float]:
+        """Text, reference, prediction and the model's probability, for the table of hardest rows."""
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, options: LossOptions) -> torch.Tensor:
+    """Mean cross entropy of logits (n, classes) against labels (n,), ignoring `IGNORED`.
+
+    The focal form is that of Lin et al. 2017, (1 - p)^gamma times the cross entropy.
+    """
+    weights = options.class_weights.to(logits) if options.class_weights is not None else None
+    if not options.focal:
+        return F.cross_entropy(logits, labels, weights, ignore_index=IGNORED, label_smoothing=options.label_smoothing)
+    each = F.cross_entropy(
+        logits, labels, weights, ignore_index=IGNORED, label_smoothing=options.label_smoothing, reduction="none"
+    )
+    kept = labels != IGNORED
+    right = logits.softmax(-1).gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    return ((1 - right[kept]) ** options.focal * each[kept]).sum() / kept.sum().clamp(min=1)
+
+
+def report_rows(report: dict[str, Any]) -> tuple[ClassRow, ...]:
+    """Rows of a `classification_report(output_dict=True)`."""
+    return tuple(
+        ClassRow(str(name), float(v["precision"]), float(v["recall"]), float(v["f1-score"]), int(v["support"]))
+        for name, v in report.items()
+        if isinstance(v, dict)
+    )

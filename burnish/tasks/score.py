@@ -1,0 +1,109 @@
+"""Score a text, or two, with a number (regression)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from burnish.data.features import Batch
+from burnish.data.rows import Row
+from burnish.errors import InputError
+from burnish.tasks.base import LossOptions
+from burnish.tasks.classify import Classify
+
+
+@dataclass(frozen=True)
+class ScorePrediction:
+    """A predicted number, in the units of the training labels."""
+
+    value: float
+
+
+class Score(Classify):
+    """Regression on labels standardised with the training rows' mean and spread."""
+
+    name = "score"
+    floats = True
+
+    def __init__(self, mean: float, spread: float) -> None:
+        super().__init__(("score",))
+        self.metric = "pearson"
+        self.mean, self.spread = mean, spread
+
+    @classmethod
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
+        values = np.array([row["label"] for row in rows if row["label"] is not None], dtype=np.float64)
+        if len(values) < 2 or not np.isfinite(values).all() or values.std() == 0:
+            raise InputError(
+                "the training rows need at least two different finite numbers as labels; check data.columns.label"
+            )
+        return cls(float(values.mean()), float(values.std()))
+
+    def state(self) -> dict[str, Any]:
+        return {"mean": self.mean, "spread": self.spread}
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> Self:
+        return cls(state["mean"], state["spread"])
+
+    def row(self, given: Any) -> Row:
+        if isinstance(given, str):
+            return {"text": given}
+        if isinstance(given, Sequence) and len(given) == 2 and all(isinstance(text, str) for text in given):
+            return {"text": given[0], "text_b": given[1]}
+        raise InputError("score takes a text, or two as [text, text]")
+
+    def target(self, label: Any) -> Any:
+        return (float(label) - self.mean) / self.spread
+
+    def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
+        return F.mse_loss(logits.squeeze(-1), batch["labels"])
+
+    def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
+        return [float(value) for value in logits.float().squeeze(-1).cpu()]
+
+    def assemble(self, answers: Sequence[Any], row: Row) -> ScorePrediction:  # type: ignore[override]
+        return ScorePrediction(answers[0] * self.spread + self.mean)
+
+    def reference(self, row: Row) -> float:  # type: ignore[override]
+        return float(row["label"])
+
+    def tally(self, prediction: ScorePrediction, reference: float) -> Sequence[float]:  # type: ignore[override]
+        # Pearson's r follows from six sums; centring first keeps them well conditioned.
+        x, y = (prediction.value - self.mean) / self.spread, (reference - self.mean) / self.spread
+        return 1.0, x, y, x * x, y * y, x * y
+
+    def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+        spread = np.sqrt(np.maximum(n * xx - x * x, 0) * np.maximum(n * yy - y * y, 0))
+        return np.where(spread > 0, (n * xy - x * y) / np.where(spread > 0, spread, 1), 0.0)
+
+    def metrics(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
+        from scipy.stats import pearsonr, spearmanr
+
+        guess, true = np.array([p.value for p in predictions]), np.array(references)
+        constant = len(true) < 2 or guess.std() == 0 or true.std() == 0
+        return {
+            "pearson": 0.0 if constant else float(pearsonr(guess, true)[0]),
+            "spearman": 0.0 if constant else float(spearmanr(guess, true)[0]),
+            "mae": float(np.abs(guess - true).mean()),
+            "rmse": math.sqrt(float(((guess - true) ** 2).mean())),
+        }
+
+    def table(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[()]:
+        return ()
+
+    def confusion(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[tuple[()], tuple[()]]:
+        return (), ()
+
+    def explain_row(self, prediction: Any, row: Row) -> tuple[str, str, str, float]:
+        # In place of a probability: how near the number is, on the scale of the labels' spread.
+        near = math.exp(-abs(prediction.value - float(row["label"])) / self.spread)
+        return row["text"], f"{float(row['label']):g}", f"{prediction.value:.2f}", near

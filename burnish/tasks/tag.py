@@ -1,0 +1,251 @@
+"""Tag words: named entities and other spans, in IOB2, never an illegal sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from burnish.data.features import IGNORED, Batch, Features, Ragged
+from burnish.data.rows import Row
+from burnish.data.shape import shape_id
+from burnish.data.text import chunked, encode_words
+from burnish.data.words import entities_of, split_words
+from burnish.errors import InputError
+from burnish.results import ClassRow
+from burnish.tasks.base import LossOptions, Task, cross_entropy, report_rows
+
+_FORBIDDEN = -1e4
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A span of the text: characters `start` to `end` (exclusive), its type and its least certain word's chance."""
+
+    start: int
+    end: int
+    label: str
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class TagPrediction:
+    """Tags of a row: one a word, IOB2; the entities they spell; and the chance of each word's tag."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    entities: tuple[Entity, ...]
+    scores: tuple[float, ...]
+
+
+class Tag(Task):
+    name = "tag"
+    metric = "f1"
+    kind = "token"
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self._ids = {label: i for i, label in enumerate(self.labels)}
+        inside = np.array([label.startswith("I-") for label in self.labels])
+        types = np.array([label[2:] for label in self.labels])
+        legal = ~inside[None, :] | (types[:, None] == types[None, :])
+        self._moves = np.where(legal, 0.0, _FORBIDDEN).astype(np.float32)
+        self._start = np.where(inside, _FORBIDDEN, 0.0).astype(np.float32)
+
+    @classmethod
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
+        types = {tag[2:] for row in rows for tag in row["tags"] if tag != "O"}
+        if not types:
+            raise InputError("no word of the training rows carries a tag other than O; check data.columns.tags")
+        return cls(["O", *(f"{prefix}-{kind}" for kind in sorted(types) for prefix in "BI")])
+
+    def state(self) -> dict[str, Any]:
+        return {"labels": self.labels}
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> Self:
+        return cls(state["labels"])
+
+    def row(self, given: Any) -> Row:
+        if isinstance(given, str):
+            words, starts = split_words(given)
+            return {"words": words, "starts": starts, "text": given}
+        if isinstance(given, Sequence) and all(isinstance(word, str) for word in given):
+            words = list(given)
+            starts = [0]
+            for word in words[:-1]:
+                starts.append(starts[-1] + len(word) + 1)
+            return {"words": words, "starts": starts[: len(words)], "text": " ".join(words)}
+        raise InputError("tag takes a text or a list of words")
+
+    def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
+        parts: list[dict[str, Ragged]] = []
+        owners: list[int] = []
+        done = 0
+        for chunk in chunked(rows, 1000):
+            shapes = [[shape_id(word) for word in row["words"]] for row in chunk]
+            columns: dict[str, list[list[int]]] = {"input_ids": [], "words": [], "shapes": []}
+            labels: list[list[int]] = []
+            for index, window in encode_words(tokenizer, [row["words"] for row in chunk], max_tokens):
+                row = chunk[index]
+                owners.append(done + index)
+                columns["input_ids"].append(window.input_ids)
+                columns["words"].append(window.words)
+                columns["shapes"].append(
+                    [shapes[index][part] if 0 <= part < len(shapes[index]) else 0 for part in window.parts]
+                )
+                if "tags" in row:
+                    tags = row["tags"]
+                    labels.append([self._label(tags, word) for word in window.words])
+            if labels:
+                columns["labels"] = labels
+            parts.append({name: Ragged.build(values) for name, values in columns.items()})
+            done += len(chunk)
+        names = list(parts[0]) if parts else ["input_ids", "words", "shapes"]
+        ragged = {name: Ragged.join([part[name] for part in parts]) for name in names}
+        return Features(ragged, row=np.asarray(owners, dtype=np.int64))
+
+    def _label(self, tags: Sequence[str], word: int) -> int:
+        return self._ids.get(tags[word], IGNORED) if 0 <= word < len(tags) else IGNORED
+
+    def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
+        kept = batch["labels"] != IGNORED
+        return cross_entropy(logits[kept].float(), batch["labels"][kept], options)
+
+    def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
+        """For each piece: indices of its words, label ids of the best legal path, and their probabilities."""
+        scores = logits.float().log_softmax(-1).cpu().numpy()
+        words = batch["words"].cpu().numpy()
+        answers = []
+        for row, owned in zip(scores, words, strict=True):
+            kept = owned >= 0
+            path = self._best_path(row[kept])
+            answers.append((owned[kept], path, np.exp(row[kept][np.arange(len(path)), path])))
+        return answers
+
+    def _best_path(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Viterbi search over legal IOB2 sequences; `scores` (words, labels)."""
+        best = scores.argmax(-1)
+        if not len(best) or (self._start[best[0]] == 0 and not self._moves[best[:-1], best[1:]].any()):
+            return best  # the best labels are already legal, so they are the best legal ones
+        total = self._start + scores[0]
+        back = np.zeros(scores.shape, dtype=np.int64)
+        for position in range(1, len(scores)):
+            moved = total[:, None] + self._moves
+            back[position] = moved.argmax(0)
+            total = moved.max(0) + scores[position]
+        best[-1] = total.argmax()
+        for position in range(len(scores) - 1, 0, -1):
+            best[position - 1] = back[position, best[position]]
+        return best
+
+    def assemble(self, answers: Sequence[Any], row: Row) -> TagPrediction:
+        words = tuple(row["words"])
+        tags, chances = ["O"] * len(words), [1.0] * len(words)
+        for owned, path, scores in answers:
+            for word, label, score in zip(owned, path, scores, strict=True):
+                if word < len(words):
+                    tags[word], chances[word] = self.labels[label], float(score)
+        for i, tag in enumerate(tags):  # a window may begin inside what another one left outside
+            if tag.startswith("I-") and (i == 0 or tags[i - 1][2:] != tag[2:]):
+                tags[i] = f"B-{tag[2:]}"
+        text, starts = row["text"], row["starts"]
+        entities = []
+        for start, end, label in entities_of(tags, starts, words):
+            inside = [chances[i] for i, at in enumerate(starts) if start <= at < end]
+            entities.append(Entity(start, end, label, text[start:end], min(inside, default=1.0)))
+        return TagPrediction(words, tuple(tags), tuple(entities), tuple(chances))
+
+    def reference(self, row: Row) -> tuple[str, ...]:
+        return tuple(row["tags"])
+
+    def tally(self, prediction: TagPrediction, reference: tuple[str, ...]) -> Sequence[float]:
+        guess, true = spans(prediction.tags), spans(reference)
+        return len(guess & true), len(guess) + len(true)
+
+    def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 2 * sums[..., 0] / np.maximum(sums[..., 1], 1)
+
+    def metrics(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> dict[str, float]:
+        from seqeval.metrics import f1_score, precision_score, recall_score
+        from seqeval.scheme import IOB2
+
+        guess = [list(p.tags) for p in predictions]
+        true = [list(reference) for reference in references]
+        strict = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
+        tokens = {row.label: row for row in self.token_table(predictions, references)}
+        right = sum(a == b for g, t in zip(guess, true, strict=True) for a, b in zip(g, t, strict=True))
+        return {
+            "f1": float(f1_score(true, guess, **strict)),
+            "precision": float(precision_score(true, guess, **strict)),
+            "recall": float(recall_score(true, guess, **strict)),
+            "token_micro_f1": right / max(1, sum(map(len, true))),
+            "token_macro_f1": tokens["macro avg"].f1 if "macro avg" in tokens else 0.0,
+        }
+
+    def table(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> tuple[ClassRow, ...]:
+        from seqeval.metrics import classification_report
+        from seqeval.scheme import IOB2
+
+        true = [list(reference) for reference in references]
+        guess = [list(p.tags) for p in predictions]
+        if not any(tag != "O" for tags in [*true, *guess] for tag in tags):
+            return ()
+        return report_rows(
+            classification_report(true, guess, mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
+        )
+
+    def token_table(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> tuple[ClassRow, ...]:
+        from sklearn.metrics import classification_report
+
+        true = [tag for reference in references for tag in reference]
+        guess = [tag for p in predictions for tag in p.tags]
+        if not true:
+            return ()
+        labels = [*self.labels, *sorted(set(true) - set(self.labels))]
+        report = classification_report(true, guess, labels=labels, output_dict=True, zero_division=0.0)
+        if "accuracy" in report:
+            report["micro avg"] = dict.fromkeys(("precision", "recall", "f1-score"), report.pop("accuracy"))
+            report["micro avg"]["support"] = len(true)
+        return report_rows(report)
+
+    def confusion(
+        self, predictions: Sequence[TagPrediction], references: Sequence[Any]
+    ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+        from sklearn.metrics import confusion_matrix
+
+        true = [tag for reference in references for tag in reference]
+        labels = [*self.labels, *sorted(set(true) - set(self.labels))]
+        matrix = confusion_matrix(true, [tag for p in predictions for tag in p.tags], labels=labels)
+        return tuple(labels), tuple(tuple(int(v) for v in row) for row in matrix)
+
+    def explain_row(self, prediction: TagPrediction, row: Row) -> tuple[str, str, str, float]:
+        wrong = [
+            (word, true, guess, chance)
+            for word, true, guess, chance in zip(
+                prediction.words, row["tags"], prediction.tags, prediction.scores, strict=True
+            )
+            if true != guess
+        ]
+        said = [f"{word}={guess}" for word, _, guess, _ in wrong]
+        meant = [f"{word}={true}" for word, true, _, _ in wrong]
+        surest = max((chance for *_, chance in wrong), default=0.0)
+        return row["text"], ", ".join(meant) or "as predicted", ", ".join(said) or "as labelled", 1.0 - surest
+
+
+def spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:
+    """Entities of an IOB2 sequence as (first word, word after the last, type)."""
+    found: set[tuple[int, int, str]] = set()
+    start, kind = 0, ""
+    for index, tag in enumerate([*tags, "O"]):
+        if kind and tag != f"I-{kind}":
+            found.add((start, index, kind))
+            kind = ""
+        if tag.startswith("B-"):
+            start, kind = index, tag[2:]
+    return found
