@@ -1,1 +1,33 @@
 """burnish: from a pretrained model and your labelled data to a small, measured, documented model."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from burnish.artifact import Artifact
+    from burnish.config import Job
+    from burnish.engine import Engine
+    from burnish.errors import BurnishError
+    from burnish.job import check, tune
+    from burnish.verbs import compare, evaluate
+
+__all__ = ["Artifact", "BurnishError", "Engine", "Job", "check", "compare", "evaluate", "tune"]
+
+_HOMES = {
+    "Artifact": "artifact",
+    "BurnishError": "errors",
+    "Engine": "engine",
+    "Job": "config",
+    "check": "job",
+    "compare": "verbs",
+    "evaluate": "verbs",
+    "tune": "job",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'burnish' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"burnish.{_HOMES[name]}"), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -85,15 +86,6 @@ class Augment(_Section):
     swap: Fraction = Field(0.0, description="Swap two neighbouring words (characters in Chinese) outside entities.")
 
 
-class FewShot(_Section):
-    """Contrastive tuning for 4 to 64 examples a class."""
-
-    pairs_per_example: int = Field(8, ge=1, description="Pairs sampled for each example and epoch.")
-    epochs: int = Field(1, ge=1)
-    learning_rate: Positive = 2e-5
-    temperature: Positive = 0.05
-
-
 class FromScratch(_Section):
     """Size of an encoder that starts from random weights (`model: scratch`)."""
 
@@ -106,7 +98,6 @@ class FromScratch(_Section):
 class Tune(_Section):
     """How the model is trained."""
 
-    method: Literal["full", "few-shot"] = "full"
     metric: str | None = Field(None, description="Metric to choose on; the task's own when unset.")
     epochs: int = Field(3, ge=1)
     learning_rate: Positive = 2e-4
@@ -135,21 +126,13 @@ class Tune(_Section):
     word_shape: bool | None = Field(
         None, description="Extra input with the written shape of words; unset: on for `tag` on an uncased model."
     )
-    crf: bool = Field(False, description="`tag`: learn transition scores (linear-chain CRF).")
-    context: int = Field(0, ge=0, description="`tag`: tokens of the same document put around a sentence.")
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Fraction = 0.0
     focal: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Gamma of the focal loss; 0 is cross entropy.")
-    averaging: Literal["none", "ema"] = Field("ema", description="Exponential average of the weights.")
-    r_drop: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Weight of the R-Drop term; 0 is off.")
-    adversarial: Annotated[float, Field(ge=0.0)] = Field(
-        0.0, description="Size of the step in embedding space (FGM); 0 is off."
-    )
     augment: Augment = Augment()
     evaluations: int = Field(1, ge=1, description="Measurements on dev in each epoch.")
     patience: int | None = Field(None, ge=1, description="Stop after this many measurements without gain.")
     checkpoint_seconds: Annotated[float, Field(ge=0.0)] = Field(60.0, description="Time between checkpoints.")
-    few_shot: FewShot = FewShot()
     scratch: FromScratch = FromScratch()
 
 
@@ -181,12 +164,6 @@ class Job(_Section):
     def _fits_together(self) -> Job:
         if self.data.multi_label and self.task != "classify":
             raise ValueError("data.multi_label goes with task: classify")
-        if self.tune.crf and self.task != "tag":
-            raise ValueError("tune.crf goes with task: tag")
-        if self.tune.context and self.task != "tag":
-            raise ValueError("tune.context goes with task: tag")
-        if self.tune.method == "few-shot" and self.task != "classify":
-            raise ValueError("tune.method: few-shot goes with task: classify")
         freeze = self.tune.freeze
         if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
             raise ValueError(f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K")
@@ -269,10 +246,8 @@ def _override(document: dict[str, Any], override: str) -> None:
     except yaml.YAMLError:
         parsed = value
     if isinstance(parsed, str):
-        try:  # YAML 1.1 reads 5e-5 as text
+        with suppress(ValueError):  # YAML 1.1 reads 5e-5 as text
             parsed = float(parsed) if parsed.lower().count("e") == 1 else parsed
-        except ValueError:
-            pass
     *parents, last = key.strip().split(".")
     place = document
     for name in parents:

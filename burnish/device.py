@@ -33,7 +33,7 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError, TypeError):
         return False
     limits = {_M_MMAP_THRESHOLD: 32 << 20, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 << 20}
-    return all([mallopt(name, value) == 1 for name, value in limits.items()])
+    return sum(int(mallopt(name, value)) for name, value in limits.items()) == len(limits)
 
 
 def choose_device() -> torch.device:

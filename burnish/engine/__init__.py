@@ -1,0 +1,59 @@
+"""Predictions without HTTP: `Engine.open(folder).predict(inputs)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from burnish.artifact import Artifact
+from burnish.data.rows import Row
+from burnish.device import choose_device
+from burnish.engine.run import answers, assemble
+from burnish.errors import InputError
+from burnish.models.net import Net, open_net
+from burnish.tasks import Task, task_named
+
+
+class Engine:
+    """A loaded model with its task and tokenizer."""
+
+    def __init__(self, net: Net, task: Task, tokenizer: Any, max_tokens: int) -> None:
+        self.net, self.task, self.tokenizer, self.max_tokens = net, task, tokenizer, max_tokens
+        self.device = choose_device()
+        self.net.to(self.device).eval()
+
+    @classmethod
+    def open(cls, folder: str | Path, variant: str | None = None) -> Self:
+        """Open a model folder.
+
+        Raises:
+            InputError: when the folder is no artifact, was changed since it was written, or has no such variant.
+        """
+        artifact = Artifact.open(folder)
+        if variant is not None:
+            raise InputError(f"'{folder}' has no variant '{variant}'; valid: none (the tuned model itself)")
+        task = task_named(artifact.task).restore(artifact.state)
+        net = open_net(str(artifact.folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape)
+        return cls(net, task, artifact.tokenizer(), artifact.max_tokens)
+
+    def predict(self, inputs: Iterable[Any] | str) -> list[Any]:
+        """Predict for each input, in order; a single text counts as one input.
+
+        Args:
+            inputs: texts; for `tag` texts or lists of words; for `pair` [text, text].
+
+        Returns:
+            One prediction of the task's class for each input.
+        """
+        given = [inputs] if isinstance(inputs, str) else inputs
+        return self.predict_rows([self.task.row(one) for one in given])
+
+    def predict_rows(self, rows: Sequence[Row]) -> list[Any]:
+        """Predict for canonical rows; labels they carry are not looked at."""
+        bare = [{k: v for k, v in row.items() if k not in ("label", "tags")} for row in rows]
+        if not bare:
+            return []
+        features = self.task.encode(bare, self.tokenizer, self.max_tokens)
+        found = answers(self.net, self.task, features, pad_id=self.tokenizer.pad_token_id or 0, device=self.device)
+        return list(assemble(self.task, features, found, bare))

@@ -42,7 +42,7 @@ def model_card(report: TuneReport, languages: Sequence[str] = ()) -> str:
         "## Limits\n\n" + _limits(report),
         "## Environment\n\n" + _table(("", ""), report.environment.items()),
     ]
-    return ("\n\n".join(parts) + "\n").encode("utf-8", "replace").decode("utf-8")
+    return wording.visible("\n\n".join(parts) + "\n")
 
 
 def _front_matter(report: TuneReport, languages: Sequence[str]) -> dict[str, Any]:

@@ -53,8 +53,7 @@ def report_html(report: TuneReport) -> str:
         lengths=plots.lengths(after.latencies),
         confusion=plots.confusion(after.confusion_labels, after.confusion),
     )
-    # A lone surrogate in a row would otherwise make the page impossible to write.
-    return written.encode("utf-8", "replace").decode("utf-8")
+    return wording.visible(written)
 
 
 def metric_rows(report: TuneReport) -> list[MetricRow]:

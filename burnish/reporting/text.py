@@ -14,7 +14,8 @@ _STYLES = {"ok": "green", "note": "cyan", "warn": "yellow", "fail": "bold red"}
 
 def print_findings(findings: tuple[Finding, ...], console: Console) -> None:
     """Print one line a check, with places and advice below those that are not ok."""
-    table = Table(title="Data check", title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    console.print(_text("Data check", "bold"))
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -32,7 +33,8 @@ def print_findings(findings: tuple[Finding, ...], console: Console) -> None:
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print all metrics and the tables by class and by token, where there are any."""
     head = f"{evaluation.split}: {evaluation.rows:,} rows in {wording.duration(evaluation.seconds)}"
-    table = _table(head, "metric", "value", "95 % interval")
+    console.print(_text(head, "bold"))
+    table = _table("metric", "value", "95 % interval")
     for metric in wording.metrics_in_order(evaluation):
         style = "bold" if metric == evaluation.metric else ""
         value, around = wording.number(evaluation.metrics[metric]), wording.interval(evaluation, metric)
@@ -47,7 +49,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print two models on the same rows, and the paired test in words."""
     c = comparison
-    table = _table(f"{c.metric} on the same {c.rows:,} rows", "model", "value")
+    console.print(_text(f"{c.metric} on the same {c.rows:,} rows", "bold"))
+    table = _table("model", "value")
     table.add_row(_text(c.first), _text(wording.number(c.first_value)))
     table.add_row(_text(c.second), _text(wording.number(c.second_value)))
     difference = f"{wording.signed(c.difference.low)} to {wording.signed(c.difference.high)}"
@@ -61,7 +64,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 def print_report(report: TuneReport, console: Console) -> None:
     """Print the outcome of one tuning: every model on the chosen metric, and what to make of it."""
     after = report.after
-    table = _table(f"{after.metric} on {after.split}, {after.rows:,} rows", "model", "value", "95 % interval")
+    console.print(_text(f"{after.metric} on {after.split}, {after.rows:,} rows", "bold"))
+    table = _table("model", "value", "95 % interval")
     for name, evaluation in report.before.items():
         value = wording.number(evaluation.metrics.get(after.metric))
         table.add_row(_text(name), _text(value), _text(wording.interval(evaluation, after.metric)))
@@ -80,7 +84,8 @@ def print_report(report: TuneReport, console: Console) -> None:
 
 def _print_classes(title: str, rows: tuple[ClassRow, ...], console: Console) -> None:
     classes, averages = wording.split_averages(rows)
-    table = _table(title, "", "precision", "recall", "f1", "support")
+    console.print(_text(title, "bold"))
+    table = _table("", "precision", "recall", "f1", "support")
     for part in (classes, averages):
         for row in part:
             values = (wording.number(row.precision), wording.number(row.recall), wording.number(row.f1))
@@ -89,8 +94,8 @@ def _print_classes(title: str, rows: tuple[ClassRow, ...], console: Console) -> 
     console.print(table)
 
 
-def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(title=_text(title, "bold"), title_justify="left", box=None, padding=(0, 2, 0, 0))
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column(first, overflow="fold")
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
@@ -99,4 +104,4 @@ def _table(title: str, first: str, *others: str) -> Table:
 
 def _text(content: str, style: str = "") -> Text:
     """Keep text from data as it is: rich would read [red] in a str as markup, a terminal would obey an escape."""
-    return Text("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in content), style)
+    return Text(wording.visible(content), style)

