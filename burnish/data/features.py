@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ class Features:
     """
 
     ragged: dict[str, Ragged]
-    targets: dict[str, NDArray[np.float32] | NDArray[np.int64]] = field(default_factory=dict)
+    targets: dict[str, NDArray[Any]] = field(default_factory=dict)
     row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     cut: int = 0
 

@@ -7,14 +7,15 @@ import zlib
 
 SHAPES = 512  # rows of the embedding; 0 is "no word here" (padding, [CLS], [SEP])
 
-_RULES = ((re.compile(r"[^\W\d_]", re.UNICODE), lambda m: "X" if m.group().isupper() else "x"), (re.compile(r"\d"), "d"))
+_LETTER = re.compile(r"[^\W\d_]")
+_DIGIT = re.compile(r"\d")
 _RUN = re.compile(r"(.)\1+")
 
 
 def shape_of(word: str) -> str:
     """Return the written shape: `U.N.` -> `X.X.`, `McDonald` -> `XxXxx`, `1996-08` -> `dd-dd` (runs cut to two)."""
-    for pattern, replacement in _RULES:
-        word = pattern.sub(replacement, word)
+    word = _LETTER.sub(lambda found: "X" if found.group().isupper() else "x", word)
+    word = _DIGIT.sub("d", word)
     return _RUN.sub(r"\1\1", word)
 
 

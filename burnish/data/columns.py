@@ -1,0 +1,293 @@
+"""Canonical columns: whatever a source calls them, tasks see the same names and types."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from burnish.config import Job
+from burnish.data import names, store
+from burnish.data.rows import Row, Rows
+from burnish.data.schemes import Scheme, to_iob2
+from burnish.data.spans import entities, parse
+from burnish.data.words import disjoint, join_words, split_words, tag_words
+from burnish.errors import InputError
+
+Convert = Callable[[Row, int], Row]
+BAD_SPANS = "_bad_spans"
+_ON, _OFF = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Columns of the result and the function (row, index) -> their values."""
+
+    fields: dict[str, Any]
+    convert: Convert
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What the plans look at."""
+
+    rows: Rows
+    job: Job
+    labelled: bool
+
+    @property
+    def columns(self) -> list[str]:
+        return [c for c in self.rows.columns if c not in (store.LINE, "document")]
+
+    def pick(self, part: str, kind: str | None = None, taken: tuple[str, ...] = ()) -> str | None:
+        """The configured column of a part, else the guessed one."""
+        name: str | None = getattr(self.job.data.columns, part)
+        if name:
+            return names.stated(self.columns, part, name, self.rows.source)
+        return names.guess([c for c in self.columns if c not in taken], kind or part, self.rows.source, part)
+
+    def is_list(self, name: str) -> bool:
+        return bool(type(self.rows.table.features[name]).__name__ in ("List", "LargeList"))
+
+
+def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
+    """Bring rows into the columns of the job's task.
+
+    classify: text, label (text; list of text with `multi_label`). pair: text, text_b, label. score: text, label
+    (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
+    (entities that had to be left out, of sources with offsets). All: group and time if configured, document if the
+    source has one. Texts and labels that are missing are None, for the check to find. Without `labelled`, as for
+    prediction, a source need not have labels.
+
+    Raises:
+        InputError: when a column is missing or ambiguous, or a value cannot be what its column says.
+    """
+    source = _Source(rows, job, labelled)
+    plan = _tag(source) if job.task == "tag" else _texts(source)
+    kept = _kept(source)
+    fields = plan.fields | {to: rows.table.features.arrow_schema.field(name).type for to, name in kept.items()}
+
+    def make() -> store.Content:
+        converted = (
+            plan.convert(row, index) | {to: row[name] for to, name in kept.items()} for index, row in enumerate(rows)
+        )
+        return store.Content(fields, converted)
+
+    data = job.data
+    part = (job.task, data.columns, data.multi_label, data.separator, labelled)
+    stored = store.keep(store.fingerprint("canonical", rows.table._fingerprint, part), make)
+    return replace(rows, table=stored.table, notes=rows.notes + plan.notes)
+
+
+def _kept(source: _Source) -> dict[str, str]:
+    """Columns that go through as they are: canonical name -> name in the source."""
+    kept = {name: name for name in ("document", store.LINE) if name in source.rows.columns}
+    for part in ("group", "time"):
+        if name := getattr(source.job.data.columns, part):
+            kept[part] = names.stated(source.rows.columns, part, name, source.rows.source)
+    return kept
+
+
+def _texts(source: _Source) -> _Plan:
+    """Plan of classify, pair and score."""
+    task = source.job.task
+    pair = _pair(source) if task in ("pair", "score") else None
+    if task == "pair" and pair is None:
+        raise names.missing(source.columns, "text_b", source.rows.source)
+    label = _label(source, pair or ())
+    text, text_b = pair or (_one_text(source, label), None)
+    used = [f"{part} = '{name}'" for part, name in (("text", text), ("text_b", text_b)) if name]
+    fields = {"text": store.TEXT} | ({"text_b": store.TEXT} if text_b else {})
+    value, kind = _value(source, label)
+    if label:
+        fields["label"] = kind
+        used.append(f"label = '{','.join(label)}'")
+
+    def convert(row: Row, index: int) -> Row:
+        out: Row = {"text": _flat(row[text])}
+        if text_b:
+            out["text_b"] = _flat(row[text_b])
+        if label:
+            out["label"] = value(row, index)
+        return out
+
+    return _Plan(fields, convert, ("columns: " + ", ".join(used),))
+
+
+def _flat(cell: Any) -> str | None:
+    """A text; a list of words is put together."""
+    return join_words(cell)[0] if isinstance(cell, list) else cell
+
+
+def _pair(source: _Source) -> tuple[str, str] | None:
+    given = source.job.data.columns
+    if given.text and given.text_b:
+        return str(source.pick("text")), str(source.pick("text_b"))
+    found = names.guess_pair(source.columns)
+    if given.text_b:
+        second = str(source.pick("text_b"))
+        first = found[0] if found and found[1] == second else source.pick("text", taken=(second,))
+        if first is None:
+            raise names.missing(source.columns, "text", source.rows.source)
+        return first, second
+    if given.text:  # for `score` alone: one text is enough, and a second one must be asked for
+        return (given.text, found[1]) if found and found[0] == given.text else None
+    return found
+
+
+def _one_text(source: _Source, label: tuple[str, ...]) -> str:
+    text = source.pick("text", taken=label)
+    others = [c for c in source.columns if c not in label]
+    if text is None and len(others) == 1:
+        return others[0]
+    if text is None:
+        raise names.missing(source.columns, "text", source.rows.source)
+    return text
+
+
+def _label(source: _Source, taken: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns of the label: one, several with one 0/1 column a class, or none where that is allowed."""
+    task, given, columns = source.job.task, source.job.data.columns.label, source.columns
+    if given and not source.labelled and not set(_several(given, columns)) <= set(columns):
+        return ()
+    if given:
+        several = _several(given, columns)
+        if len(several) > 1 and not source.job.data.multi_label:
+            raise InputError(f"data.columns.label names {len(several)} columns; that goes with data.multi_label: true")
+        return tuple(names.stated(columns, "label", name, source.rows.source) for name in several)
+    left = [c for c in columns if c not in taken and c != source.job.data.columns.text]
+    if not source.labelled and len(left) + len(taken) < 2:
+        return ()  # the only column is the text, whatever its name
+    found = names.guess(left, "score" if task == "score" else "label", source.rows.source, "label")
+    if found is None and source.labelled:
+        raise names.missing(columns, "label", source.rows.source)
+    return (found,) if found else ()
+
+
+def _several(given: str, columns: list[str]) -> list[str]:
+    return [given] if given in columns else [name.strip() for name in given.split(",")]
+
+
+def _value(source: _Source, label: tuple[str, ...]) -> tuple[Callable[[Row, int], Any], Any]:
+    """Function that reads the label of a row, and the type it returns."""
+    data, where = source.job.data, source.rows.where
+    if source.job.task == "score":
+
+        def number(row: Row, index: int) -> float | None:
+            cell = row[label[0]]
+            try:
+                value = None if cell is None else float(cell)
+            except (TypeError, ValueError):
+                value = math.nan
+            if value is not None and not math.isfinite(value):
+                raise InputError(f"{where(index)}: the label {cell!r} in column '{label[0]}' is not a finite number")
+            return value
+
+        return number, store.REAL
+    if not data.multi_label:
+
+        def one(row: Row, index: int) -> str | None:
+            cell = row[label[0]]
+            if isinstance(cell, list):
+                raise InputError(
+                    f"{where(index)}: column '{label[0]}' holds a list of classes; set data.multi_label: true"
+                )
+            return cell.strip() or None if cell else None
+
+        return one, store.TEXT
+
+    def many(row: Row, index: int) -> list[str]:
+        if len(label) > 1:
+            return [name for name in label if _on(row[name], name, lambda: where(index))]
+        cell = row[label[0]] or []
+        parts = cell.split(data.separator) if isinstance(cell, str) else cell
+        return list(dict.fromkeys(p.strip() for p in parts if p.strip()))
+
+    return many, store.TEXTS
+
+
+def _on(cell: str | None, name: str, where: Callable[[], str]) -> bool:
+    value = (cell or "0").lower()
+    if value not in _ON | _OFF:
+        raise InputError(f"{where()}: column '{name}' of data.columns.label holds {cell!r} where 0 or 1 is expected")
+    return value in _ON
+
+
+def _tag(source: _Source) -> _Plan:
+    columns, given = source.columns, source.job.data.columns
+    words = None if given.spans else source.pick("words")
+    if words and not source.is_list(words):
+        if given.words:
+            raise InputError(f"data.columns.words: '{words}' of '{source.rows.source}' holds text, not a list of words")
+        words = None
+    if words:
+        numbered = source.rows.format == "conll"  # there data.columns.tags is the number the reader used
+        tags = "tags" if numbered and "tags" in columns else None if numbered else source.pick("tags")
+        if tags is None and source.labelled:
+            raise names.missing(columns, "tags", source.rows.source)
+        return _tag_lists(source, words, tags)
+    spans = source.pick("spans")
+    if spans and not given.spans and not _holds_spans(source, spans):
+        spans = None  # its name alone says too little
+    if spans is None and source.labelled:
+        raise InputError(
+            f"'{source.rows.source}' has neither words with tags nor spans (columns: {', '.join(columns)}); "
+            "name them with data.columns.words and data.columns.tags, or data.columns.text and data.columns.spans"
+        )
+    return _tag_spans(source, _one_text(source, (spans,) if spans else ()), spans)
+
+
+def _holds_spans(source: _Source, name: str) -> bool:
+    cells = (row[name] for row in islice(source.rows, 200))
+    return any(isinstance(cell, str) and parse(cell) is not None for cell in cells)
+
+
+def _tag_lists(source: _Source, words: str, tags: str | None) -> _Plan:
+    fields = {"text": store.TEXT, "words": store.TEXTS, "starts": store.NUMBERS}
+    scheme = Scheme()
+    if tags:
+        fields["tags"] = store.TEXTS
+        for row in source.rows if source.rows.format != "conll" else ():
+            scheme.add(row[tags] or [])
+
+    def convert(row: Row, index: int) -> Row:
+        parts = row[words] or []
+        text, starts = join_words(parts)
+        out: Row = {"text": text, "words": parts, "starts": starts}
+        if tags:
+            if len(row[tags] or []) != len(parts):
+                raise InputError(
+                    f"{source.rows.where(index)}: {len(parts)} words in '{words}' "
+                    f"and {len(row[tags] or [])} tags in '{tags}'; each word needs one tag"
+                )
+            out["tags"] = to_iob2(row[tags] or [])
+        return out
+
+    return _Plan(fields, convert, (scheme.note,) if tags and source.rows.format != "conll" else ())
+
+
+def _tag_spans(source: _Source, text: str, spans: str | None) -> _Plan:
+    fields = {"text": store.TEXT, "words": store.TEXTS, "starts": store.NUMBERS}
+    if spans:
+        fields |= {"tags": store.TEXTS, BAD_SPANS: store.NUMBER}
+
+    def convert(row: Row, index: int) -> Row:
+        content = row[text] or ""
+        if spans is None:
+            words, starts = split_words(content)
+            return {"text": row[text], "words": words, "starts": starts}
+        cell = row[spans]
+        value = parse(cell if isinstance(cell, str) else json.dumps(cell))
+        if cell and value is None:
+            raise InputError(f"{source.rows.where(index)}: column '{spans}' holds no list of entities: {cell[:60]!r}")
+        found = entities(content, value)
+        fitting = [(e.start, e.end, e.label) for e in found if e.fits]
+        words, starts, tags = tag_words(content, fitting)
+        bad = len(found) - len(disjoint(fitting, len(content)))
+        return {"text": row[text], "words": words, "starts": starts, "tags": tags, BAD_SPANS: bad}
+
+    return _Plan(fields, convert, ("tags: IOB2, from character offsets",) if spans else ())

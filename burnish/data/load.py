@@ -1,0 +1,31 @@
+"""The rows of a job: read, brought into canonical columns, and set apart where no files are given."""
+
+from __future__ import annotations
+
+from burnish.config import Job
+from burnish.data.columns import canonical
+from burnish.data.read import read
+from burnish.data.rows import Rows
+from burnish.data.split import split, strata
+
+
+def load(job: Job) -> dict[str, Rows]:
+    """Return train, and dev and test where the job gives or splits them off.
+
+    Raises:
+        InputError: for anything that cannot be read or split.
+    """
+    data = job.data
+    given = {"train": data.train} | {n: s for n, s in (("dev", data.dev), ("test", data.test)) if s}
+    sides = {name: canonical(read(source, data, role=name), job) for name, source in given.items()}
+    open_shares = data.split.model_copy(update={name: 0.0 for name in sides if name != "train"})
+    if open_shares.dev or open_shares.test:
+        train = sides["train"]
+        label_of = strata(train, job.task) if open_shares.by == "stratify" else lambda row: None
+        sides |= split(train, open_shares, job.seed, label_of)
+    return {name: sides[name] for name in ("train", "dev", "test") if name in sides}
+
+
+def load_file(source: str, job: Job, *, labelled: bool = True) -> Rows:
+    """Return one further source in the columns of the job, for `evaluate` and `predict`."""
+    return canonical(read(source, job.data, role="test"), job, labelled=labelled)

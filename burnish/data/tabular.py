@@ -1,0 +1,104 @@
+"""CSV and TSV files as rows of text."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from burnish.data.rows import Row
+from burnish.data.store import LINE, NUMBER, TEXT, Content
+from burnish.errors import InputError
+
+Record = tuple[int, list[str]]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How cells are set apart; None for `quote` takes quotes as they stand."""
+
+    delimiter: str
+    quote: str | None
+
+
+TSV = Dialect("\t", None)
+"""SST-2 and its like hold single quotation marks, which any quoting rule would tear rows apart by."""
+
+
+def csv_dialect(first_line: str) -> Dialect:
+    """Delimiter of a CSV file: whichever of comma, semicolon, tab and bar its first line has most of."""
+    outside = "".join(first_line.split('"')[::2])
+    return Dialect(max(",;\t|", key=outside.count), '"')
+
+
+def read(path: Path, encoding: str, limit: int | None, dialect: Dialect, header: bool) -> Content:
+    """Read a table whose cells are all text; an empty cell is None and nothing else is.
+
+    Without a header the columns are called 1, 2, 3, ...
+
+    Raises:
+        InputError: with file and line for a row whose number of cells differs, or an unclosed quote.
+    """
+    first = next(_records(path, encoding, dialect), None)
+    if first is None:
+        raise InputError(f"'{path}' holds no rows")
+    names, notes = _names(path, first) if header else ([str(n + 1) for n in range(len(first[1]))], ["no header row"])
+    if dialect.quote and dialect.delimiter != ",":
+        notes = [*notes, f"cells are set apart by {dialect.delimiter!r}"]
+
+    def rows() -> Iterator[Row]:
+        records = _records(path, encoding, dialect)
+        for line, cells in islice(records, int(header), None if limit is None else limit + int(header)):
+            if len(cells) != len(names):
+                raise InputError(
+                    f"{path}:line {line}: {len(cells)} cells where there are {len(names)} columns "
+                    f"({', '.join(names)}); {_ragged_advice(dialect)}"
+                )
+            row: Row = {name: cell or None for name, cell in zip(names, cells, strict=True)}
+            row[LINE] = line
+            yield row
+
+    fields = dict.fromkeys(names, TEXT) | {LINE: NUMBER}
+    return Content(fields, rows(), tuple(notes), "csv" if dialect.quote else "tsv")
+
+
+def _ragged_advice(dialect: Dialect) -> str:
+    if dialect.quote is None:
+        return "a cell of a TSV file must not hold a tab or a line break"
+    return f"put quotes around a cell that holds {dialect.delimiter!r}, or set data.format"
+
+
+def _names(path: Path, first: Record) -> tuple[list[str], list[str]]:
+    names = [cell.strip() or f"column {n}" for n, cell in enumerate(first[1], 1)]
+    notes = [f"the header leaves a name empty: called '{n}'" for n, c in zip(names, first[1], strict=True) if not c]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{path}:line {first[0]}: two columns are called '{twice[0]}'; give each its own name")
+    return names, notes
+
+
+def _records(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
+    """Yield (first line, cells); empty lines are passed over."""
+    if dialect.quote is None:
+        with path.open(encoding=encoding, newline="\n") as file:
+            for line, text in enumerate(file, 1):
+                if text := text.rstrip("\r\n"):
+                    yield line, text.split(dialect.delimiter)
+        return
+    csv.field_size_limit(sys.maxsize)  # the default refuses a cell of 128 KB
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
+        line = 1
+        try:
+            for cells in reader:
+                if cells:
+                    yield line, cells
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise InputError(
+                f"{path}:line {line}: the row that begins here is not valid CSV ({error}); "
+                "a quote inside a quoted cell is written twice"
+            ) from None
