@@ -16,7 +16,7 @@ from statistics import mean, median
 
 import measure
 
-PYTHON = {"burnish-few": sys.executable, "setfit": str(measure.ROOT / ".bench-env" / "bin" / "python")}
+BENCH_ENV = measure.ROOT / ".bench-env" / "bin" / "python"
 Row = tuple[str, str]
 
 
@@ -53,14 +53,16 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, help="rows to measure on; 200 with --quick, else 2,000")
     parser.add_argument("--iterations", type=int, help="SetFit's num_iterations; 1 with --quick, else 20 (its paper's)")
     parser.add_argument("--model", help="encoder folder; the bundled minilm when unset")
+    parser.add_argument("--setfit-python", default=str(BENCH_ENV), help="interpreter that has SetFit")
     args = parser.parse_args()
-    if not Path(PYTHON["setfit"]).exists():
+    pythons = {"burnish-few": sys.executable, "setfit": args.setfit_python}
+    if not Path(args.setfit_python).exists():
         raise SystemExit("SetFit's environment is missing; make it with: make bench-env")
     rows = read(args.data)
     iterations = args.iterations or (1 if args.quick else 20)
     held_out = args.held_out or (200 if args.quick else 2000)
 
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in PYTHON}
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in pythons}
     for seed in range(args.seeds or (2 if args.quick else 10)):
         train, test = draw(rows, args.shots, held_out, seed)
         with tempfile.TemporaryDirectory() as name:
@@ -72,7 +74,7 @@ def main() -> None:
                 "seed": seed,
                 "iterations": iterations,
             }
-            for peer, python in PYTHON.items():
+            for peer, python in pythons.items():
                 command = [python, "bench/peers.py", peer, json.dumps({**settings, "out": str(folder / peer)})]
                 child = measure.run(command)
                 runs[peer].append({**child.result, "wall_seconds": child.seconds, "peak_mb": child.peak_mb})

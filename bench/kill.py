@@ -1,7 +1,7 @@
 """Kill a tuning with SIGKILL at random moments, start it again each time, and compare its weights with a quiet run's.
 
 Every finished run is compared by the SHA-256 of its safetensors files; the kills go on with a new run until all are
-done. Precision is given and not measured, because two runs may measure differently; within a run it is kept.
+done. Precision is given and not measured, because two runs may measure differently; `--precision auto` tests that too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import measure
 
 
-def job_file(folder: Path, rows: int, epochs: int) -> Path:
+def job_file(folder: Path, rows: int, epochs: int, precision: str) -> Path:
     path = folder / "job.yaml"
     job = {
         "task": "tag",
@@ -29,7 +29,7 @@ def job_file(folder: Path, rows: int, epochs: int) -> Path:
             "limit": rows,
         },
         "model": "minilm",
-        "tune": {"epochs": epochs, "precision": "fp32", "checkpoint_seconds": 1.0, "evaluations": 2},
+        "tune": {"epochs": epochs, "precision": precision, "checkpoint_seconds": 1.0, "evaluations": 2},
         "report": {"bootstrap": 20},
     }
     path.write_text(json.dumps(job, indent=2), encoding="utf-8")  # JSON is YAML
@@ -42,6 +42,12 @@ def weights(folder: Path) -> dict[str, str]:
     if not files:
         raise SystemExit(f"no safetensors file in {folder}")
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def resumes(folder: Path) -> int:
+    """How often the run went on from a checkpoint, as its events tell; a kill before the first one starts anew."""
+    events = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    return sum(json.loads(event)["event"] == "resumed" for event in events)
 
 
 def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
@@ -66,6 +72,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, help="2 with --quick, else 3")
     parser.add_argument("--rows", type=int, help="sentences to train on; 100 with --quick, else 400")
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16", "auto"])
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     args = parser.parse_args()
     kills = args.kills or (2 if args.quick else 3)
@@ -73,13 +80,14 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tune = [measure.BURNISH, "tune", str(job_file(folder, args.rows or (100 if args.quick else 400), args.epochs))]
+        rows = args.rows or (100 if args.quick else 400)
+        tune = [measure.BURNISH, "tune", str(job_file(folder, rows, args.epochs, args.precision))]
         quiet = measure.run([*tune, "--set", f"out={folder / 'quiet'}"])
         expected = weights(folder / "quiet")
         print(f"uninterrupted: {quiet.seconds:.1f} s, {len(expected)} weight file(s)", flush=True)
 
         moments: list[float] = []
-        runs = same = 0
+        runs = same = resumed = 0
         begin = time.perf_counter()
         while len(moments) < kills:
             out, log = folder / f"killed-{runs}", folder / f"killed-{runs}.log"
@@ -97,10 +105,12 @@ def main() -> None:
             runs += 1
             equal = weights(out) == expected
             same += equal
+            resumed += resumes(out)
             print(f"run {runs} finished: weights {'identical' if equal else 'DIFFER'}", flush=True)
         seconds = time.perf_counter() - begin
 
-    ratios = {"identical_runs": same / runs, "seconds_a_kill_vs_quiet_run": (seconds / quiet.seconds - runs) / kills}
+    ratios = {"identical_runs": same / runs, "resumed_a_kill": resumed / kills}
+    ratios |= {"seconds_a_kill_vs_quiet_run": (seconds / quiet.seconds - runs) / kills}
     measure.finish(args, ratios, {"kills": kills, "runs": runs, "moments": moments, "quiet_seconds": quiet.seconds})
     if same < runs:
         raise SystemExit(f"{runs - same} of {runs} resumed runs ended with other weights")

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from burnish import artifact as artifacts
 from burnish import device
 from burnish.artifact import Artifact
 from burnish.config import Job
+from burnish.data.augment import augment
 from burnish.data.check import check as check_rows
+from burnish.data.check import stopping
 from burnish.data.load import load as load_rows
+from burnish.data.load import usable
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
 from burnish.errors import GateFailed, InputError
@@ -66,10 +70,12 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     device.seed_everything(job.seed)
     say("reading the data")
     parts = load_rows(job)
-    train, held = parts["train"], "test" if "test" in parts else "dev" if "dev" in parts else None
+    held = "test" if "test" in parts else "dev" if "dev" in parts else None
     tokenizer = _tokenizer(job, parts)
     findings = check_rows(parts, job, tokenizer)
     _stop_on(findings, job)
+    parts = {name: usable(rows, job.task) for name, rows in parts.items()}
+    train = parts["train"]
     task = task_named(job.task).learn(train, job.data.multi_label)
     net = _net(job, task, tokenizer)
     say(f"{len(train):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
@@ -120,7 +126,7 @@ def _train(
 
     tune, train = job.tune, parts["train"]
     place = device.choose_device()
-    features = task.encode(train, tokenizer, tune.max_tokens)
+    features = task.encode(chain(train, augment(train, job.task, tune.augment, job.seed)), tokenizer, tune.max_tokens)
     pad_id = tokenizer.pad_token_id or 0
     hidden = net.model.config.hidden_size
     precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
@@ -279,14 +285,12 @@ def _identity(job: Job, train: Rows) -> str:
 
 
 def _stop_on(findings: tuple[Finding, ...], job: Job) -> None:
-    broken = [f for f in findings if f.verdict == "fail"]
-    if broken:
-        raise InputError(
-            "the data cannot be trained on:\n  " + "\n  ".join(f"{f.name}: {f.message} {f.advice}" for f in broken)
-        )
-    gated = [f for f in findings if f.verdict == "warn" and f.name in job.check.fail_on]
-    if gated:
-        raise GateFailed("check.fail_on:\n  " + "\n  ".join(f"{f.name}: {f.message} {f.advice}" for f in gated))
+    found = stopping(findings, job.check.fail_on)
+    lines = "\n  ".join(f"{f.name}: {f.message}; {f.advice}" for f in found)
+    if any(f.verdict == "fail" for f in found):
+        raise InputError(f"the data cannot be trained on:\n  {lines}")
+    if found:
+        raise GateFailed(f"stopped by check.fail_on:\n  {lines}")
 
 
 def _gate(job: Job, after: Evaluation) -> None:

@@ -43,12 +43,11 @@ def compare(first: str | Path, second: str | Path, data: str) -> Comparison:
 
 
 def _rows(model: str | Path, data: str) -> Any:
-    from burnish.data.columns import canonical
-    from burnish.data.read import read
+    from burnish.data.load import load_file, usable
 
     kept = Artifact.open(model, verify=False).manifest["job"]
     job: Job = parse(kept | {"data": kept["data"] | {"train": data, "dev": None, "test": None, "format": "auto"}})
-    return canonical(read(data, job.data), job)
+    return usable(load_file(data, job), job.task)
 
 
 def predict_lines(model: str | Path, given: str) -> Iterator[dict[str, Any]]:

@@ -29,3 +29,14 @@ def load(job: Job) -> dict[str, Rows]:
 def load_file(source: str, job: Job, *, labelled: bool = True) -> Rows:
     """Return one further source in the columns of the job, for `evaluate` and `predict`."""
     return canonical(read(source, job.data, role="test"), job, labelled=labelled)
+
+
+def usable(rows: Rows, task: str) -> Rows:
+    """Leave out rows without a text or without a label; the check has counted them."""
+    kept = []
+    for index, row in enumerate(rows):
+        label = row["tags"] if task == "tag" else row["label"]
+        text = row["words"] if task == "tag" else str(row["text"] or "").strip()
+        if text and label is not None and (task != "tag" or len(label) == len(row["words"])):
+            kept.append(index)
+    return rows if len(kept) == len(rows) else rows.select(kept)

@@ -1,0 +1,89 @@
+"""What every task has to do: tune, save, open again, predict the same, be measured, be loaded by plain transformers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import burnish
+from burnish.engine import Engine
+from burnish.job import tune, work_folder
+from burnish.tasks import TASKS
+from tests import tiny
+
+GIVEN = {
+    "classify": ["the film was good", "bad"],
+    "pair": [["good film", "the film was good"], ["a", "b"]],
+    "score": ["the film was good", ""],
+    "tag": [["Anna", "lives", "in", "Rome"], "Ben works at Acme Corp.", [], ""],
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task(name: str, tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, name)
+    tuned = tune(job)
+    out = Path(job.out)
+
+    assert not work_folder(job).exists()
+    assert {"burnish.json", "config.json", "model.safetensors", "tokenizer.json", "report.html", "MODEL_CARD.md"} <= {
+        p.name for p in out.iterdir()
+    }
+    assert not list(out.rglob("*.bin")), "no pickled weights"
+    assert not list(out.rglob("*.pkl"))
+    manifest = json.loads((out / "burnish.json").read_text(encoding="utf-8"))
+    assert manifest["metrics"] == pytest.approx(tuned.report.after.metrics)
+    assert tuned.report.before, "a baseline stands beside"
+
+    engine = Engine.open(out)
+    assert engine.predict([]) == []
+    first = engine.predict(GIVEN[name])
+    assert len(first) == len(GIVEN[name])
+    again = [engine.predict([one])[0] for one in GIVEN[name]]
+    for a, b in zip(first, again, strict=True):
+        # Alone and in a batch the answer is the same, up to rounding.
+        assert getattr(a, "tags", getattr(a, "label", None)) == getattr(b, "tags", getattr(b, "label", None))
+    measured = burnish.evaluate(out, job.data.train)
+    assert measured.rows > 0
+    assert set(measured.metrics) == set(tuned.report.after.metrics)
+    same = burnish.compare(out, out, job.data.train)
+    assert same.difference.low == same.difference.high == 0.0
+    with pytest.raises(burnish.BurnishError):
+        engine.predict([7])
+
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+
+    auto = AutoModelForTokenClassification if name == "tag" else AutoModelForSequenceClassification
+    plain = auto.from_pretrained(out)
+    assert plain.config.num_labels == len(TASKS[name].restore(manifest["state"]).labels)
+    AutoTokenizer.from_pretrained(out)
+
+
+def test_tags_are_legal_and_offsets_are_right_also_in_chinese(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "tag", epochs=1)
+    tune(job)
+    engine = Engine.open(job.out)
+    for text in ["Anna lives in Paris.", "张伟住在北京，ＡＢＣ１２ 公司。", "a" * 300 + " Rome " * 100]:
+        (found,) = engine.predict([text])
+        assert len(found.tags) == len(found.words)
+        before = "O"
+        for tag in found.tags:
+            assert not tag.startswith("I-") or before[2:] == tag[2:]
+            before = tag
+        for entity in found.entities:
+            assert text[entity.start : entity.end] == entity.text
+
+
+def test_damaged_artifact_is_refused(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1)
+    tune(job)
+    weights = Path(job.out) / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(burnish.BurnishError, match=r"model\.safetensors"):
+        Engine.open(job.out)
+    weights.write_bytes(b"")
+    with pytest.raises(burnish.BurnishError, match=r"model\.safetensors"):
+        Engine.open(job.out)

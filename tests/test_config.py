@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from burnish.config import Job, load, parse, schema
+from burnish.errors import ConfigError
+
+GOOD = "task: classify\ndata:\n  train: a.csv\ntune:\n  epochs: 2\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "job.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_all_mistakes_at_once_with_lines_and_nearest_names(tmp_path: Path) -> None:
+    path = write(tmp_path, "task: tagg\ndata:\n  trian: a.csv\ntune:\n  epocs: 2\n  lora:\n    rnk: 4\n")
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    text = str(error.value)
+    assert "5 mistakes" in text
+    assert f"{path}:3: unknown key 'data.trian'; did you mean 'train'?" in text
+    assert f"{path}:5: unknown key 'tune.epocs'; did you mean 'epochs'?" in text
+    assert f"{path}:7: unknown key 'tune.lora.rnk'; did you mean 'rank'?" in text
+    assert f"{path}:1: task" in text
+    assert "data.train: Field required" in text
+
+
+def test_overrides_reach_nested_keys_and_read_numbers(tmp_path: Path) -> None:
+    job = load(write(tmp_path, GOOD), ("tune.epochs=5", "tune.learning_rate=5e-5", "data.columns.text=body", "out=x/y"))
+    assert (job.tune.epochs, job.tune.learning_rate, job.data.columns.text, job.out) == (5, 5e-5, "body", "x/y")
+
+
+@pytest.mark.parametrize("override", ["tune.epochs", "=3", "task.inner=3"])
+def test_bad_override_is_refused(tmp_path: Path, override: str) -> None:
+    with pytest.raises(ConfigError):
+        load(write(tmp_path, GOOD), (override,))
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "task: [", "just words"])
+def test_no_job_in_the_file(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"job\.yaml"):
+        load(write(tmp_path, text))
+
+
+def test_missing_file_names_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="burnish init"):
+        load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"task": "tag", "data": {"train": "a", "multi_label": True}},
+        {"task": "tag", "data": {"train": "a"}, "tune": {"freeze": "top:x"}},
+        {"task": "tag", "data": {"train": "a"}, "tune": {"epochs": 0}},
+    ],
+)
+def test_what_does_not_fit_together(document: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        parse(document)
+
+
+def test_round_trip_and_schema() -> None:
+    job = parse({"task": "tag", "data": {"train": "a.conll"}})
+    assert Job.model_validate(job.model_dump(mode="json")) == job
+    assert {"task", "data", "tune"} <= set(schema()["properties"])

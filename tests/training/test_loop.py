@@ -1,0 +1,110 @@
+"""The loop: resumes to the same bits, skips what is not finite, shrinks when memory runs out, stops when it should."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from burnish import job as flow
+from burnish.errors import BurnishError
+from burnish.training import checkpoint
+from burnish.training.events import Event, Saved, Shrunk, Skipped, Stopped
+from burnish.training.loop import Trainer
+from burnish.training.sinks import Sinks
+from tests import tiny
+
+
+class Killed(BaseException):
+    pass
+
+
+def weights(folder: str) -> str:
+    return hashlib.sha256((Path(folder) / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["tag", "classify"])
+def test_resumed_run_reaches_the_same_bits(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.job(tmp_path, name, epochs=3, checkpoint_seconds=0.0, dropout=0.1)
+    flow.tune(job)
+    expected = weights(job.out)
+    other = job.model_copy(update={"out": str(tmp_path / "killed")})
+    seen = 0
+
+    def kill(self: Sinks, event: Event) -> None:
+        nonlocal seen
+        seen += isinstance(event, Saved)
+        if isinstance(event, Saved) and seen % 4 == 0:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sinks, "__call__", kill)
+        for _ in range(100):
+            try:
+                flow.tune(other)
+                break
+            except Killed:
+                continue
+    assert seen > 4
+    assert weights(other.out) == expected
+
+
+def test_steps_that_are_not_finite_are_skipped_then_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=30)
+    events: list[Event] = []
+    monkeypatch.setattr(Sinks, "__call__", lambda self, event: events.append(event))
+    monkeypatch.setattr(Trainer, "_gradients", lambda self, step: (float("nan"), 1, 1))
+    with pytest.raises(BurnishError, match="learning_rate"):
+        flow.tune(job)
+    assert sum(isinstance(event, Skipped) for event in events) == 20
+
+
+def test_out_of_memory_halves_the_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1)
+    events: list[Event] = []
+    whole = Trainer._gradients
+
+    def full(self: Trainer, step: Any) -> Any:
+        if self.progress.halvings == 0:
+            raise torch.OutOfMemoryError("not enough memory")
+        return whole(self, step)
+
+    monkeypatch.setattr(Sinks, "__call__", lambda self, event: (events.append(event), _log(self, event)))
+    monkeypatch.setattr(Trainer, "_gradients", full)
+    flow.tune(job)
+    assert [e for e in events if isinstance(e, Shrunk)] == [Shrunk(0, 32)]
+
+
+def _log(sinks: Sinks, event: Event) -> None:
+    for sink in sinks._sinks:
+        sink(event)
+
+
+def test_early_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=20, patience=2, learning_rate=1e-9, head_learning_rate=1e-9)
+    events: list[Event] = []
+    monkeypatch.setattr(Sinks, "__call__", lambda self, event: (events.append(event), _log(self, event)))
+    flow.tune(job)
+    assert any(isinstance(event, Stopped) for event in events)
+
+
+def test_unknown_metric_is_an_error_that_names_the_others(tmp_path: Path) -> None:
+    with pytest.raises(BurnishError, match="accuracy"):
+        flow.tune(tiny.job(tmp_path, "classify", epochs=1, metric="acuracy"))
+
+
+def test_full_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1, checkpoint_seconds=0.0)
+    flow.tune(job)
+    before = weights(job.out)
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write", full)
+    with pytest.raises(BurnishError, match="disk is full"):
+        flow.tune(job)
+    assert weights(job.out) == before
