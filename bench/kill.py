@@ -47,7 +47,7 @@ def weights(folder: Path) -> dict[str, str]:
 def resumes(folder: Path) -> int:
     """How often the run went on from a checkpoint, as its events tell; a kill before the first one starts anew."""
     events = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    return sum(json.loads(event)["event"] == "resumed" for event in events)
+    return sum('"event": "resumed"' in event for event in events)
 
 
 def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:

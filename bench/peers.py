@@ -1,14 +1,12 @@
 """One peer in a process of its own: python bench/peers.py NAME '{"train": ..., ...}' prints one line of JSON.
 
 Word tagging (`bench/tune.py`): `reference` pads everything to 128 tokens in fp32; `trainer...` is transformers'
-Trainer; `burnish` is this project. Few examples (`bench/fewshot.py`): `setfit` and `burnish-few`.
+Trainer; `burnish` is this project.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -172,7 +170,7 @@ def run_burnish(args: dict[str, Any]) -> dict[str, float]:
             "model": args["model"],
             "out": args["out"],
             "seed": args["seed"],
-            "tune": {"epochs": args["epochs"]},
+            "tune": {"epochs": args["epochs"], "learning_rate": 5e-4},
             "report": {"bootstrap": 0},
         }
     )
@@ -184,70 +182,10 @@ def run_burnish(args: dict[str, Any]) -> dict[str, float]:
     return {"rows_per_second": training["rows_per_second"], "train_seconds": training["seconds"], "f1": f1}
 
 
-def read_table(path: str) -> tuple[list[str], list[str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [row["text"] for row in rows], [row["category"] for row in rows]
-
-
-def accuracy(references: list[str], predictions: list[str]) -> float:
-    return sum(r == p for r, p in zip(references, predictions, strict=True)) / len(references)
-
-
-def run_setfit(args: dict[str, Any]) -> dict[str, float]:
-    """SetFit with its defaults but for the number of pairs, `2 x iterations` an example as in its paper."""
-    from datasets import Dataset
-    from setfit import SetFitModel, Trainer, TrainingArguments
-
-    texts, labels = read_table(args["train"])
-    random.seed(args["seed"])
-    model = SetFitModel.from_pretrained(args["model"], local_files_only=True)
-    settings = TrainingArguments(
-        output_dir=args["out"],
-        seed=args["seed"],
-        num_iterations=args["iterations"],
-        save_strategy="no",
-        logging_strategy="no",
-        report_to="none",
-        show_progress_bar=False,
-    )
-    trainer = Trainer(model, settings, train_dataset=Dataset.from_dict({"text": texts, "label": labels}))
-    start = time.perf_counter()
-    trainer.train()
-    seconds = time.perf_counter() - start
-    texts, labels = read_table(args["dev"])
-    return {"train_seconds": seconds, "accuracy": accuracy(labels, [str(p) for p in model.predict(texts)])}
-
-
-def run_burnish_few(args: dict[str, Any]) -> dict[str, float]:
-    """This project's few-shot method with the recipe's defaults."""
-    import burnish
-    from burnish import config
-
-    job = config.parse(
-        {
-            "task": "classify",
-            "data": {"train": args["train"], "dev": args["dev"], "columns": {"text": "text", "label": "category"}},
-            "model": args["model"],
-            "out": args["out"],
-            "seed": args["seed"],
-            "tune": {"method": "few-shot"},
-            "report": {"bootstrap": 0},
-        }
-    )
-    burnish.tune(job)
-    training = json.loads((Path(args["out"]) / "burnish.json").read_text(encoding="utf-8"))["training"]
-    texts, labels = read_table(args["dev"])
-    predictions = [str(p.label) for p in burnish.Engine.open(args["out"]).predict(texts)]
-    return {"train_seconds": training["seconds"], "accuracy": accuracy(labels, predictions)}
-
-
 PEERS: dict[str, Callable[[dict[str, Any]], dict[str, float]]] = {
     "reference": run_reference,
     **{name: lambda args, s=settings: run_trainer(args, **s) for name, settings in TRAINERS.items()},  # type: ignore[misc]
     "burnish": run_burnish,
-    "setfit": run_setfit,
-    "burnish-few": run_burnish_few,
 }
 
 if __name__ == "__main__":

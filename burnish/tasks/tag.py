@@ -124,11 +124,11 @@ class Tag(Task):
         answers = []
         for row, owned in zip(scores, words, strict=True):
             kept = owned >= 0
-            path = self._best_path(row[kept])
+            path = self.best_path(row[kept])
             answers.append((owned[kept], path, np.exp(row[kept][np.arange(len(path)), path])))
         return answers
 
-    def _best_path(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    def best_path(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
         """Viterbi search over legal IOB2 sequences; `scores` (words, labels)."""
         best: NDArray[np.int64] = scores.argmax(-1)
         if not len(best) or (self._start[best[0]] == 0 and not self._moves[best[:-1], best[1:]].any()):

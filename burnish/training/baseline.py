@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from burnish.data.rows import Row
+from burnish.data.shape import shape_of
 from burnish.tasks.base import Task
 from burnish.tasks.classify import Classify, ClassPrediction
 from burnish.tasks.score import Score, ScorePrediction
@@ -20,24 +21,53 @@ _ROWS = 50_000  # a baseline need not see more, and its vocabulary must fit the 
 def baseline(task: Task, train: Iterable[Row], rows: Sequence[Row]) -> tuple[str, list[Any]] | None:
     """Name and predictions of the baseline that fits the task; None where it cannot be fitted."""
     if isinstance(task, Tag):
-        return "most frequent tag of each word", _lexicon(task, train, rows)
+        return "linear model of word forms", _words(task, train, rows)
     if isinstance(task, Classify):
         return _linear(task, train, rows)
     return None
 
 
-def _lexicon(task: Tag, train: Iterable[Row], rows: Sequence[Row]) -> list[Any]:
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in train:
-        for word, tag in zip(row["words"], row["tags"], strict=True):
-            counts[word][tag] += 1
-    common = {word: found.most_common(1)[0][0] for word, found in counts.items()}
+def _words(task: Tag, train: Iterable[Row], rows: Sequence[Row]) -> list[Any]:
+    """A linear model of each word's form and its neighbours', with the same search for a legal sequence."""
+    from sklearn.feature_extraction import FeatureHasher
+    from sklearn.linear_model import SGDClassifier
+
+    kept = list(islice(train, _ROWS))
+    hasher = FeatureHasher(1 << 18, input_type="string", alternate_sign=False)
     ids = {label: i for i, label in enumerate(task.labels)}
-    predictions = []
+    labels = np.array([ids[tag] for row in kept for tag in row["tags"]])
+    model = SGDClassifier(alpha=1e-6, max_iter=5, tol=None, random_state=0)
+    model.fit(hasher.transform(_forms(kept)), labels)
+    total = sum(len(row["words"]) for row in rows)
+    scores = np.full((total, len(task.labels)), -1e3, dtype=np.float32)
+    found = model.decision_function(hasher.transform(_forms(rows))).reshape(total, -1)
+    scores[:, model.classes_] = found if found.shape[1] > 1 else np.hstack([-found, found])
+    predictions, start = [], 0
     for row in rows:
-        path = np.array([ids.get(common.get(word, "O"), 0) for word in row["words"]], dtype=np.int64)
-        predictions.append(task.assemble([(np.arange(len(path)), path, np.ones(len(path)))], row))
+        count = len(row["words"])
+        path = task.best_path(scores[start : start + count])
+        predictions.append(task.assemble([(np.arange(count), path, np.ones(count))], row))
+        start += count
     return predictions
+
+
+def _forms(rows: Iterable[Row]) -> Iterator[list[str]]:
+    for row in rows:
+        words = ["", "", *row["words"], "", ""]
+        shapes = [shape_of(word) for word in words]
+        for i in range(2, len(words) - 2):
+            word = words[i]
+            yield [
+                f"w={word}",
+                f"l={word.lower()}",
+                f"s={shapes[i]}",
+                f"ss={shapes[i - 1]} {shapes[i]} {shapes[i + 1]}",
+                *(f"p={word[:n]}" for n in (1, 2, 3, 4)),
+                *(f"e={word[-n:]}" for n in (1, 2, 3, 4)),
+                *(f"{k}={words[i + k].lower()}" for k in (-2, -1, 1, 2)),
+                *(f"{k}s={shapes[i + k]}" for k in (-1, 1)),
+                f"first={i == 2}",
+            ]
 
 
 def _linear(task: Classify, train: Iterable[Row], rows: Sequence[Row]) -> tuple[str, list[Any]] | None:
