@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 $(VENV)/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,lora,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
 	touch $@
 
 demo: $(VENV)/.ready  ## train, evaluate, save and report on the embedded default
@@ -32,8 +32,8 @@ bench-env:  ## an environment of their own for the peers
 wheelhouse:  ## everything an install without internet needs, in ./wheelhouse
 	$(PYTHON) -m pip download --quiet -c constraints.txt -d wheelhouse torch 'setuptools>=77' wheel
 	$(PYTHON) -m pip wheel --quiet --no-deps -w wheelhouse .
-	$(PYTHON) -m pip download --quiet -c constraints.txt -d wheelhouse --find-links wheelhouse 'burnish[demo,lora]'
-	@echo "on the other machine: pip install --no-index --find-links wheelhouse 'burnish[demo,lora]'"
+	$(PYTHON) -m pip download --quiet -c constraints.txt -d wheelhouse --find-links wheelhouse 'burnish[demo]'
+	@echo "on the other machine: pip install --no-index --find-links wheelhouse 'burnish[demo]'"
 
 clean:
 	rm -rf $(VENV) .bench-env wheelhouse build dist

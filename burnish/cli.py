@@ -57,10 +57,12 @@ def check(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> 
     """Look for what is wrong with the data of a job."""
     from burnish import job as flow
     from burnish.config import load
+    from burnish.data.check import stopping
 
-    findings = flow.check(load(job, tuple(override or ())))
+    loaded = load(job, tuple(override or ()))
+    findings = flow.check(loaded)
     _show(findings, as_json, "print_findings", {"findings": findings})
-    if any(f.verdict == "fail" for f in findings):
+    if stopping(findings, loaded.check.fail_on):
         raise typer.Exit(1)
 
 

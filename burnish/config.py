@@ -69,14 +69,6 @@ class Check(_Section):
     )
 
 
-class Lora(_Section):
-    """Low-rank adapters in place of full weights (Hu et al. 2021), through PEFT."""
-
-    rank: int = Field(16, ge=1)
-    alpha: Positive = 32.0
-    merge: bool = Field(True, description="Fold the adapter into the weights when saving.")
-
-
 class Augment(_Section):
     """Changed copies of training rows; each value is a share of the rows, 0 is off."""
 
@@ -117,7 +109,6 @@ class Tune(_Section):
     max_tokens: int = Field(256, ge=8, description="Longest input, in tokens of the model.")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")
-    lora: Lora | None = None
     pooling: Literal["auto", "cls", "mean"] = Field(
         "auto", description="Text vector of `classify`, `pair` and `score`."
     )
@@ -157,7 +148,10 @@ class Job(_Section):
     check: Check = Check()
     tune: Tune = Tune()
     report: Report = Report()
-    gates: dict[str, float] = Field(default_factory=dict, description="Metric -> least value on the last measurement.")
+    gates: dict[str, float] = Field(
+        default_factory=dict,
+        description="Metric -> least value on the last measurement; largest, for errors such as mae.",
+    )
     track: tuple[Sink, ...] = Field((), description="Where events go beside events.jsonl.")
 
     @model_validator(mode="after")

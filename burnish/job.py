@@ -23,14 +23,14 @@ from burnish.data.load import load as load_rows
 from burnish.data.load import usable
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
-from burnish.errors import GateFailed, InputError
+from burnish.errors import ConfigError, GateFailed, InputError, nearest
 from burnish.models import load as models
 from burnish.models.freeze import freeze
 from burnish.models.net import Net, Pooling, start_net
 from burnish.reporting.card import model_card
 from burnish.reporting.html import report_html
 from burnish.reporting.jsonable import as_json
-from burnish.results import Comparison, Curve, Evaluation, Finding, TuneReport
+from burnish.results import LOWER_IS_BETTER, Comparison, Curve, Evaluation, Finding, TuneReport
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 from burnish.tasks.classify import Classify
@@ -233,7 +233,7 @@ def _baseline(
 def _alone(engine: Engine, measured: Rows, split: str, job: Job) -> Evaluation | None:
     """Quality that plain transformers reaches with the folder, where that differs from burnish's."""
     net = engine.net
-    if not net.word_shape or "head" in net.extras:
+    if not net.extras:
         return None
     bare = Net(net.model, net.kind, engine.task.outputs)
     plain = Engine(bare, engine.task, engine.tokenizer, engine.max_tokens)
@@ -294,11 +294,13 @@ def _stop_on(findings: tuple[Finding, ...], job: Job) -> None:
 
 
 def _gate(job: Job, after: Evaluation) -> None:
-    missed = [
-        f"{name} is {after.metrics.get(name, float('nan')):.4f}, asked for at least {least:g}"
-        for name, least in job.gates.items()
-        if not after.metrics.get(name, float("-inf")) >= least
-    ]
+    missed = []
+    for name, limit in job.gates.items():
+        if name not in after.metrics:
+            raise ConfigError(f"gates: '{name}' is no metric of {job.task}; {nearest(name, after.metrics)}")
+        value, error = after.metrics[name], name in LOWER_IS_BETTER
+        if not (value <= limit if error else value >= limit):
+            missed.append(f"{name} is {value:.4f}, asked for at {'most' if error else 'least'} {limit:g}")
     if missed:
         raise GateFailed(f"gates missed on {after.split}: " + "; ".join(missed))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "rmse", "brier", "ece"})
+
 Verdict = Literal["ok", "note", "warn", "fail"]
 
 

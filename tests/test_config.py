@@ -17,14 +17,14 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_all_mistakes_at_once_with_lines_and_nearest_names(tmp_path: Path) -> None:
-    path = write(tmp_path, "task: tagg\ndata:\n  trian: a.csv\ntune:\n  epocs: 2\n  lora:\n    rnk: 4\n")
+    path = write(tmp_path, "task: tagg\ndata:\n  trian: a.csv\ntune:\n  epocs: 2\n  augment:\n    mentoin: 0.1\n")
     with pytest.raises(ConfigError) as error:
         load(path)
     text = str(error.value)
     assert "5 mistakes" in text
     assert f"{path}:3: unknown key 'data.trian'; did you mean 'train'?" in text
     assert f"{path}:5: unknown key 'tune.epocs'; did you mean 'epochs'?" in text
-    assert f"{path}:7: unknown key 'tune.lora.rnk'; did you mean 'rank'?" in text
+    assert f"{path}:7: unknown key 'tune.augment.mentoin'; did you mean 'mention'?" in text
     assert f"{path}:1: task" in text
     assert "data.train: Field required" in text
 

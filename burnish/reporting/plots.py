@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from burnish.reporting import wording
 from burnish.reporting.svg import Scale, axes, dot, element, fit, line, picture, polyline, text, text_width
-from burnish.results import Interval
+from burnish.results import LOWER_IS_BETTER, Interval
 
 Matrix = Sequence[Sequence[int]]
 LARGEST_CONFUSION = 25
@@ -69,7 +69,7 @@ def curve(points: Sequence[tuple[int, float]], name: str, best: bool = False) ->
         parts += [dot(a, b, 3, "point main") for a, b in placed]
     said = f"{name} over {points[-1][0]:,} steps, from {points[0][1]:.3g} to {points[-1][1]:.3g}"
     if best:
-        choose = min if name in wording.LOWER_IS_BETTER else max
+        choose = min if name in LOWER_IS_BETTER else max
         step, value = choose(points, key=lambda point: point[1])
         parts.append(dot(x(step), y(value), 5.5, "ring", f"step {step}: {wording.number(value)}"))
         anchor = "end" if x(step) > WIDTH / 2 else "start"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from burnish.results import ClassRow, Comparison, Evaluation, TuneReport
+from burnish.results import LOWER_IS_BETTER, ClassRow, Comparison, Evaluation, TuneReport
 
-LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "rmse", "brier", "ece"})
 AVERAGES = frozenset({"micro avg", "macro avg", "weighted avg", "samples avg", "accuracy"})
 NOTHING = "–"
 SIGNIFICANT = 0.05

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
 from burnish.errors import ConfigError, nearest
-from burnish.results import Comparison, Evaluation, HardRow, Interval
+from burnish.results import LOWER_IS_BETTER, Comparison, Evaluation, HardRow, Interval
 from burnish.tasks import Task
 
 
@@ -23,7 +23,7 @@ def tallies(task: Task, predictions: Sequence[Any], references: Sequence[Any]) -
 
 
 def metric_value(task: Task, metric: str, predictions: Sequence[Any], references: Sequence[Any]) -> float:
-    """One metric by name.
+    """One metric by name, larger for better: an error such as `mae` comes with its sign turned.
 
     Raises:
         ConfigError: naming the task's metrics when it has none of that name.
@@ -33,7 +33,7 @@ def metric_value(task: Task, metric: str, predictions: Sequence[Any], references
     found = task.metrics(predictions, references)
     if metric not in found:
         raise ConfigError(f"tune.metric: '{metric}' is no metric of {task.name}; {nearest(metric, found)}")
-    return found[metric]
+    return -found[metric] if metric in LOWER_IS_BETTER else found[metric]
 
 
 def resampled(sums: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:

@@ -93,7 +93,7 @@ def _numbers(event: Event) -> dict[str, float]:
 
 
 def _tensorboard(job: Job, folder: Path, stack: ExitStack) -> Sink:
-    writer = need("torch.utils.tensorboard", "track").SummaryWriter(str(folder / "tensorboard"))
+    writer = need("torch.utils.tensorboard", "track").SummaryWriter(f"{job.out}.tensorboard")
     stack.callback(writer.close)
 
     def write(event: Event) -> None:
@@ -116,7 +116,7 @@ def _mlflow(job: Job, folder: Path, stack: ExitStack) -> Sink:
 
 
 def _wandb(job: Job, folder: Path, stack: ExitStack) -> Sink:
-    run: Any = need("wandb", "track").init(project="burnish", name=Path(job.out).name, dir=str(folder))
+    run: Any = need("wandb", "track").init(project="burnish", name=Path(job.out).name)
     stack.callback(run.finish)
 
     def write(event: Event) -> None:

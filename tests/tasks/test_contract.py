@@ -9,6 +9,7 @@ import pytest
 
 import burnish
 from burnish.engine import Engine
+from burnish.errors import ConfigError, GateFailed
 from burnish.job import tune, work_folder
 from burnish.tasks import TASKS
 from tests import tiny
@@ -87,3 +88,12 @@ def test_damaged_artifact_is_refused(tmp_path: Path) -> None:
     weights.write_bytes(b"")
     with pytest.raises(burnish.BurnishError, match=r"model\.safetensors"):
         Engine.open(job.out)
+
+
+def test_gates_know_which_way_a_metric_points(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "score", epochs=1)
+    tune(job.model_copy(update={"gates": {"mae": 100.0}}))
+    with pytest.raises(GateFailed, match="mae is .* at most 0"):
+        tune(job.model_copy(update={"gates": {"mae": 0.0}}))
+    with pytest.raises(ConfigError, match="pearson"):
+        tune(job.model_copy(update={"gates": {"pearsn": 0.0}}))
