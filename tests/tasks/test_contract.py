@@ -93,7 +93,7 @@ def test_damaged_artifact_is_refused(tmp_path: Path) -> None:
 def test_gates_know_which_way_a_metric_points(tmp_path: Path) -> None:
     job = tiny.job(tmp_path, "score", epochs=1)
     tune(job.model_copy(update={"gates": {"mae": 100.0}}))
-    with pytest.raises(GateFailed, match="mae is .* at most 0"):
+    with pytest.raises(GateFailed, match=r"mae is .* at most 0"):
         tune(job.model_copy(update={"gates": {"mae": 0.0}}))
     with pytest.raises(ConfigError, match="pearson"):
         tune(job.model_copy(update={"gates": {"pearsn": 0.0}}))
