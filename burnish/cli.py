@@ -233,11 +233,13 @@ def main() -> None:
     except BurnishError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print(
-            "interrupted; nothing was left half-written, and a tuning run resumes when started again", file=sys.stderr
-        )
-        sys.exit(130)
+    except SystemExit as leaving:  # typer has turned Ctrl-C into this exit code
+        if leaving.code == 130:
+            print(
+                "interrupted; an earlier result is as it was, and a tuning run resumes when started again",
+                file=sys.stderr,
+            )
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
