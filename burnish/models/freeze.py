@@ -41,6 +41,11 @@ def layer_count(net: Net) -> int:
     return 1 + max((int(m.group(1)) for n, _ in net.named_parameters() if (m := _LAYER.search(n))), default=-1)
 
 
+def in_layer(name: str) -> bool:
+    """Whether a module or parameter of this name lies inside of a numbered layer."""
+    return _LAYER.search(name) is not None
+
+
 def layer_of(name: str, depth: int) -> int:
     """Index of the layer a parameter belongs to: -1 for embeddings, `depth` for what lies above the layers."""
     if found := _LAYER.search(name):

@@ -104,6 +104,8 @@ def _results(report: TuneReport) -> str:
             for name, e in report.further.items()
         )
         parts.append(_table(("further evaluation", "rows of", "rows", "result"), lines))
+    if report.transfer:
+        parts.append(_plain(wording.transfer_words(report)))
     parts.append(_plain(wording.alone_words(report)))
     return "\n\n".join(parts)
 

@@ -75,6 +75,8 @@ def print_report(report: TuneReport, console: Console) -> None:
     console.print(table)
     if report.comparison:
         console.print(_text(wording.comparison_words(report.comparison)))
+    if report.transfer:
+        console.print(_text(wording.transfer_words(report)))
     if report.alone:
         console.print(_text(wording.alone_words(report)))
     speed = f"{wording.duration(report.seconds)} of training at {wording.short(report.tokens_per_second)} tokens/s"

@@ -114,6 +114,17 @@ def comparison_words(comparison: Comparison) -> str:
     )
 
 
+def transfer_words(report: TuneReport) -> str:
+    """Say what it brought to start from an earlier artifact; nothing where the model started otherwise."""
+    t = report.transfer
+    if t is None:
+        return ""
+    start = f"Tuning started from the earlier model {t.source} ({t.task}), which was tuned from {t.base}."
+    if t.comparison is None:
+        return f"{start} The same job was not run from {t.base}, so the gain of the transfer is unknown: {t.missing}."
+    return f"{start} The same job was also run from {t.base}. {comparison_words(t.comparison)}"
+
+
 def alone_words(report: TuneReport) -> str:
     """Say what plain transformers reaches with the folder, with and without what it cannot express."""
     if report.alone is None:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 from burnish.config import Job
+from burnish.errors import InputError
 from burnish.extras import need
 from burnish.training.events import Evaluated, Event, Resumed, Shrunk, Skipped, Step, Stopped
 
 Sink = Callable[[Event], None]
 
 
+def need_trackers(job: Job) -> None:
+    """Raise MissingExtra for a tracker of the job that is not installed, before any work is done."""
+    for name in job.track:
+        need(name, "track")
+
+
 class Sinks:
-    """Hands each event to all sinks of a job; use it as a context so that every sink is closed."""
+    """Hands each event to all sinks of a job; use it as a context so that every sink is closed.
+
+    Raises:
+        InputError: when a tracker cannot be started.
+    """
 
     def __init__(self, job: Job, folder: Path, quiet: bool) -> None:
         self._stack = ExitStack()
@@ -25,7 +38,8 @@ class Sinks:
         if not quiet:
             self._sinks.append(_progress(self._stack))
         makers = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wandb": _wandb}
-        self._sinks += [makers[name](job, folder, self._stack) for name in job.track]
+        for name in job.track:
+            self._sinks.append(makers[name](job, self._stack))
 
     def __call__(self, event: Event) -> None:
         for sink in self._sinks:
@@ -34,8 +48,10 @@ class Sinks:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
 
 def _jsonl(path: Path, stack: ExitStack) -> Sink:
@@ -88,40 +104,87 @@ def _progress(stack: ExitStack) -> Sink:
 
 def _numbers(event: Event) -> dict[str, float]:
     if isinstance(event, Step):
-        return {"train/loss": event.loss, "train/learning_rate_factor": event.learning_rate}
+        speed = event.tokens / max(event.seconds, 1e-9)
+        return {
+            "train/loss": event.loss,
+            "train/learning_rate_factor": event.learning_rate,
+            "train/tokens_per_second": speed,
+        }
     return {"dev/value": event.value} if isinstance(event, Evaluated) else {}
 
 
-def _tensorboard(job: Job, folder: Path, stack: ExitStack) -> Sink:
-    writer = need("torch.utils.tensorboard", "track").SummaryWriter(f"{job.out}.tensorboard")
-    stack.callback(writer.close)
+def _tensorboard(job: Job, stack: ExitStack) -> Sink:
+    need("tensorboard", "track")  # torch's own error would not say what to install
+    from torch.utils.tensorboard import SummaryWriter
+
+    writers: list[SummaryWriter] = []
 
     def write(event: Event) -> None:
+        if not writers:
+            # What an earlier or a killed run wrote beyond this point is hidden by TensorBoard.
+            start = event.step + 1 if isinstance(event, Resumed) else 0
+            writers.append(SummaryWriter(f"{job.out}.tensorboard", purge_step=start))
+            stack.callback(writers[0].close)
         for name, value in _numbers(event).items():
-            writer.add_scalar(name, value, event.step)
+            writers[0].add_scalar(name, value, event.step)
 
     return write
 
 
-def _mlflow(job: Job, folder: Path, stack: ExitStack) -> Sink:
+def _mlflow(job: Job, stack: ExitStack) -> Sink:
     mlflow: Any = need("mlflow", "track")
-    mlflow.start_run(run_name=Path(job.out).name)
-    stack.callback(mlflow.end_run)
+    failed: type[Exception] = mlflow.exceptions.MlflowException
+    try:
+        mlflow.start_run(run_name=Path(job.out).name, nested=mlflow.active_run() is not None)
+        stack.push(lambda kind, error, trace: mlflow.end_run("FAILED" if kind else "FINISHED"))
+        mlflow.log_params(_options(job))
+    except failed as error:
+        raise InputError(
+            f"track: MLflow did not start a run: {error}; set MLFLOW_TRACKING_URI, or leave mlflow out of track"
+        ) from None
+    return _tolerant(lambda event, numbers: mlflow.log_metrics(numbers, step=event.step), "MLflow", failed)
+
+
+def _wandb(job: Job, stack: ExitStack) -> Sink:
+    wandb: Any = need("wandb", "track")
+    failed: type[Exception] = wandb.errors.Error
+    try:
+        run = wandb.init(project="burnish", name=Path(job.out).name, config=_options(job))
+    except failed as error:
+        raise InputError(
+            f"track: Weights & Biases did not start a run: {error}; run `wandb login`, or set WANDB_MODE=offline"
+        ) from None
+    stack.push(lambda kind, error, trace: run.finish(exit_code=1 if kind else 0))
+    return _tolerant(lambda event, numbers: run.log(numbers, step=event.step), "Weights & Biases", failed)
+
+
+def _tolerant(log: Callable[[Event, dict[str, float]], None], name: str, failed: type[Exception]) -> Sink:
+    """A tracker that stops answering is left alone from then on; the training is worth more than its log."""
+    lost: list[Exception] = []
 
     def write(event: Event) -> None:
-        if numbers := _numbers(event):
-            mlflow.log_metrics(numbers, step=event.step)
+        numbers = _numbers(event)
+        if not numbers or lost:
+            return
+        try:
+            log(event, numbers)
+        except failed as error:
+            lost.append(error)
+            warnings.warn(f"{name} takes no more values, and gets none from here on: {error}", stacklevel=2)
 
     return write
 
 
-def _wandb(job: Job, folder: Path, stack: ExitStack) -> Sink:
-    run: Any = need("wandb", "track").init(project="burnish", name=Path(job.out).name)
-    stack.callback(run.finish)
+def _options(job: Job) -> dict[str, Any]:
+    """The job with dotted names: `tune.epochs`."""
+    found: dict[str, Any] = {}
 
-    def write(event: Event) -> None:
-        if numbers := _numbers(event):
-            with suppress(OSError):
-                run.log(numbers, step=event.step)
+    def walk(value: Any, path: str) -> None:
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                walk(inner, f"{path}.{key}" if path else key)
+        else:
+            found[path] = value
 
-    return write
+    walk(job.model_dump(mode="json"), "")
+    return found

@@ -1,0 +1,185 @@
+"""Transfer: the encoder comes along, heads start anew, and the gain over the source's own base model is measured."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from burnish import job as flow
+from burnish.artifact import Artifact
+from burnish.config import Job, parse
+from burnish.engine import Engine
+from burnish.errors import InputError
+from burnish.training import transfer
+from burnish.training.events import Event, Saved
+from burnish.training.sinks import Sinks
+from tests import tiny
+
+STILL = {"learning_rate": 1e-12, "head_learning_rate": 1e-12, "weight_decay": 0.0}  # weights stay where they began
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def source(folder: Path, task: str, **tune: Any) -> Job:
+    job = tiny.job(folder, task, epochs=1, **tune).model_copy(update={"out": str(folder / f"source-{task}")})
+    flow.tune(job)
+    return job
+
+
+def target(folder: Path, task: str, model: str, **tune: Any) -> Job:
+    return tiny.job(folder, task, **{"epochs": 1, **tune}).model_copy(update={"model": model})
+
+
+def encoder(folder: str) -> dict[str, torch.Tensor]:
+    weights = load_file(Path(folder) / "model.safetensors")
+    return {name: value for name, value in weights.items() if name.startswith("bert.") and "pooler" not in name}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("classify", "classify"), ("classify", "tag"), ("tag", "tag"), ("pair", "classify"), ("tag", "score")],
+)
+def test_the_encoder_comes_along_and_the_gain_is_measured(first: str, second: str, tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    made = source(tmp_path / "first", first)
+    job = target(tmp_path, second, made.out, **STILL)
+    said: list[str] = []
+    report = flow.tune(job, say=said.append).report
+
+    before, after = encoder(made.out), encoder(job.out)
+    base = load_file(Path(made.model) / "model.safetensors")
+    assert set(before) == set(after)
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in after)
+    assert any(not torch.allclose(after[name], base[name.removeprefix("bert.")], atol=1e-4) for name in after)
+
+    found = report.transfer
+    assert found is not None
+    assert (found.source, found.task, found.base, found.missing) == (made.out, first, made.model, "")
+    assert found.comparison is not None
+    reached = report.before[f"from {made.model}"]
+    assert found.comparison.first_value == pytest.approx(reached.metrics[found.comparison.metric])
+    assert found.comparison.second_value == pytest.approx(report.after.metrics[found.comparison.metric])
+    assert any("as well" in line for line in said)
+    for page in ("report.html", "MODEL_CARD.md"):
+        assert "The same job was also run from" in (Path(job.out) / page).read_text(encoding="utf-8")
+    assert Engine.open(job.out).predict(["the film was good"])
+    assert not list(tmp_path.glob(".*.work"))
+
+
+def test_the_run_from_the_base_model_is_the_job_itself(tmp_path: Path) -> None:
+    """What stands in the report is what the same job with the base model as `model` reaches."""
+    made = source(tmp_path, "classify")
+    compared = flow.tune(target(tmp_path, "classify", made.out)).report.before[f"from {made.model}"]
+    alone = flow.tune(tiny.job(tmp_path, "classify", epochs=1)).report.after
+    assert compared.metrics == alone.metrics
+
+
+def test_word_shapes_are_carried_from_tag_to_tag(tmp_path: Path) -> None:
+    made = source(tmp_path, "tag", head_learning_rate=0.05)
+    trained = load_file(Path(made.out) / "burnish.safetensors")["shape.weight"]
+    job = target(tmp_path, "tag", made.out, **STILL)
+    flow.tune(job)
+    assert torch.allclose(load_file(Path(job.out) / "burnish.safetensors")["shape.weight"], trained, atol=1e-6)
+
+
+def test_a_source_without_word_shapes_gives_none(tmp_path: Path) -> None:
+    made = source(tmp_path, "tag", word_shape=False)
+    job = target(tmp_path, "tag", made.out)
+    flow.tune(job)
+    assert Artifact.open(job.out).word_shape
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "burnish.safetensors"])
+def test_a_damaged_artifact_is_refused(name: str, tmp_path: Path) -> None:
+    made = source(tmp_path, "classify")
+    path = Path(made.out) / name
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=name) as error:
+        flow.tune(target(tmp_path, "classify", made.out))
+    assert error.value.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_base_model_that_is_gone_is_said_and_the_rest_is_done(tmp_path: Path) -> None:
+    made = source(tmp_path, "classify")
+    shutil.rmtree(made.model)
+    job = target(tmp_path, "classify", made.out)
+    tuned = flow.tune(job.model_copy(update={"model": made.out}))
+    assert tuned.report.transfer is not None
+    assert tuned.report.transfer.comparison is None
+    assert made.model in tuned.report.transfer.missing
+    assert "the gain of the transfer is unknown" in (Path(job.out) / "report.html").read_text(encoding="utf-8")
+
+
+def test_paths_an_artifact_names_are_not_followed_out_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = source(tmp_path, "classify")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    artifact = Artifact.open(made.out)
+    with pytest.raises(InputError, match="working directory"):
+        transfer.base_job(made, artifact, "fp32", tmp_path / "base")
+
+
+def test_from_scratch_is_compared_with_a_model_of_the_same_size(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", scratch={"layers": 1, "hidden": 16, "heads": 2, "vocabulary": 100})
+    made = job.model_copy(update={"model": "scratch", "out": str(tmp_path / "source")})
+    flow.tune(made)
+    found = flow.tune(target(tmp_path, "classify", made.out)).report
+    assert "from scratch" in found.before
+    other = transfer.base_job(
+        target(tmp_path, "classify", made.out), Artifact.open(made.out), "fp32", tmp_path / "base"
+    )
+    assert other.tune.scratch == made.tune.scratch
+
+
+def test_both_runs_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = source(tmp_path, "classify")
+    job = target(tmp_path, "classify", made.out, epochs=2, checkpoint_seconds=0.0, dropout=0.1)
+    whole = flow.tune(job).report
+    weights = (Path(job.out) / "model.safetensors").read_bytes()
+
+    class Killed(BaseException):
+        pass
+
+    seen = 0
+
+    def kill(self: Sinks, event: Event) -> None:
+        nonlocal seen
+        seen += isinstance(event, Saved)
+        if isinstance(event, Saved) and seen % 3 == 0:
+            raise Killed
+
+    other = job.model_copy(update={"out": str(tmp_path / "killed")})
+    with monkeypatch.context() as patch:
+        patch.setattr(Sinks, "__call__", kill)
+        for _ in range(100):
+            try:
+                report = flow.tune(other).report
+                break
+            except Killed:
+                continue
+    assert seen > 6
+    assert (Path(other.out) / "model.safetensors").read_bytes() == weights
+    assert report.before.keys() == whole.before.keys()
+    assert report.before[f"from {made.model}"].metrics == whole.before[f"from {made.model}"].metrics
+
+
+def test_a_source_that_was_tuned_again_starts_anew(tmp_path: Path) -> None:
+    parts = flow.load_rows(tiny.job(tmp_path, "classify"))
+    made = source(tmp_path, "classify")
+    job = parse(target(tmp_path, "classify", made.out).model_dump())
+    before = flow._identity(job, parts["train"])
+    flow.tune(made.model_copy(update={"seed": 1}))
+    assert flow._identity(job, parts["train"]) != before
