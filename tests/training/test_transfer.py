@@ -112,9 +112,9 @@ def test_a_damaged_artifact_is_refused(name: str, tmp_path: Path) -> None:
 
 def test_a_base_model_that_is_gone_is_said_and_the_rest_is_done(tmp_path: Path) -> None:
     made = source(tmp_path, "classify")
-    shutil.rmtree(made.model)
     job = target(tmp_path, "classify", made.out)
-    tuned = flow.tune(job.model_copy(update={"model": made.out}))
+    shutil.rmtree(made.model)
+    tuned = flow.tune(job)
     assert tuned.report.transfer is not None
     assert tuned.report.transfer.comparison is None
     assert made.model in tuned.report.transfer.missing
