@@ -112,7 +112,7 @@ def main() -> None:
         source = Path(args.source_model) if args.source_model else folder / "source"
         if not args.source_model:
             known = {plain(text) for text, _ in target}
-            rows = [row for row in read(Path(args.source)) if plain(row[0]) not in known]
+            rows = [row for row in read(Path(args.source)) if plain(row[0]) not in known][: 200 if args.quick else None]
             print(f"source: {len(rows):,} rows that the target does not hold; {args.source_epochs} epochs", flush=True)
             data = {"train": write(folder / "source.csv", rows)}
             tune(folder, "source", "minilm", data, 0, {"epochs": args.source_epochs})

@@ -108,3 +108,10 @@ def test_full_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(BurnishError, match="disk is full"):
         flow.tune(job)
     assert weights(job.out) == before
+
+
+def test_a_test_file_without_dev_rows(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1)
+    data = job.data.model_copy(update={"test": job.data.train, "split": job.data.split.model_copy(update={"dev": 0.0})})
+    report = flow.tune(job.model_copy(update={"data": data})).report
+    assert (report.after.split, report.further) == ("test", {})
