@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ import pytest
 from rich.console import Console
 
 from burnish.reporting import wording
+from burnish.reporting.html import report_html
 from burnish.reporting.jsonable import as_json, plain
 from burnish.reporting.text import print_comparison, print_evaluation, print_findings, print_report
-from burnish.results import ClassRow, TuneReport
+from burnish.results import ClassRow, Comparison, Interval, Transfer, TuneReport
 
 
 def printed(call: Callable[[Console], None], width: int = 100) -> str:
@@ -70,7 +72,7 @@ def test_every_report_is_json(any_report: TuneReport) -> None:
     assert read["after"]["rows"] == any_report.after.rows
     assert set(read) == {"task", "base_model", "labels", "job", "rows", "fingerprint", "findings", "before", "after",
                          "comparison", "curve", "environment", "parameters", "trained_parameters", "tokens_per_second",
-                         "seconds", "further", "alone"}  # fmt: skip
+                         "seconds", "further", "alone", "transfer"}  # fmt: skip
 
 
 def test_numbers_of_other_libraries_become_plain() -> None:
@@ -99,3 +101,13 @@ def test_a_class_named_like_an_average_stays_a_class() -> None:
 )
 def test_duration(seconds: float, said: str) -> None:
     assert wording.duration(seconds) == said
+
+
+def test_a_transfer_is_told_with_its_gain_or_with_what_is_missing(any_report: TuneReport) -> None:
+    gain = Comparison("from minilm", "tuned", "accuracy", 0.7, 0.75, Interval(0.02, 0.08), 0.001, 400)
+    told = replace(any_report, transfer=Transfer("runs/tweets", "classify", "minilm", gain))
+    assert "from minilm. accuracy 0.750 (tuned) against 0.700 (from minilm)" in wording.transfer_words(told)
+    missing = replace(any_report, transfer=Transfer("<b>", "tag", "bert", missing="no model folder at 'bert'"))
+    assert "unknown: no model folder at 'bert'." in wording.transfer_words(missing)
+    assert "<b>" not in report_html(missing)
+    assert wording.transfer_words(any_report) == ""
