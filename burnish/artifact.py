@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from burnish.data.text import Tokenizer
 from burnish.errors import InputError
 from burnish.models.net import Pooling
 
@@ -89,10 +90,8 @@ class Artifact:
         """Metrics of the last measurement."""
         return dict(self.manifest["metrics"])
 
-    def tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(str(self.folder))
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.folder)
 
 
 def save(folder: Path, write: Callable[[Path], None], manifest: dict[str, Any]) -> Artifact:

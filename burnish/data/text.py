@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+class Tokenizer:
+    """A saved tokenizer, opened without transformers, under the names that a tokenizer of transformers uses."""
+
+    def __init__(self, folder: str | Path) -> None:
+        from tokenizers import Tokenizer as Backend
+
+        self.backend_tokenizer = Backend.from_file(str(Path(folder, "tokenizer.json")))
+        path = Path(folder, "tokenizer_config.json")
+        config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.do_lower_case = config.get("do_lower_case", False)
+        self.pad_token_id, self.unk_token_id = self._id(config, "pad_token"), self._id(config, "unk_token")
+
+    def _id(self, config: dict[str, Any], name: str) -> int | None:
+        token = config.get(name)
+        token = token["content"] if isinstance(token, dict) else token
+        found: int | None = None if token is None else self.backend_tokenizer.token_to_id(token)
+        return found
 
 
 @dataclass(frozen=True)
@@ -37,15 +58,12 @@ def encode_texts(
     tokenizer: Any, texts: Sequence[str], seconds: Sequence[str] | None, max_tokens: int
 ) -> tuple[list[list[int]], list[list[int]] | None]:
     """Token ids of texts, or of pairs of texts, cut to `max_tokens`; with pairs also the token type ids."""
-    encoded = tokenizer(
-        list(texts),
-        list(seconds) if seconds is not None else None,
-        truncation=True,
-        max_length=max_tokens,
-        return_attention_mask=False,
-        return_token_type_ids=seconds is not None,
-    )
-    return encoded["input_ids"], encoded["token_type_ids"] if seconds is not None else None
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.enable_truncation(max_tokens)
+    given = list(texts) if seconds is None else list(zip(texts, seconds, strict=True))
+    encoded = backend.encode_batch_fast(given)
+    return [e.ids for e in encoded], [e.type_ids for e in encoded] if seconds is not None else None
 
 
 def encode_words(tokenizer: Any, rows: Sequence[Sequence[str]], max_tokens: int) -> Iterator[tuple[int, Window]]:
@@ -53,9 +71,12 @@ def encode_words(tokenizer: Any, rows: Sequence[Sequence[str]], max_tokens: int)
 
     Every word that has a token is answered for by exactly one window, away from a cut where there is room.
     """
-    encoded = tokenizer([list(row) or [""] for row in rows], is_split_into_words=True, return_attention_mask=False)
-    for index, ids in enumerate(encoded["input_ids"]):
-        parts = [-1 if part is None else part for part in encoded.word_ids(index)]
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    for index, encoding in enumerate(backend.encode_batch([list(row) or [""] for row in rows], is_pretokenized=True)):
+        ids = encoding.ids
+        parts = [-1 if part is None else part for part in encoding.word_ids]
         first = [part if part >= 0 and (i == 0 or parts[i - 1] != part) else -1 for i, part in enumerate(parts)]
         if len(ids) <= max_tokens:
             yield index, Window(ids, first, parts)

@@ -121,8 +121,11 @@ class Trainer:
                 self.optimizer.zero_grad()
                 yield Shrunk(progress.step, self.tune.tokens_per_batch >> progress.halvings)
                 continue
-            norm = torch.nn.utils.clip_grad_norm_(parameters, self.tune.clip)
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            norm = torch.nn.utils.get_total_norm(gradients)
             if np.isfinite(loss) and bool(torch.isfinite(norm)):
+                if norm > self.tune.clip:  # a factor of one would pass over all gradients, too
+                    torch.nn.utils.clip_grads_with_norm_(parameters, self.tune.clip, norm)
                 self.optimizer.step()
                 lost = 0
             else:
