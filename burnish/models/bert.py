@@ -7,7 +7,7 @@ BERT folder is read here.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -48,6 +48,20 @@ def fits(config: dict[str, Any]) -> bool:
     )
 
 
+class _Linear(nn.Linear):
+    """Starts empty: weights are loaded, or drawn by `Bert.start`, and not drawn before only to be replaced."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class _Embedding(nn.Embedding):
+    """Starts empty, as `_Linear` does."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
 class _Part(nn.Module):
     """A named group of modules, as the names of transformers' parameters ask for."""
 
@@ -71,29 +85,33 @@ class Layer(nn.Module):
         self.act = _ACTIVATIONS[config.hidden_act]
         names = ("query", "key", "value")
         self.attention = _Part(
-            self=_Part(**{name: nn.Linear(hidden, hidden) for name in names}),
-            output=_Part(dense=nn.Linear(hidden, hidden), LayerNorm=nn.LayerNorm(hidden, eps)),
+            self=_Part(**{name: _Linear(hidden, hidden) for name in names}),
+            output=_Part(dense=_Linear(hidden, hidden), LayerNorm=nn.LayerNorm(hidden, eps)),
         )
-        self.intermediate = _Part(dense=nn.Linear(hidden, inner))
-        self.output = _Part(dense=nn.Linear(inner, hidden), LayerNorm=nn.LayerNorm(hidden, eps))
+        self.intermediate = _Part(dense=_Linear(hidden, inner))
+        self.output = _Part(dense=_Linear(inner, hidden), LayerNorm=nn.LayerNorm(hidden, eps))
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.weight_dropout = Dropout(config.attention_probs_dropout_prob)
 
-    def forward(self, states: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    def forward(
+        self, states: torch.Tensor, bias: torch.Tensor | None, kept: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """States after this layer: (n, tokens, hidden), or (m, hidden) of the `kept` among the n * tokens places."""
         n, tokens, hidden = states.shape
-        inputs, own = _lowered(states), self.attention.self
-        parts = (own.query(inputs), own.key(inputs), own.value(inputs))
+        own = self.attention.self
+        parts = (own.query(states), own.key(states), own.value(states))
         query, key, value = (part.view(n, tokens, self.heads, -1).transpose(1, 2) for part in parts)
         mixed = attend(query, key, value, bias, self.weight_dropout).transpose(1, 2).reshape(n, tokens, hidden)
+        if kept is not None:
+            mixed, states = (all_.reshape(-1, hidden).index_select(0, kept) for all_ in (mixed, states))
         out = self.attention.output
-        states = out.LayerNorm(self.dropout(out.dense(mixed)) + states)
-        inner = self.act(self.intermediate.dense(_lowered(states)))
-        normed: torch.Tensor = self.output.LayerNorm(self.dropout(self.output.dense(inner)) + states)
-        return normed
+        states = _lowered(out.LayerNorm(self.dropout(out.dense(mixed)) + states))
+        inner = self.act(self.intermediate.dense(states))
+        return _lowered(self.output.LayerNorm(self.dropout(self.output.dense(inner)) + states))
 
 
 def _lowered(states: torch.Tensor) -> torch.Tensor:
-    """Cast once to the type in which autocast multiplies, rather than once for each product."""
+    """Keep states in the type in which autocast multiplies: they are normed at every turn, so that no error grows."""
     kind = states.device.type
     return states.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else states
 
@@ -109,15 +127,15 @@ class Encoder(nn.Module):
         super().__init__()
         hidden = config.hidden_size
         self.embeddings = _Part(
-            word_embeddings=nn.Embedding(config.vocab_size, hidden, padding_idx=config.pad_token_id),
-            position_embeddings=nn.Embedding(config.max_position_embeddings, hidden),
-            token_type_embeddings=nn.Embedding(config.type_vocab_size, hidden),
+            word_embeddings=_Embedding(config.vocab_size, hidden),
+            position_embeddings=_Embedding(config.max_position_embeddings, hidden),
+            token_type_embeddings=_Embedding(config.type_vocab_size, hidden),
             LayerNorm=nn.LayerNorm(hidden, config.layer_norm_eps),
         )
         self.encoder = _Part(layer=nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers)))
         self.dropout = Dropout(config.hidden_dropout_prob)
         if pooler:
-            self.pooler = _Part(dense=nn.Linear(hidden, hidden))
+            self.pooler = _Part(dense=_Linear(hidden, hidden))
 
     def forward(
         self,
@@ -125,19 +143,23 @@ class Encoder(nn.Module):
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
+        kept: torch.Tensor | None = None,
     ) -> SimpleNamespace:
+        """States of all tokens, or of the `kept` places alone: the last layer then leaves out the others."""
         parts = self.embeddings
         words = parts.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         types = parts.token_type_embeddings
         kinds = types.weight[0] if token_type_ids is None else types(token_type_ids)
         states = parts.LayerNorm(words + parts.position_embeddings.weight[: words.shape[1]] + kinds)
-        states = self.dropout(states)
+        states = self.dropout(_lowered(states))
         bias = None
         if attention_mask is not None and not bool(attention_mask.all()):
-            zeros = torch.zeros_like(attention_mask[:, None, None, :], dtype=_lowered(states[:0]).dtype)
+            zeros = torch.zeros_like(attention_mask[:, None, None, :], dtype=states.dtype)
             bias = zeros.masked_fill(attention_mask[:, None, None, :] == 0, torch.finfo(zeros.dtype).min)
-        for layer in self.encoder.layer:
+        *lower, top = self.encoder.layer
+        for layer in lower:
             states = layer(states, bias)
+        states = top(states, bias, kept)
         return SimpleNamespace(last_hidden_state=states)
 
 
@@ -154,25 +176,20 @@ class Bert(nn.Module):
         super().__init__()
         self.config = SimpleNamespace(**{**_DEFAULTS, **config})
         self.kind = kind
-        with torch.device("meta"):  # memory is taken once, by `load` or by `start`
-            self.bert = Encoder(self.config, pooler=kind == "sequence")
-            self.dropout = Dropout(self.config.hidden_dropout_prob)
-            self.classifier = nn.Linear(self.config.hidden_size, outputs)
+        self.bert = Encoder(self.config, pooler=kind == "sequence")
+        self.dropout = Dropout(self.config.hidden_dropout_prob)
+        self.classifier = _Linear(self.config.hidden_size, outputs)
 
-    def start(self) -> None:
-        """Give random weights to every module that has none yet."""
-        for module in self.modules():
-            if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
-                module.to_empty(device="cpu", recurse=False)
-                if isinstance(module, nn.LayerNorm):
-                    module.reset_parameters()
-                elif isinstance(module, nn.Linear | nn.Embedding):
-                    nn.init.normal_(module.weight, std=self.config.initializer_range)
-                if isinstance(module, nn.Linear):
-                    nn.init.zeros_(module.bias)
-                if isinstance(module, nn.Embedding) and module.padding_idx is not None:
-                    with torch.no_grad():
-                        module.weight[module.padding_idx].zero_()
+    def start(self, names: Iterable[str] | None = None) -> None:
+        """Give random weights to the named parameters, or to all."""
+        parameters = dict(self.named_parameters())
+        for name in parameters if names is None else names:
+            if "LayerNorm" in name:
+                nn.init.constant_(parameters[name], float(name.endswith("weight")))
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameters[name])
+            else:
+                nn.init.normal_(parameters[name], std=self.config.initializer_range)
 
     @property
     def base_model(self) -> Encoder:
@@ -182,11 +199,26 @@ class Bert(nn.Module):
         words: nn.Embedding = self.bert.embeddings.word_embeddings
         return words
 
-    def forward(self, **inputs: torch.Tensor) -> SimpleNamespace:
-        states = self.bert(**inputs).last_hidden_state
+    def forward(self, words: torch.Tensor | None = None, **inputs: torch.Tensor) -> SimpleNamespace:
+        """Logits (n, tokens, outputs) or (n, outputs).
+
+        Args:
+            words: for a token head, 0 or more where a token begins a word; the logits of other tokens are then 0.
+        """
+        n, tokens = inputs["attention_mask"].shape
+        if self.kind == "token" and words is None:
+            return SimpleNamespace(logits=self.classifier(self.dropout(self.bert(**inputs).last_hidden_state)))
+        if self.kind == "token":
+            kept = (words.reshape(-1) >= 0).nonzero()[:, 0]  # type: ignore[union-attr]
+        else:
+            kept = torch.arange(0, n * tokens, tokens, device=inputs["attention_mask"].device)
+        states = self.bert(**inputs, kept=kept).last_hidden_state
         if self.kind == "sequence":
-            states = torch.tanh(self.bert.pooler.dense(states[:, 0]))
-        return SimpleNamespace(logits=self.classifier(self.dropout(states)))
+            states = torch.tanh(self.bert.pooler.dense(states))
+        logits = self.classifier(self.dropout(states))
+        if self.kind == "token":
+            logits = logits.new_zeros(n * tokens, logits.shape[-1]).index_copy(0, kept, logits).view(n, tokens, -1)
+        return SimpleNamespace(logits=logits)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` and the weights in transformers' form."""
@@ -207,8 +239,9 @@ class Bert(nn.Module):
             found = {name: tensor for name, tensor in found.items() if not name.startswith("classifier.")}
         kept = {name: tensor for name, tensor in found.items() if name in wanted}
         self.load_state_dict(kept, strict=False, assign=True)
-        self.start()
-        return {name for name in wanted if name not in kept and not (fresh_head and name.startswith("classifier."))}
+        missing = wanted.keys() - kept.keys()
+        self.start(sorted(missing))
+        return {name for name in missing if not (fresh_head and name.startswith("classifier."))}
 
 
 def _current(name: str) -> str:

@@ -56,7 +56,10 @@ class Net(nn.Module):
         if "head" in self.extras:
             pooled: torch.Tensor = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
             return pooled
-        logits: torch.Tensor = self.model(**self._inputs(batch)).logits
+        inputs = self._inputs(batch)
+        if self.kind == "token" and isinstance(self.model, Bert):
+            inputs["words"] = batch["words"]
+        logits: torch.Tensor = self.model(**inputs).logits
         return logits
 
     def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:

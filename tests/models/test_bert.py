@@ -41,9 +41,13 @@ def test_same_logits_as_transformers(kind: Kind, tmp_path: Path) -> None:
     assert not info["unexpected_keys"]
     assert plain.config.id2label == {0: "a", 1: "b", 2: "c"}
     given = batch()
+    words = torch.where(given["attention_mask"].bool(), torch.arange(9), -1)
+    words[:, 0] = -1
     with torch.inference_mode():
-        ours, theirs = net(given), plain.eval()(**given).logits
-    kept = given["attention_mask"].bool() if kind == "token" else slice(None)
+        ours, theirs = net({**given, "words": words}), plain.eval()(**given).logits
+        every = net.model(**given).logits
+    kept = words >= 0 if kind == "token" else slice(None)
+    torch.testing.assert_close(ours[kept], every[kept], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(ours[kept], theirs[kept], rtol=1e-5, atol=1e-5)
 
 
