@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from burnish.config import Job
 from burnish.data.columns import canonical
 from burnish.data.read import read
@@ -40,3 +43,11 @@ def usable(rows: Rows, task: str) -> Rows:
         if text and label is not None and (task != "tag" or len(label) == len(row["words"])):
             kept.append(index)
     return rows if len(kept) == len(rows) else rows.select(kept)
+
+
+def fingerprint(rows: Rows) -> str:
+    """SHA-256 over the canonical rows."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True, ensure_ascii=True, default=str).encode())
+    return digest.hexdigest()
