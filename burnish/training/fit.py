@@ -18,12 +18,12 @@ from burnish.config import Job
 from burnish.data.augment import augment
 from burnish.data.load import fingerprint
 from burnish.data.rows import Rows
-from burnish.engine import Engine
+from burnish.engine.run import predictions, unlabelled
 from burnish.models.net import Net
 from burnish.results import Curve
 from burnish.tasks import Task
 from burnish.training.build import loss_for
-from burnish.training.evaluate import metric_value
+from burnish.training.evaluate import metric_value, outcome
 from burnish.training.loop import Setting, Trainer
 from burnish.training.sinks import Sinks
 
@@ -80,7 +80,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         raise disk_error(error, folder) from None
     progress = trainer.progress
     spent = max(progress.seconds, 1e-9)
-    curve = Curve(tuple(progress.losses), tuple(progress.evaluations))
+    curve = Curve(tuple(progress.losses.points), tuple(progress.evaluations))
     return Fitted(progress.seconds, curve, progress.tokens / spent, progress.rows / spent)
 
 
@@ -89,13 +89,13 @@ def _measure_on_dev(
 ) -> Callable[[], float] | None:
     if "dev" not in parts:
         return None
-    dev = list(parts["dev"])
+    dev, pad_id = parts["dev"], tokenizer.pad_token_id or 0
+    features = task.encode(unlabelled(dev), tokenizer, job.tune.max_tokens)  # once, not at each measurement
+    place = device.choose_device()
 
     def measure() -> float:
-        engine = Engine(net, task, tokenizer, job.tune.max_tokens)
-        predictions = engine.predict_rows(dev)
-        references = [task.reference(row) for row in dev]
-        return metric_value(task, job.tune.metric or task.metric, predictions, references)
+        said = predictions(net, task, features, dev, pad_id=pad_id, device=place)
+        return metric_value(task, job.tune.metric or task.metric, outcome(task, said, dev))
 
     return measure
 
