@@ -35,11 +35,10 @@ def compare(first: str | Path, second: str | Path, data: str) -> Comparison:
     engines = Engine.open(first), Engine.open(second)
     if engines[0].task.name != engines[1].task.name:
         raise InputError(f"'{first}' is for {engines[0].task.name}, '{second}' for {engines[1].task.name}")
-    rows = list(_rows(first, data))
+    rows = _rows(first, data)
     task = engines[0].task
-    references = [task.reference(row) for row in rows]
-    before, after = (engine.predict_rows(rows) for engine in engines)
-    return measuring.compare(task, before, after, references, names=(str(first), str(second)))
+    before, after = (measuring.outcome(task, engine.stream(rows), rows).tallies for engine in engines)
+    return measuring.compare(task, before, after, names=(str(first), str(second)))
 
 
 def _rows(model: str | Path, data: str) -> Any:

@@ -73,6 +73,8 @@ def print_report(report: TuneReport, console: Console) -> None:
         _text("tuned", "bold"), _text(wording.number(after.value), "bold"), _text(wording.interval(after, after.metric))
     )
     console.print(table)
+    if chosen := wording.chosen_words(report):
+        console.print(_text(chosen))
     if report.comparison:
         console.print(_text(wording.comparison_words(report.comparison)))
     if report.alone:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from burnish.data.features import IGNORED, Batch, Features
 from burnish.data.rows import Row
-from burnish.results import ClassRow
+from burnish.tasks.counts import Counts
 
 
 @dataclass(frozen=True)
@@ -98,22 +98,15 @@ class Task(ABC):
         """The task's metric from summed tallies, shape (..., k) -> (...)."""
 
     @abstractmethod
-    def metrics(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
+    def counts(self) -> Counts:
+        """An empty count of rows, from which all metrics and tables follow."""
+
+    def metrics(self, predictions: Iterable[Any], references: Iterable[Any]) -> dict[str, float]:
         """All metrics by name, fractions of one."""
-
-    def table(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        """Precision, recall and F1 by class; empty where there are no classes."""
-        return ()
-
-    def token_table(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        """The same over single tokens, for tasks that have them."""
-        return ()
-
-    def confusion(
-        self, predictions: Sequence[Any], references: Sequence[Any]
-    ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-        """Labels and counts, reference by row; empty where it has no meaning."""
-        return (), ()
+        counts = self.counts()
+        for prediction, reference in zip(predictions, references, strict=True):
+            counts.add(prediction, reference)
+        return counts.metrics()
 
     @abstractmethod
     def explain_row(self, prediction: Any, row: Row) -> tuple[str, str, str, float]:
@@ -134,12 +127,3 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, options: LossOptio
     kept = labels != IGNORED
     right = logits.softmax(-1).gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1)
     return ((1 - right[kept]) ** options.focal * each[kept]).sum() / kept.sum().clamp(min=1)
-
-
-def report_rows(report: dict[str, Any]) -> tuple[ClassRow, ...]:
-    """Rows of a `classification_report(output_dict=True)`."""
-    return tuple(
-        ClassRow(str(name), float(v["precision"]), float(v["recall"]), float(v["f1-score"]), int(v["support"]))
-        for name, v in report.items()
-        if isinstance(v, dict)
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -16,8 +17,8 @@ from burnish.data.shape import shape_id
 from burnish.data.text import chunked, encode_words
 from burnish.data.words import entities_of, split_words
 from burnish.errors import InputError
-from burnish.results import ClassRow
-from burnish.tasks.base import LossOptions, Task, cross_entropy, report_rows
+from burnish.tasks.base import LossOptions, Task, cross_entropy
+from burnish.tasks.counts import Counts, TagCounts, spans
 
 _FORBIDDEN = -1e4
 
@@ -85,7 +86,7 @@ class Tag(Task):
 
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
         parts: list[dict[str, Ragged]] = []
-        owners: list[int] = []
+        owners = array("q")
         done = 0
         for chunk in chunked(rows, 1000):
             shapes = [[shape_id(word) for word in row["words"]] for row in chunk]
@@ -171,58 +172,8 @@ class Tag(Task):
     def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         return 2 * sums[..., 0] / np.maximum(sums[..., 1], 1)
 
-    def metrics(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> dict[str, float]:
-        from seqeval.metrics import f1_score, precision_score, recall_score
-        from seqeval.scheme import IOB2
-
-        guess = [list(p.tags) for p in predictions]
-        true = [list(reference) for reference in references]
-        strict = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
-        tokens = {row.label: row for row in self.token_table(predictions, references)}
-        right = sum(a == b for g, t in zip(guess, true, strict=True) for a, b in zip(g, t, strict=True))
-        return {
-            "f1": float(f1_score(true, guess, **strict)),
-            "precision": float(precision_score(true, guess, **strict)),
-            "recall": float(recall_score(true, guess, **strict)),
-            "token_micro_f1": right / max(1, sum(map(len, true))),
-            "token_macro_f1": tokens["macro avg"].f1 if "macro avg" in tokens else 0.0,
-        }
-
-    def table(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        from seqeval.metrics import classification_report
-        from seqeval.scheme import IOB2
-
-        true = [list(reference) for reference in references]
-        guess = [list(p.tags) for p in predictions]
-        if not any(tag != "O" for tags in [*true, *guess] for tag in tags):
-            return ()
-        return report_rows(
-            classification_report(true, guess, mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
-        )
-
-    def token_table(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        from sklearn.metrics import classification_report
-
-        true = [tag for reference in references for tag in reference]
-        guess = [tag for p in predictions for tag in p.tags]
-        if not true:
-            return ()
-        labels = [*self.labels, *sorted(set(true) - set(self.labels))]
-        report = classification_report(true, guess, labels=labels, output_dict=True, zero_division=0.0)
-        if "accuracy" in report:
-            report["micro avg"] = dict.fromkeys(("precision", "recall", "f1-score"), report.pop("accuracy"))
-            report["micro avg"]["support"] = len(true)
-        return report_rows(report)
-
-    def confusion(
-        self, predictions: Sequence[TagPrediction], references: Sequence[Any]
-    ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-        from sklearn.metrics import confusion_matrix
-
-        true = [tag for reference in references for tag in reference]
-        labels = [*self.labels, *sorted(set(true) - set(self.labels))]
-        matrix = confusion_matrix(true, [tag for p in predictions for tag in p.tags], labels=labels)
-        return tuple(labels), tuple(tuple(int(v) for v in row) for row in matrix)
+    def counts(self) -> Counts:
+        return TagCounts(self.labels)
 
     def explain_row(self, prediction: TagPrediction, row: Row) -> tuple[str, str, str, float]:
         wrong = [
@@ -236,16 +187,3 @@ class Tag(Task):
         meant = [f"{word}={true}" for word, true, _, _ in wrong]
         surest = max((chance for *_, chance in wrong), default=0.0)
         return row["text"], ", ".join(meant) or "as predicted", ", ".join(said) or "as labelled", 1.0 - surest
-
-
-def spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:
-    """Entities of an IOB2 sequence as (first word, word after the last, type)."""
-    found: set[tuple[int, int, str]] = set()
-    start, kind = 0, ""
-    for index, tag in enumerate([*tags, "O"]):
-        if kind and tag != f"I-{kind}":
-            found.add((start, index, kind))
-            kind = ""
-        if tag.startswith("B-"):
-            start, kind = index, tag[2:]
-    return found

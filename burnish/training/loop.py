@@ -21,6 +21,7 @@ from burnish.tasks.base import LossOptions, Task
 from burnish.training import checkpoint
 from burnish.training.events import Evaluated, Event, Resumed, Saved, Shrunk, Skipped, Step, Stopped
 from burnish.training.optim import factor, optimizer
+from burnish.training.plan import Losses, Plan
 
 _LOST = 20  # steps in a row without a finite loss before the run is given up
 
@@ -36,7 +37,7 @@ class Progress:
     halvings: int = 0
     stale: int = 0
     best: float | None = None
-    losses: list[tuple[int, float]] = field(default_factory=list)
+    losses: Losses = field(default_factory=Losses)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
 
 
@@ -71,7 +72,7 @@ class Trainer:
         self.setting, self.folder, self.pad_id, self.device, self.evaluate = setting, folder, pad_id, device, evaluate
         self.progress = Progress()
         self.optimizer = optimizer(net, tune)
-        self.plan = [step for epoch in range(tune.epochs) for step in self._epoch(seed, epoch)]
+        self.plan = Plan(lambda epoch: self._epoch(seed, epoch), tune.epochs)
         self._per_epoch = max(1, len(self.plan) // tune.epochs)
 
     @property
@@ -141,7 +142,7 @@ class Trainer:
             progress.tokens += tokens
             progress.rows += rows
             progress.seconds += time.perf_counter() - started
-            progress.losses.append((progress.step, loss))
+            progress.losses.add(progress.step, loss)
             epoch = (progress.step - 1) // self._per_epoch
             yield Step(
                 progress.step, len(self.plan), epoch, loss, rate, progress.rows, progress.tokens, progress.seconds
@@ -208,7 +209,7 @@ class Trainer:
         torch.set_rng_state(tensors["rng"])
         self.setting = Setting(**notes["setting"])
         torch.set_num_threads(self.setting.threads)
-        self.progress = Progress(**notes["progress"])
+        self.progress = Progress(**notes["progress"] | {"losses": Losses(**notes["progress"]["losses"])})
         return True
 
 
