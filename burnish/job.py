@@ -68,6 +68,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     started = time.perf_counter()
     device.keep_freed_memory()
     device.seed_everything(job.seed)
+    artifacts.must_be_replaceable(Path(job.out))  # before the work, and again when saving
     say("reading the data")
     parts = load_rows(job)
     held = "test" if "test" in parts else "dev" if "dev" in parts else None

@@ -7,6 +7,7 @@ from burnish.data.columns import canonical
 from burnish.data.read import read
 from burnish.data.rows import Rows
 from burnish.data.split import split, strata
+from burnish.errors import InputError
 
 
 def load(job: Job) -> dict[str, Rows]:
@@ -39,4 +40,6 @@ def usable(rows: Rows, task: str) -> Rows:
         text = row["words"] if task == "tag" else str(row["text"] or "").strip()
         if text and label is not None and (task != "tag" or len(label) == len(row["words"])):
             kept.append(index)
+    if not kept:
+        raise InputError(f"'{rows.source}' has no row with both a text and a label; see data.columns")
     return rows if len(kept) == len(rows) else rows.select(kept)
