@@ -6,11 +6,14 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from burnish.errors import InputError
 from burnish.models.net import Pooling
@@ -118,7 +121,7 @@ def save(folder: Path, write: Callable[[Path], None], manifest: dict[str, Any]) 
         manifest = {"format": FORMAT, **manifest, "files": {str(p.relative_to(fresh)): sha256(p) for p in files}}
         (fresh / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         replace_folder(fresh, folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise disk_error(error, folder) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -143,7 +146,10 @@ def must_be_replaceable(folder: Path) -> None:
         raise InputError(f"out: '{folder}' is {kind} and is left as it is; choose another out")
     own = {MANIFEST}
     if (folder / MANIFEST).is_file():
-        own |= set(Artifact.open(folder, verify=False).manifest["files"])
+        try:
+            own |= set(Artifact.open(folder, verify=False).manifest["files"])
+        except InputError as error:
+            raise InputError(f"out: '{folder}' is left as it is: {error}; remove it, or choose another out") from None
     there = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
     if foreign := next((name for p in there if (name := str(p.relative_to(folder))) not in own), None):
         raise InputError(
@@ -163,11 +169,13 @@ def replace_folder(fresh: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def disk_error(error: OSError, place: Path) -> InputError:
+def disk_error(error: OSError | SafetensorError, place: Path) -> InputError:
     """Say what the system refused when `place` was written."""
-    if error.errno == errno.ENOSPC:
+    told = re.search(r"os error (\d+)", str(error))  # safetensors keeps the system's code in its text alone
+    code = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+    if code in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"the disk is full: '{place}' could not be written; free some room and run the command again")
-    return InputError(f"'{place}' could not be written: {error.strerror or error}")
+    return InputError(f"'{place}' could not be written: {os.strerror(code) if code else error}")
 
 
 def sha256(path: Path) -> str:

@@ -36,18 +36,22 @@ def guess(data: str) -> Start:
         rows = read(data, probe, columns=Columns(text="1"))
         reasons = ["the first line looks like a row and not like names: columns by number"]
     found = guessing.guess(rows)
-    where = f" in {rows.encoding}" if rows.encoding else ""
-    reasons = [f"read {len(rows):,} rows as {rows.format}{where}", *rows.notes, *reasons, *found.why]
+    reasons = [f"read {len(rows):,} rows as {rows.format}", *rows.notes, *reasons, *found.why]
     document: dict[str, Any] = {
         "task": found.task,
         "model": _model(rows, reasons),
-        "out": f"runs/{Path(data).stem}",
+        "out": f"runs/{_name(Path(data))}",
         "data": {"train": data} | found.data,
     }
     parse(document)
     head = "".join(f"# {' '.join(reason.split())}\n" for reason in reasons)
     text = head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     return Start(text, found.task, tuple(reasons))
+
+
+def _name(path: Path) -> str:
+    """Name of a set: that of its file, or of its folder where the file's says nothing."""
+    return path.resolve().parent.name if path.stem in ("train", "dev", "test", "data") else path.stem
 
 
 def _model(rows: Rows, reasons: list[str]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
+from burnish.data.cells import SURROGATE
+
 T = TypeVar("T")
 
 
@@ -38,8 +40,8 @@ def encode_texts(
 ) -> tuple[list[list[int]], list[list[int]] | None]:
     """Token ids of texts, or of pairs of texts, cut to `max_tokens`; with pairs also the token type ids."""
     encoded = tokenizer(
-        list(texts),
-        list(seconds) if seconds is not None else None,
+        [_whole(text) for text in texts],
+        [_whole(text) for text in seconds] if seconds is not None else None,
         truncation=True,
         max_length=max_tokens,
         return_attention_mask=False,
@@ -48,12 +50,19 @@ def encode_texts(
     return encoded["input_ids"], encoded["token_type_ids"] if seconds is not None else None
 
 
+def _whole(text: str) -> str:
+    """The text with U+FFFD for half a surrogate pair, which no tokenizer takes; places stay as they are."""
+    return text if text.isascii() or text.isprintable() else SURROGATE.sub("\ufffd", text)
+
+
 def encode_words(tokenizer: Any, rows: Sequence[Sequence[str]], max_tokens: int) -> Iterator[tuple[int, Window]]:
     """Yield (row, window) for rows of words; a row longer than `max_tokens` becomes overlapping windows.
 
     Every word that has a token is answered for by exactly one window, away from a cut where there is room.
     """
-    encoded = tokenizer([list(row) or [""] for row in rows], is_split_into_words=True, return_attention_mask=False)
+    encoded = tokenizer(
+        [[_whole(word) for word in row] or [""] for row in rows], is_split_into_words=True, return_attention_mask=False
+    )
     for index, ids in enumerate(encoded["input_ids"]):
         parts = [-1 if part is None else part for part in encoded.word_ids(index)]
         first = [part if part >= 0 and (i == 0 or parts[i - 1] != part) else -1 for i, part in enumerate(parts)]

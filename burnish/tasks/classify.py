@@ -140,6 +140,7 @@ class Classify(Task):
         from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
         true, guess, labels = self._arrays(predictions, references)
+        labels = None if self.multi_label else labels  # there the columns are the labels
         found = {
             f"{average}_f1": float(f1_score(true, guess, average=average, labels=labels, zero_division=0.0))
             for average in ("micro", "macro", "weighted")
@@ -152,10 +153,8 @@ class Classify(Task):
         from sklearn.metrics import classification_report
 
         true, guess, labels = self._arrays(predictions, references)
-        names = self.labels if self.multi_label else labels
-        return report_rows(
-            classification_report(true, guess, labels=labels, target_names=names, output_dict=True, zero_division=0.0)
-        )
+        options: dict[str, Any] = {"target_names": labels, "output_dict": True, "zero_division": 0.0}
+        return report_rows(classification_report(true, guess, labels=None if self.multi_label else labels, **options))
 
     def confusion(
         self, predictions: Sequence[ClassPrediction], references: Sequence[Any]
@@ -191,10 +190,12 @@ class Classify(Task):
         self.thresholds = tuple(fitted)
 
     def _arrays(self, predictions: Sequence[ClassPrediction], references: Sequence[Any]) -> tuple[Any, Any, Any]:
+        """Truth and guess as scikit-learn takes them, and all labels: those of training, then those only seen here."""
         if self.multi_label:
-            rows = [[label in given for label in self.labels] for given in references]
-            guess = [[label in p.labels for label in self.labels] for p in predictions]
-            return np.array(rows, dtype=int), np.array(guess, dtype=int), list(range(len(self.labels)))
+            names = [*self.labels, *sorted({one for given in references for one in given} - set(self.labels))]
+            rows = [[label in given for label in names] for given in references]
+            guess = [[label in p.labels for label in names] for p in predictions]
+            return np.array(rows, dtype=int), np.array(guess, dtype=int), names
         true = [str(reference[0]) for reference in references]
         unseen = sorted(set(true) - set(self.labels))
         return true, [p.label for p in predictions], [*self.labels, *unseen]
