@@ -55,7 +55,7 @@ def _name(path: Path) -> str:
 
 
 def _model(rows: Rows, reasons: list[str]) -> str:
-    sample = "".join(str(rows[i]) for i in range(min(len(rows), 200)))
+    sample = [c for i in range(min(len(rows), 200)) for c in str(rows[i]) if c.isalpha()]
     han = sum("\u4e00" <= c <= "\u9fff" for c in sample)
     if han > 0.05 * len(sample):
         reasons.append(

@@ -193,7 +193,9 @@ def test_what_out_must_not_replace(burnish: Any, folder: Path, tmp_path: Path) -
     (tmp_path / "link").symlink_to(mine)
     train = folder / "train.csv"
     for out in (mine, tmp_path / "link", train, train / "inside", ".", "..", "/", "''"):
-        assert_refused(burnish("tune", folder / "job.yaml", "--set", f"out={out}"), "out: '" if out != mine else "thesis")
+        assert_refused(
+            burnish("tune", folder / "job.yaml", "--set", f"out={out}"), "out: '" if out != mine else "thesis"
+        )
     assert (mine / "thesis.txt").read_text(encoding="utf-8") == "years of work"
     assert train.is_file()
     note = folder / "out" / "notes.md"

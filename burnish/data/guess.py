@@ -178,7 +178,8 @@ def _label(sample: _Sample, taken: set[str]) -> str | None:
             if name.lower().strip() in tier and (sample.repeats(name) or amount):
                 return name
     few = [name for name in left if sample.repeats(name) and not _date(sample.values[name][0])]
-    return min(few, key=sample.kinds, default=None)
+    parts = [name for name in left if _numeric(sample.values[name]) and any("." in v for v in sample.values[name])]
+    return min(few or parts, key=sample.kinds, default=None)
 
 
 def _pair(columns: list[str]) -> tuple[str, str] | None:
