@@ -25,6 +25,8 @@ Positive = Annotated[float, Field(gt=0.0)]
 class Columns(_Section):
     """Which column plays which part; unset ones are guessed from their names."""
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # `text: 1` means the same as `text: '1'`
+
     text: str | None = Field(None, description="Text to read.")
     text_b: str | None = Field(None, description="Second text, for `pair`.")
     label: str | None = Field(None, description="Class, classes or number to predict.")
@@ -180,18 +182,25 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"no job file at '{path}'; write one with: burnish init DATA") from None
-    except (UnicodeDecodeError, IsADirectoryError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"'{path}' is not a job file in UTF-8: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read the job file '{path}': {error.strerror}") from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
+        lines, repeated = _lines(node)
     except yaml.YAMLError as error:
         raise ConfigError(f"'{path}' is not valid YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"'{path}' is nested too deeply to be a job") from None
     if not isinstance(document, dict):
         raise ConfigError(f"'{path}' holds no job: expected keys such as task, data and model")
+    if repeated:
+        raise ConfigError(f"'{path}' gives a key twice:\n  " + "\n  ".join(repeated))
     for override in overrides:
         _override(document, override)
-    return parse(document, str(path), _lines(node))
+    return parse(document, str(path), lines)
 
 
 def parse(document: dict[str, Any], source: str = "job", lines: dict[tuple[str, ...], int] | None = None) -> Job:
@@ -254,16 +263,25 @@ def _override(document: dict[str, Any], override: str) -> None:
     place[last] = parsed
 
 
-def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Line (from 1) of every key in the document."""
+def _lines(node: yaml.Node | None) -> tuple[dict[tuple[str, ...], int], list[str]]:
+    """Line (from 1) of every key in the document, and a phrase for each key that stands twice in one place."""
     found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            found[here] = key.start_mark.line + 1
-            found |= _lines(value, here)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            found[(*path, str(index))] = value.start_mark.line + 1
-            found |= _lines(value, (*path, str(index)))
-    return found
+    repeated: list[str] = []
+
+    def walk(node: yaml.Node | None, path: tuple[str, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            here = [((*path, str(key.value)), key, value) for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            here = [((*path, str(index)), value, value) for index, value in enumerate(node.value)]
+        else:
+            return
+        seen: dict[tuple[str, ...], int] = {}
+        for place, marked, value in here:
+            line = marked.start_mark.line + 1
+            if place in seen:
+                repeated.append(f"'{'.'.join(place)}' on line {seen[place]} and on line {line}; keep one of them")
+            seen[place] = found[place] = line
+            walk(value, place)
+
+    walk(node, ())
+    return found, repeated

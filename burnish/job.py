@@ -6,9 +6,10 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from burnish import device
-from burnish.artifact import Artifact
+from burnish.artifact import Artifact, must_be_replaceable
 from burnish.config import Job
 from burnish.data.check import check as check_rows
 from burnish.data.check import stopping
@@ -55,6 +56,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     started = time.perf_counter()
     device.keep_freed_memory()
     device.seed_everything(job.seed)
+    must_be_replaceable(Path(job.out))  # before the work, and again when saving
     say("reading the data")
     parts = load_rows(job)
     tokenizer = tokenizer_for(job, parts["train"])

@@ -55,7 +55,7 @@ def usable(rows: Rows, task: str) -> Rows:
         kept[start : start + len(good)] = good
         start += len(good)
     if not kept.any():
-        raise InputError(f"'{rows.source}' has no row with both a text and a label")
+        raise InputError(f"'{rows.source}' has no row with both a text and a label; see data.columns")
     return rows if kept.all() else rows.select(np.flatnonzero(kept))
 
 

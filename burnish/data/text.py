@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from burnish.data.cells import SURROGATE
+
 T = TypeVar("T")
 
 
@@ -61,9 +63,16 @@ def encode_texts(
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.enable_truncation(max_tokens)
-    given = list(texts) if seconds is None else list(zip(texts, seconds, strict=True))
+    given: Any = [_whole(text) for text in texts]
+    if seconds is not None:
+        given = list(zip(given, map(_whole, seconds), strict=True))
     encoded = backend.encode_batch_fast(given)
     return [e.ids for e in encoded], [e.type_ids for e in encoded] if seconds is not None else None
+
+
+def _whole(text: str) -> str:
+    """The text with U+FFFD for half a surrogate pair, which no tokenizer takes; places stay as they are."""
+    return text if text.isascii() or text.isprintable() else SURROGATE.sub("\ufffd", text)
 
 
 def encode_words(tokenizer: Any, rows: Sequence[Sequence[str]], max_tokens: int) -> Iterator[tuple[int, Window]]:
@@ -74,7 +83,8 @@ def encode_words(tokenizer: Any, rows: Sequence[Sequence[str]], max_tokens: int)
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.no_truncation()
-    for index, encoding in enumerate(backend.encode_batch([list(row) or [""] for row in rows], is_pretokenized=True)):
+    given = [[_whole(word) for word in row] or [""] for row in rows]
+    for index, encoding in enumerate(backend.encode_batch(given, is_pretokenized=True)):
         ids = encoding.ids
         parts = [-1 if part is None else part for part in encoding.word_ids]
         first = [part if part >= 0 and (i == 0 or parts[i - 1] != part) else -1 for i, part in enumerate(parts)]

@@ -15,7 +15,7 @@ from burnish.data.features import IGNORED, Batch, Features, Ragged
 from burnish.data.rows import Row
 from burnish.data.shape import shape_id
 from burnish.data.text import chunked, encode_words
-from burnish.data.words import entities_of, split_words
+from burnish.data.words import entities_of, join_words, split_words
 from burnish.errors import InputError
 from burnish.tasks.base import LossOptions, Task, cross_entropy
 from burnish.tasks.counts import Counts, TagCounts, spans
@@ -78,10 +78,8 @@ class Tag(Task):
             return {"words": words, "starts": starts, "text": given}
         if isinstance(given, Sequence) and all(isinstance(word, str) for word in given):
             words = list(given)
-            starts = [0]
-            for word in words[:-1]:
-                starts.append(starts[-1] + len(word) + 1)
-            return {"words": words, "starts": starts[: len(words)], "text": " ".join(words)}
+            text, starts = join_words(words)
+            return {"words": words, "starts": starts, "text": text}
         raise InputError("tag takes a text or a list of words")
 
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
