@@ -76,7 +76,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     _stop_on(findings, job)
     parts = {name: usable(rows, job.task) for name, rows in parts.items()}
     train = parts["train"]
-    task = task_named(job.task).learn(train, job.data.multi_label)
+    task = task_named(job.task).learn(train, job.data.multi_label, job.tune)
     net = _net(job, task, tokenizer)
     say(f"{len(train):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
     seconds, curve, speed = _train(job, parts, task, net, tokenizer, quiet)
@@ -197,6 +197,7 @@ def _net(job: Job, task: Task, tokenizer: Any) -> Net:
         attention_dropout=tune.attention_dropout,
         pooling=pooling,
         word_shape=shape and task.kind == "token",
+        modules=task.modules(),
         config=config,
     )
     freeze(net, "none" if scratch and tune.freeze == "embeddings" else tune.freeze)
@@ -236,9 +237,9 @@ def _alone(engine: Engine, measured: Rows, split: str, job: Job) -> Evaluation |
     if not net.extras:
         return None
     bare = Net(net.model, net.kind, engine.task.outputs)
-    plain = Engine(bare, engine.task, engine.tokenizer, engine.max_tokens)
+    plain = Engine(bare, engine.task.plain(), engine.tokenizer, engine.max_tokens)
     rows = list(measured)
-    return evaluation(engine.task, plain.predict_rows(rows), rows, split=split, metric=job.tune.metric)
+    return evaluation(plain.task, plain.predict_rows(rows), rows, split=split, metric=job.tune.metric)
 
 
 def _save(job: Job, task: Task, net: Net, tokenizer: Any, report: TuneReport, training: dict[str, float]) -> Artifact:
