@@ -89,7 +89,9 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     options: dict[str, Any] = {"bootstrap": job.report.bootstrap, "hardest": job.report.hardest, "seed": job.seed}
     measured = parts[held] if held else train
     after = evaluate(engine, measured, split=held or "train", metric=job.tune.metric, **options)
-    further = {"dev": evaluate(engine, parts["dev"], split="dev", **options)} if held == "test" else {}
+    further = (
+        {"dev": evaluate(engine, parts["dev"], split="dev", **options)} if held == "test" and "dev" in parts else {}
+    )
     before, comparison = _baseline(task, engine, train, measured, held or "train", job)
     alone = _alone(engine, measured, held or "train", job)
 

@@ -135,3 +135,10 @@ def test_options_that_do_not_fit_are_named(task: str, tune: dict[str, Any], word
 def test_context_needs_documents() -> None:
     with pytest.raises(BurnishError, match="document"):
         task_named("tag").learn([{"tags": ["B-A"]}], tune=Tune(context=4))
+
+
+def test_a_test_file_without_dev_is_measured(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1, average=0.5)
+    data = job.data.model_copy(update={"test": job.data.train, "split": job.data.split.model_copy(update={"dev": 0.0})})
+    tuned = flow.tune(job.model_copy(update={"data": data}))
+    assert tuned.report.after.split == "test"
