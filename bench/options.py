@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--tag-test-rows", type=int, help="sentences to measure on; all")
     parser.add_argument("--texts-test-rows", type=int, help="texts to measure on; a fifth")
     parser.add_argument("--tasks", nargs="+", default=list(BOTH), choices=BOTH)
-    parser.add_argument("--options", nargs="+", default=None, choices=list(OPTIONS), metavar="OPTION")
+    parser.add_argument("--options", nargs="+", default=None, choices=["base", *OPTIONS], metavar="OPTION")
     parser.add_argument("--seeds", nargs="+", type=int, help="0 with --quick, else 0 1 2")
     parser.add_argument("--epochs", type=int, help="in place of the recipe's; 1 with --quick")
     parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"])
@@ -149,7 +149,7 @@ def main() -> None:
                 texts(args.texts, folder / "train.csv", folder / "test.csv", rows, args.texts_test_rows)
         done = {(r["task"], r["option"], r["seed"]) for r in runs}
         for seed in seeds:
-            for option in ["base", *chosen]:
+            for option in dict.fromkeys(["base", *chosen]):
                 tasks, tune = OPTIONS.get(option, (BOTH, {}))
                 for task in [t for t in args.tasks if t in tasks and (t, option, seed) not in done]:
                     found = run(folders[task], task, seed, {**always, **tune})
