@@ -89,7 +89,7 @@ def encode_words(
         ids = encoding.ids
         parts = [-1 if part is None else part for part in encoding.word_ids]
         first = [part if part >= 0 and (i == 0 or parts[i - 1] != part) else -1 for i, part in enumerate(parts)]
-        if own is not None:
+        if own is not None and context:
             kept = _kept(parts, own[index], context, max_tokens)
             start, stop = own[index]
             ids, parts = [ids[i] for i in kept], [parts[i] for i in kept]

@@ -108,13 +108,13 @@ class Tag(Task):
         owners: list[int] = []
         done = 0
         for chunk in chunked(with_context(rows, self.context), 1000):
-            around = [(row.get("left", ()), row.get("right", ())) for row in chunk]
-            seen = [[*left, *row["words"], *right] for row, (left, right) in zip(chunk, around, strict=True)]
-            own = [(len(left), len(left) + len(row["words"])) for row, (left, _) in zip(chunk, around, strict=True)]
+            seen = [[*row.get("left", ()), *row["words"], *row.get("right", ())] for row in chunk]
+            skipped = [len(row.get("left", ())) for row in chunk]
+            own = [(first, first + len(row["words"])) for first, row in zip(skipped, chunk, strict=True)]
             shapes = [[shape_id(word) for word in words] for words in seen]
             columns: dict[str, list[list[int]]] = {"input_ids": [], "words": [], "shapes": []}
             labels: list[list[int]] = []
-            for index, window in encode_words(tokenizer, seen, max_tokens, own if self.context else None, self.context):
+            for index, window in encode_words(tokenizer, seen, max_tokens, own, self.context):
                 row = chunk[index]
                 owners.append(done + index)
                 columns["input_ids"].append(window.input_ids)
