@@ -122,6 +122,17 @@ class Tune(_Section):
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Fraction = 0.0
     focal: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Gamma of the focal loss; 0 is cross entropy.")
+    crf: bool = Field(False, description="`tag`: learned transitions between tags, a linear-chain CRF.")
+    context: int = Field(
+        0, ge=0, description="`tag`: tokens of the same document shown on each side of a sentence; 0 is off."
+    )
+    average: Fraction = Field(0.0, description="Decay of a moving average of the weights, used in their place.")
+    r_drop: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Weight of R-Drop, which asks two dropout masks for one answer; 0 is off."
+    )
+    adversarial: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Length of an adversarial step on the word vectors of a row; 0 is off."
+    )
     augment: Augment = Augment()
     evaluations: int = Field(1, ge=1, description="Measurements on dev in each epoch.")
     patience: int | None = Field(None, ge=1, description="Stop after this many measurements without gain.")
@@ -160,6 +171,15 @@ class Job(_Section):
     def _fits_together(self) -> Job:
         if self.data.multi_label and self.task != "classify":
             raise ValueError("data.multi_label goes with task: classify")
+        tune, classes = self.tune, self.task != "score" and not self.data.multi_label
+        if tune.crf and (tune.label_smoothing or tune.focal):
+            raise ValueError("tune.crf has a loss of its own; leave out tune.label_smoothing and tune.focal")
+        if (tune.crf or tune.context) and self.task != "tag":
+            raise ValueError("tune.crf and tune.context go with task: tag")
+        if tune.r_drop and not classes:
+            raise ValueError("tune.r_drop goes with one class a row or word, so not with score or multi_label")
+        if tune.r_drop and tune.adversarial:
+            raise ValueError("tune.r_drop and tune.adversarial each take a second pass; set one of them")
         freeze = self.tune.freeze
         if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
             raise ValueError(f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K")

@@ -63,7 +63,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     findings = check_rows(parts, job, tokenizer)
     _stop_on(findings, job)
     parts = {name: usable(rows, job.task) for name, rows in parts.items()}
-    task = task_named(job.task).learn(parts["train"], job.data.multi_label)
+    task = task_named(job.task).learn(parts["train"], job.data.multi_label, job.tune)
     net = net_for(job, task, tokenizer)
     say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
     fitted = fit(job, parts, task, net, tokenizer, quiet)

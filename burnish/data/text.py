@@ -75,10 +75,21 @@ def _whole(text: str) -> str:
     return text if text.isascii() or text.isprintable() else SURROGATE.sub("\ufffd", text)
 
 
-def encode_words(tokenizer: Any, rows: Sequence[Sequence[str]], max_tokens: int) -> Iterator[tuple[int, Window]]:
+def encode_words(
+    tokenizer: Any,
+    rows: Sequence[Sequence[str]],
+    max_tokens: int,
+    own: Sequence[tuple[int, int]] | None = None,
+    context: int = 0,
+) -> Iterator[tuple[int, Window]]:
     """Yield (row, window) for rows of words; a row longer than `max_tokens` becomes overlapping windows.
 
     Every word that has a token is answered for by exactly one window, away from a cut where there is room.
+
+    Args:
+        own: for each row its own words (first, after the last). Those around them are context: at most `context`
+            tokens of them stay on each side, fewer where `max_tokens` leaves no room. `Window.words` counts own
+            words, `Window.parts` all of the row.
     """
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
@@ -88,11 +99,25 @@ def encode_words(tokenizer: Any, rows: Sequence[Sequence[str]], max_tokens: int)
         ids = encoding.ids
         parts = [-1 if part is None else part for part in encoding.word_ids]
         first = [part if part >= 0 and (i == 0 or parts[i - 1] != part) else -1 for i, part in enumerate(parts)]
+        if own is not None and context:
+            kept = _kept(parts, own[index], context, max_tokens)
+            start, stop = own[index]
+            ids, parts = [ids[i] for i in kept], [parts[i] for i in kept]
+            first = [first[i] - start if start <= first[i] < stop else -1 for i in kept]
         if len(ids) <= max_tokens:
             yield index, Window(ids, first, parts)
         else:
             for window in _windows(ids, first, parts, max_tokens):
                 yield index, window
+
+
+def _kept(parts: list[int], own: tuple[int, int], context: int, max_tokens: int) -> list[int]:
+    """Tokens to keep of a row with context: special ones, its own, and what fits around these."""
+    inside = [i for i, part in enumerate(parts) if own[0] <= part < own[1]]
+    low, high = (inside[0], inside[-1] + 1) if inside else (0, 0)
+    room = max(0, max_tokens - parts.count(-1) - (high - low))
+    side = min(context, room // 2)
+    return [i for i, part in enumerate(parts) if part < 0 or low - side <= i < high + side]
 
 
 def _windows(ids: list[int], first: list[int], parts: list[int], max_tokens: int) -> Iterator[Window]:

@@ -34,7 +34,9 @@ class Engine:
         if variant is not None:
             raise InputError(f"'{folder}' has no variant '{variant}'; valid: none (the tuned model itself)")
         task = task_named(artifact.task).restore(artifact.state)
-        net = open_net(str(artifact.folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape)
+        net = open_net(
+            str(artifact.folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules()
+        )
         return cls(net, task, artifact.tokenizer(), artifact.max_tokens)
 
     def predict(self, inputs: Iterable[Any] | str) -> list[Any]:

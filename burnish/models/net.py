@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,12 +27,18 @@ class Net(nn.Module):
 
     Attributes:
         model: a `Bert`, or transformers' `AutoModelForTokenClassification` or `AutoModelForSequenceClassification`.
-        extras: modules that plain transformers does not know, saved in a file of their own.
+        extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
         pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
     """
 
     def __init__(
-        self, model: Any, kind: Kind, outputs: int, pooling: Pooling = "cls", word_shape: bool = False
+        self,
+        model: Any,
+        kind: Kind,
+        outputs: int,
+        pooling: Pooling = "cls",
+        word_shape: bool = False,
+        modules: Mapping[str, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.model, self.kind, self.pooling = model, kind, pooling
@@ -46,6 +53,7 @@ class Net(nn.Module):
         if kind == "sequence" and pooling == "mean":
             self.extras["dropout"] = Dropout(getattr(model.config, "hidden_dropout_prob", 0.1))
             self.extras["head"] = nn.Linear(hidden, outputs)
+        self.extras.update(modules or {})
 
     @property
     def word_shape(self) -> bool:
@@ -96,14 +104,21 @@ class Net(nn.Module):
             save_file(extras, folder / EXTRAS_FILE)
 
 
-def open_net(folder: str, kind: Kind, outputs: int, pooling: Pooling, word_shape: bool) -> Net:
-    """Load a saved network with all of its weights.
+def open_net(
+    folder: str,
+    kind: Kind,
+    outputs: int,
+    pooling: Pooling,
+    word_shape: bool,
+    modules: Mapping[str, nn.Module] | None = None,
+) -> Net:
+    """Load a saved network with all of its weights, those of a task's `modules` included.
 
     Raises:
         InputError: when weights are missing or do not fit the head.
     """
     model, missing = _load(folder, kind, outputs, {}, fresh_head=False)
-    net = Net(model, kind, outputs, pooling, word_shape)
+    net = Net(model, kind, outputs, pooling, word_shape, modules)
     if net.extras:
         path = Path(folder) / EXTRAS_FILE
         if not path.is_file():
@@ -123,6 +138,7 @@ def start_net(
     attention_dropout: float,
     pooling: Pooling,
     word_shape: bool,
+    modules: Mapping[str, nn.Module] | None = None,
     config: Any = None,
 ) -> Net:
     """Put a new head on a pretrained encoder, or on random weights when a `config` is given."""
@@ -140,9 +156,9 @@ def start_net(
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
-        return Net(fresh, kind, len(labels), pooling, word_shape)
+        return Net(fresh, kind, len(labels), pooling, word_shape, modules)
     model, _ = _load(place, kind, len(labels), rates=rates, fresh_head=True, **names)
-    return Net(model, kind, len(labels), pooling, word_shape)
+    return Net(model, kind, len(labels), pooling, word_shape, modules)
 
 
 def _load(

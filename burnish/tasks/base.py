@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
+from burnish.config import Tune
 from burnish.data.features import IGNORED, Batch, Features
 from burnish.data.rows import Row
 from burnish.tasks.counts import Counts
@@ -40,11 +42,11 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
         """Find the label space in training rows.
 
         Raises:
-            InputError: when the rows do not define one.
+            InputError: when the rows do not define one, or lack what an option of `tune` needs.
         """
 
     @abstractmethod
@@ -60,6 +62,14 @@ class Task(ABC):
     def outputs(self) -> int:
         """Width of the head."""
         return len(self.labels)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Modules of the task that learn with the network and are saved with its extras, by name."""
+        return {}
+
+    def plain(self) -> Task:
+        """The task without those modules, as plain transformers would see it."""
+        return self
 
     @abstractmethod
     def row(self, given: Any) -> Row:

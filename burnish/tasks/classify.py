@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from burnish.config import Tune
 from burnish.data.features import Batch, Features, Ragged
 from burnish.data.rows import Row
 from burnish.data.text import chunked, encode_texts
@@ -47,7 +48,7 @@ class Classify(Task):
         self._ids = {label: i for i, label in enumerate(self.labels)}
 
     @classmethod
-    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
         found: set[str] = set()
         for row in rows:
             label = row["label"]

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from burnish.config import Tune
 from burnish.data.features import Batch
 from burnish.data.rows import Row
 from burnish.errors import InputError
@@ -39,7 +40,7 @@ class Score(Classify):
         self.mean, self.spread = mean, spread
 
     @classmethod
-    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
         found = (row["label"] for row in rows)
         values = np.fromiter((value for value in found if value is not None), dtype=np.float64)
         if len(values) < 2 or not np.isfinite(values).all() or values.std() == 0:

@@ -10,7 +10,10 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from burnish.config import Tune
+from burnish.data.context import with_context
 from burnish.data.features import IGNORED, Batch, Features, Ragged
 from burnish.data.rows import Row
 from burnish.data.shape import shape_id
@@ -19,6 +22,7 @@ from burnish.data.words import entities_of, join_words, split_words
 from burnish.errors import InputError
 from burnish.tasks.base import LossOptions, Task, cross_entropy
 from burnish.tasks.counts import Counts, TagCounts, spans
+from burnish.tasks.crf import Crf, best_paths, gather_words, marginals
 
 _FORBIDDEN = -1e4
 
@@ -49,8 +53,10 @@ class Tag(Task):
     metric = "f1"
     kind = "token"
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], crf: bool = False, context: int = 0) -> None:
         self.labels = tuple(labels)
+        self.crf = Crf(len(self.labels)) if crf else None
+        self.context = context
         self._ids = {label: i for i, label in enumerate(self.labels)}
         inside = np.array([label.startswith("I-") for label in self.labels])
         types = np.array([label[2:] for label in self.labels])
@@ -59,18 +65,32 @@ class Tag(Task):
         self._start = np.where(inside, _FORBIDDEN, 0.0).astype(np.float32)
 
     @classmethod
-    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
-        types = {tag[2:] for row in rows for tag in row["tags"] if tag != "O"}
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
+        tune = tune or Tune()
+        types: set[str] = set()
+        for row in rows:
+            types.update(tag[2:] for tag in row["tags"] if tag != "O")
+            if tune.context and row.get("document") is None:
+                raise InputError(
+                    "tune.context needs rows that know their document, which those of CoNLL files do; set it to 0"
+                )
         if not types:
             raise InputError("no word of the training rows carries a tag other than O; check data.columns.tags")
-        return cls(["O", *(f"{prefix}-{kind}" for kind in sorted(types) for prefix in "BI")])
+        labels = ["O", *(f"{prefix}-{kind}" for kind in sorted(types) for prefix in "BI")]
+        return cls(labels, tune.crf, tune.context)
 
     def state(self) -> dict[str, Any]:
-        return {"labels": self.labels}
+        return {"labels": self.labels, "crf": self.crf is not None, "context": self.context}
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
-        return cls(state["labels"])
+        return cls(state["labels"], state.get("crf", False), state.get("context", 0))
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"crf": self.crf} if self.crf else {}
+
+    def plain(self) -> Tag:
+        return Tag(self.labels)
 
     def row(self, given: Any) -> Row:
         if isinstance(given, str):
@@ -86,11 +106,14 @@ class Tag(Task):
         parts: list[dict[str, Ragged]] = []
         owners = array("q")
         done = 0
-        for chunk in chunked(rows, 1000):
-            shapes = [[shape_id(word) for word in row["words"]] for row in chunk]
+        for chunk in chunked(with_context(rows, self.context), 1000):
+            seen = [[*row.get("left", ()), *row["words"], *row.get("right", ())] for row in chunk]
+            skipped = [len(row.get("left", ())) for row in chunk]
+            own = [(first, first + len(row["words"])) for first, row in zip(skipped, chunk, strict=True)]
+            shapes = [[shape_id(word) for word in words] for words in seen]
             columns: dict[str, list[list[int]]] = {"input_ids": [], "words": [], "shapes": []}
             labels: list[list[int]] = []
-            for index, window in encode_words(tokenizer, [row["words"] for row in chunk], max_tokens):
+            for index, window in encode_words(tokenizer, seen, max_tokens, own, self.context):
                 row = chunk[index]
                 owners.append(done + index)
                 columns["input_ids"].append(window.input_ids)
@@ -114,10 +137,16 @@ class Tag(Task):
 
     def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
         kept = batch["labels"] != IGNORED
+        if self.crf:
+            emissions, mask = gather_words(logits, kept)
+            labels, _ = gather_words(batch["labels"], kept)
+            return -self.crf.log_likelihood(emissions, labels, mask).sum() / kept.sum().clamp(min=1)
         return cross_entropy(logits[kept].float(), batch["labels"][kept], options)
 
     def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
         """For each piece: indices of its words, label ids of the best legal path, and their probabilities."""
+        if self.crf:
+            return self._decode_together(logits.float(), batch["words"], self.crf)
         scores = logits.float().log_softmax(-1).cpu().numpy()
         words = batch["words"].cpu().numpy()
         answers = []
@@ -126,6 +155,16 @@ class Tag(Task):
             path = self.best_path(row[kept])
             answers.append((owned[kept], path, np.exp(row[kept][np.arange(len(path)), path])))
         return answers
+
+    def _decode_together(self, logits: torch.Tensor, words: torch.Tensor, crf: Crf) -> list[Any]:
+        emissions, mask = gather_words(logits, words >= 0)
+        owned, _ = gather_words(words, words >= 0)
+        moves = crf.transitions.detach() + torch.from_numpy(self._moves).to(logits)
+        start = crf.start.detach() + torch.from_numpy(self._start).to(logits)
+        paths = best_paths(emissions, mask, moves, start)
+        chances = marginals(emissions, mask, moves, start).gather(-1, paths.unsqueeze(-1)).squeeze(-1)
+        rows = zip(*(part.cpu().numpy() for part in (mask, owned, paths, chances)), strict=True)
+        return [(words[kept], path[kept], chance[kept]) for kept, words, path, chance in rows]
 
     def best_path(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
         """Viterbi search over legal IOB2 sequences; `scores` (words, labels)."""

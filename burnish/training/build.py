@@ -45,6 +45,7 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
         attention_dropout=tune.attention_dropout,
         pooling=pooling,
         word_shape=shape and task.kind == "token",
+        modules=task.modules(),
         config=config,
     )
     freeze(net, "none" if scratch and tune.freeze == "embeddings" else tune.freeze)

@@ -60,5 +60,5 @@ def _alone(engine: Engine, rows: Rows, split: str, job: Job) -> Evaluation | Non
     if not net.extras:
         return None
     bare = Net(net.model, net.kind, task.outputs)
-    plain = Engine(bare, task, engine.tokenizer, engine.max_tokens)
-    return evaluation(task, outcome(task, plain.stream(rows), rows), split=split, metric=job.tune.metric)
+    plain = Engine(bare, task.plain(), engine.tokenizer, engine.max_tokens)
+    return evaluation(plain.task, outcome(plain.task, plain.stream(rows), rows), split=split, metric=job.tune.metric)
