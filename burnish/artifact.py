@@ -6,17 +6,23 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
+from burnish.data.text import Tokenizer
 from burnish.errors import InputError
 from burnish.models.net import Pooling
 
 FORMAT = 1
 MANIFEST = "burnish.json"
+_AGAIN = "copy or tune the model again"
+_KEYS = {"task": str, "state": dict, "network": dict, "job": dict, "metrics": dict, "files": dict}
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,14 @@ class Artifact:
             raise InputError(f"'{folder}' is no burnish model (it has no {MANIFEST}); make one with: burnish tune JOB")
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"'{path}' is damaged: {error}") from None
+        except (ValueError, OSError) as error:
+            raise InputError(f"'{path}' is damaged or cannot be read ({error}); {_AGAIN}") from None
+        if not isinstance(manifest, dict):
+            raise InputError(f"'{path}' is damaged: it holds no object; {_AGAIN}")
         if manifest.get("format") != FORMAT:
             raise InputError(f"'{path}' has format {manifest.get('format')}; this burnish reads format {FORMAT}")
+        if lost := [key for key, kind in _KEYS.items() if not isinstance(manifest.get(key), kind)]:
+            raise InputError(f"'{path}' is damaged: it lacks {', '.join(lost)}; {_AGAIN}")
         artifact = cls(folder, manifest)
         if verify:
             artifact.verify()
@@ -60,9 +70,9 @@ class Artifact:
             if not path.resolve().is_relative_to(self.folder.resolve()):
                 raise InputError(f"'{self.folder / MANIFEST}' names a file outside of the folder: {name}")
             if not path.is_file():
-                raise InputError(f"'{path}' is missing; copy or tune the model again")
+                raise InputError(f"'{path}' is missing; {_AGAIN}")
             if sha256(path) != expected:
-                raise InputError(f"'{path}' was changed or damaged after it was written; copy or tune the model again")
+                raise InputError(f"'{path}' was changed or damaged after it was written; {_AGAIN}")
 
     @property
     def task(self) -> str:
@@ -89,10 +99,8 @@ class Artifact:
         """Metrics of the last measurement."""
         return dict(self.manifest["metrics"])
 
-    def tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(str(self.folder))
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.folder)
 
 
 def save(folder: Path, write: Callable[[Path], None], manifest: dict[str, Any]) -> Artifact:
@@ -101,21 +109,52 @@ def save(folder: Path, write: Callable[[Path], None], manifest: dict[str, Any]) 
     Raises:
         InputError: when the disk is full or may not be written; an earlier artifact then stays as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    must_be_replaceable(folder)
     fresh = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         fresh.mkdir()
         write(fresh)
         files = sorted(p for p in fresh.rglob("*") if p.is_file())
         manifest = {"format": FORMAT, **manifest, "files": {str(p.relative_to(fresh)): sha256(p) for p in files}}
         (fresh / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         replace_folder(fresh, folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise disk_error(error, folder) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return Artifact(folder, manifest)
+
+
+def must_be_replaceable(folder: Path) -> None:
+    """Refuse a place whose replacement would delete anything but a model that burnish wrote.
+
+    Raises:
+        InputError: when it is a file, no name of its own, inside a file, or a folder with files of somebody else.
+    """
+    if folder.name in ("", ".."):
+        raise InputError(f"out: '{folder}' is no folder of the model's own; give it a name, such as out: runs/model")
+    if not folder.exists() and not folder.is_symlink():
+        above = next(place for place in folder.parents if place.exists())
+        if not above.is_dir():
+            raise InputError(f"out: '{folder}' cannot be made, as '{above}' is a file; choose another out")
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        kind = "a link" if folder.is_symlink() else "a file"
+        raise InputError(f"out: '{folder}' is {kind} and is left as it is; choose another out")
+    own = {MANIFEST}
+    if (folder / MANIFEST).is_file():
+        try:
+            own |= set(Artifact.open(folder, verify=False).manifest["files"])
+        except InputError as error:
+            raise InputError(f"out: '{folder}' is left as it is: {error}; remove it, or choose another out") from None
+    there = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
+    if foreign := next((name for p in there if (name := str(p.relative_to(folder))) not in own), None):
+        raise InputError(
+            f"out: the folder '{folder}' holds '{foreign}', which burnish did not write and would delete with the "
+            "folder; choose another out, or move that file"
+        )
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:
@@ -129,11 +168,13 @@ def replace_folder(fresh: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def disk_error(error: OSError, place: Path) -> InputError:
+def disk_error(error: OSError | SafetensorError, place: Path) -> InputError:
     """Say what the system refused when `place` was written."""
-    if error.errno == errno.ENOSPC:
+    told = re.search(r"os error (\d+)", str(error))  # safetensors keeps the system's code in its text alone
+    code = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+    if code in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"the disk is full: '{place}' could not be written; free some room and run the command again")
-    return InputError(f"'{place}' could not be written: {error.strerror or error}")
+    return InputError(f"'{place}' could not be written: {os.strerror(code) if code else error}")
 
 
 def sha256(path: Path) -> str:

@@ -40,16 +40,16 @@ def init(
     """Look at a file, guess task and columns, say why, and write a job file."""
     from burnish.starter import guess
 
+    if out.exists() and not (force and out.is_file()):
+        raise InputError(f"'{out}' exists; choose another name with --out, or replace a file with --force")
     started = guess(data)
-    if out.exists() and not force:
-        raise InputError(f"'{out}' exists; choose another name with --out, or replace it with --force")
-    out.write_text(started.text, encoding="utf-8")
+    _write(out, started.text)
     if as_json:
         _print_json({"job": str(out), "task": started.task, "reasons": list(started.reasons)})
     else:
         for reason in started.reasons:
             print(f"- {reason}")
-        print(f"wrote {out}; next: burnish run {out}")
+        print(f"wrote {out}; next: burnish check {out}, then burnish run {out}")
 
 
 @app.command(epilog="Example: burnish check job.yaml --set data.train=other.csv")
@@ -58,12 +58,14 @@ def check(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> 
     from burnish import job as flow
     from burnish.config import load
     from burnish.data.check import stopping
+    from burnish.errors import GateFailed
 
     loaded = load(job, tuple(override or ()))
     findings = flow.check(loaded)
     _show(findings, as_json, "print_findings", {"findings": findings})
-    if stopping(findings, loaded.check.fail_on):
-        raise typer.Exit(1)
+    if stopped := stopping(findings, loaded.check.fail_on):
+        broken = any(finding.verdict == "fail" for finding in stopped)
+        raise typer.Exit(InputError.exit_code if broken else GateFailed.exit_code)
 
 
 @app.command(epilog="Example: burnish tune job.yaml --set tune.epochs=2 --set out=runs/try")
@@ -101,17 +103,19 @@ def evaluate(
     """Measure a model on labelled rows."""
     from burnish import verbs
 
-    found = verbs.evaluate(model, data)
+    found = verbs.evaluate(model, data, _say)
     _show(found, as_json, "print_evaluation", {"metrics": found.metrics})
 
 
 @app.command(epilog='Example: burnish predict runs/model "John lives in Berlin"')
 def predict(
     model: Model,
-    given: Annotated[str, typer.Argument(help="A text, a file with one text a line, or - for standard input.")],
+    given: Annotated[
+        str, typer.Argument(help="A text, a file (a table, or one text a line), or - for standard input.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Predict for a text, for each line of a file, or for standard input; one line of output for each."""
+    """Predict for a text, each row or line of a file, or each line of standard input; a line of output for each."""
     from burnish import verbs
 
     for prediction in verbs.predict_lines(model, given):
@@ -142,7 +146,7 @@ def compare(
     """Compare two models on the same rows with a paired test."""
     from burnish import verbs
 
-    found = verbs.compare(first, second, data)
+    found = verbs.compare(first, second, data, _say)
     from burnish.reporting.jsonable import as_json as plain
 
     _show(found, as_json, "print_comparison", plain(found))
@@ -173,6 +177,8 @@ def models(
         _print_json(asdict(source))
     else:
         print(f"{source.name}: {source.kind}{', ' + source.place if source.place else ''}")
+        if source.kind == "hub":
+            print(f"no folder here has that name, and it is none of {', '.join([*BUNDLED, SCRATCH])}")
 
 
 @app.command(epilog="Example: burnish doctor")
@@ -196,6 +202,17 @@ def schema() -> None:
     from burnish.config import schema as job_schema
 
     _print_json(job_schema())
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    fresh = path.with_name(f".{path.name}.writing")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise InputError(f"'{path}' could not be written: {error.strerror}") from None
 
 
 def _say(line: str) -> None:
@@ -243,6 +260,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # a disk or a permission that no stage has put into words
+        print(f"error: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(BurnishError.exit_code)
 
 
 if __name__ == "__main__":

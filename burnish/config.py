@@ -25,6 +25,8 @@ Positive = Annotated[float, Field(gt=0.0)]
 class Columns(_Section):
     """Which column plays which part; unset ones are guessed from their names."""
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # `text: 1` means the same as `text: '1'`
+
     text: str | None = Field(None, description="Text to read.")
     text_b: str | None = Field(None, description="Second text, for `pair`.")
     label: str | None = Field(None, description="Class, classes or number to predict.")
@@ -130,6 +132,17 @@ class Tune(_Section):
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Fraction = 0.0
     focal: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Gamma of the focal loss; 0 is cross entropy.")
+    crf: bool = Field(False, description="`tag`: learned transitions between tags, a linear-chain CRF.")
+    context: int = Field(
+        0, ge=0, description="`tag`: tokens of the same document shown on each side of a sentence; 0 is off."
+    )
+    average: Fraction = Field(0.0, description="Decay of a moving average of the weights, used in their place.")
+    r_drop: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Weight of R-Drop, which asks two dropout masks for one answer; 0 is off."
+    )
+    adversarial: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Length of an adversarial step on the word vectors of a row; 0 is off."
+    )
     augment: Augment = Augment()
     evaluations: int = Field(1, ge=1, description="Measurements on dev in each epoch.")
     patience: int | None = Field(None, ge=1, description="Stop after this many measurements without gain.")
@@ -168,6 +181,15 @@ class Job(_Section):
     def _fits_together(self) -> Job:
         if self.data.multi_label and self.task != "classify":
             raise ValueError("data.multi_label goes with task: classify")
+        tune, classes = self.tune, self.task != "score" and not self.data.multi_label
+        if tune.crf and (tune.label_smoothing or tune.focal):
+            raise ValueError("tune.crf has a loss of its own; leave out tune.label_smoothing and tune.focal")
+        if (tune.crf or tune.context) and self.task != "tag":
+            raise ValueError("tune.crf and tune.context go with task: tag")
+        if tune.r_drop and not classes:
+            raise ValueError("tune.r_drop goes with one class a row or word, so not with score or multi_label")
+        if tune.r_drop and tune.adversarial:
+            raise ValueError("tune.r_drop and tune.adversarial each take a second pass; set one of them")
         freeze = self.tune.freeze
         if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
             raise ValueError(f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K")
@@ -192,18 +214,25 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"no job file at '{path}'; write one with: burnish init DATA") from None
-    except (UnicodeDecodeError, IsADirectoryError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"'{path}' is not a job file in UTF-8: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read the job file '{path}': {error.strerror}") from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
+        lines, repeated = _lines(node)
     except yaml.YAMLError as error:
         raise ConfigError(f"'{path}' is not valid YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"'{path}' is nested too deeply to be a job") from None
     if not isinstance(document, dict):
         raise ConfigError(f"'{path}' holds no job: expected keys such as task, data and model")
+    if repeated:
+        raise ConfigError(f"'{path}' gives a key twice:\n  " + "\n  ".join(repeated))
     for override in overrides:
         _override(document, override)
-    return parse(document, str(path), _lines(node))
+    return parse(document, str(path), lines)
 
 
 def parse(document: dict[str, Any], source: str = "job", lines: dict[tuple[str, ...], int] | None = None) -> Job:
@@ -266,16 +295,25 @@ def _override(document: dict[str, Any], override: str) -> None:
     place[last] = parsed
 
 
-def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Line (from 1) of every key in the document."""
+def _lines(node: yaml.Node | None) -> tuple[dict[tuple[str, ...], int], list[str]]:
+    """Line (from 1) of every key in the document, and a phrase for each key that stands twice in one place."""
     found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            found[here] = key.start_mark.line + 1
-            found |= _lines(value, here)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            found[(*path, str(index))] = value.start_mark.line + 1
-            found |= _lines(value, (*path, str(index)))
-    return found
+    repeated: list[str] = []
+
+    def walk(node: yaml.Node | None, path: tuple[str, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            here = [((*path, str(key.value)), key, value) for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            here = [((*path, str(index)), value, value) for index, value in enumerate(node.value)]
+        else:
+            return
+        seen: dict[tuple[str, ...], int] = {}
+        for place, marked, value in here:
+            line = marked.start_mark.line + 1
+            if place in seen:
+                repeated.append(f"'{'.'.join(place)}' on line {seen[place]} and on line {line}; keep one of them")
+            seen[place] = found[place] = line
+            walk(value, place)
+
+    walk(node, ())
+    return found, repeated

@@ -4,67 +4,156 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from burnish import device, extras
 from burnish.artifact import Artifact
 from burnish.config import Job, parse
+from burnish.data.cells import SURROGATE
+from burnish.data.rows import Rows
+from burnish.data.text import chunked
 from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.results import Comparison, Evaluation
+from burnish.tasks import Task
+from burnish.tasks.score import Score
 
 _BATCH = 256
 
 
-def evaluate(model: str | Path, data: str) -> Evaluation:
-    """Measure a model on the labelled rows of a file, read in the way its training file was."""
+def evaluate(model: str | Path, data: str, say: Callable[[str], None] = lambda line: None) -> Evaluation:
+    """Measure a model on the labelled rows of a file, read in the way its training file was.
+
+    Args:
+        say: told of rows that were left out and of labels the model does not know.
+
+    Raises:
+        InputError: when the model or the file cannot be read, or no row has a text and a label.
+    """
     from burnish.training import evaluate as measuring
 
     engine = Engine.open(model)
-    rows = _rows(model, data)
+    rows = _rows(model, data, say)
+    _say_unknown(engine.task, rows, say)
     return measuring.evaluate(engine, rows, split=Path(data).name, bootstrap=1000)
 
 
-def compare(first: str | Path, second: str | Path, data: str) -> Comparison:
-    """Compare two models of the same task on the same rows by paired bootstrap."""
+def compare(
+    first: str | Path, second: str | Path, data: str, say: Callable[[str], None] = lambda line: None
+) -> Comparison:
+    """Compare two models of the same task on the same rows by paired bootstrap; arguments as for `evaluate`."""
     from burnish.training import evaluate as measuring
 
     engines = Engine.open(first), Engine.open(second)
     if engines[0].task.name != engines[1].task.name:
         raise InputError(f"'{first}' is for {engines[0].task.name}, '{second}' for {engines[1].task.name}")
-    rows = list(_rows(first, data))
+    rows = _rows(first, data, say)
+    for engine in engines[: 1 + (engines[0].task.labels != engines[1].task.labels)]:
+        _say_unknown(engine.task, rows, say)
     task = engines[0].task
-    references = [task.reference(row) for row in rows]
-    before, after = (engine.predict_rows(rows) for engine in engines)
-    return measuring.compare(task, before, after, references, names=(str(first), str(second)))
+    before, after = (measuring.outcome(task, engine.stream(rows), rows).tallies for engine in engines)
+    return measuring.compare(task, before, after, names=(str(first), str(second)))
 
 
-def _rows(model: str | Path, data: str) -> Any:
+def _job(model: str | Path, data: str) -> Job:
+    """The job a model was trained with, for other rows."""
+    kept = Artifact.open(model, verify=False).manifest["job"]
+    other = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
+    return parse(kept | {"data": kept["data"] | other})
+
+
+def _rows(model: str | Path, data: str, say: Callable[[str], None]) -> Rows:
     from burnish.data.load import load_file, usable
 
-    kept = Artifact.open(model, verify=False).manifest["job"]
-    job: Job = parse(kept | {"data": kept["data"] | {"train": data, "dev": None, "test": None, "format": "auto"}})
-    return usable(load_file(data, job), job.task)
+    job = _job(model, data)
+    rows = load_file(data, job)
+    kept = usable(rows, job.task)
+    if len(kept) < len(rows):
+        say(f"note: {len(rows) - len(kept):,} of {len(rows):,} rows have no text or no label and are left out")
+    return kept
+
+
+def _say_unknown(task: Task, rows: Rows, say: Callable[[str], None]) -> None:
+    """Name labels that the model cannot give; a number is no label."""
+    if isinstance(task, Score):
+        return
+    known = set(task.labels)
+    unknown: Counter[str] = Counter()
+    affected = 0
+    for row in rows:
+        new = {label for label in task.reference(row) if label not in known}
+        affected += bool(new)
+        unknown.update(new)
+    if unknown:
+        named = ", ".join(f"'{label[:40]}' ({count:,})" for label, count in unknown.most_common(5))
+        more = f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
+        say(
+            f"note: {affected:,} of {len(rows):,} rows carry a label that the model never saw and cannot give: "
+            f"{named}{more}; they count as wrong"
+        )
+
+
+_TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".conll", ".iob", ".iob2", ".bio")
+_FILES = (*_TABLES, ".txt")
 
 
 def predict_lines(model: str | Path, given: str) -> Iterator[dict[str, Any]]:
-    """Predict for a text, for the lines of a file, or for standard input (`-`), some at a time."""
+    """Predict for a text, for the rows of a table or the lines of another file, or for standard input (`-`).
+
+    Raises:
+        InputError: for an empty file, one that is not text, or a name like that of a file where there is none.
+    """
     engine = Engine.open(model)
+    path = Path(given)
     if given == "-":
-        yield from _predicted(engine, (line.rstrip("\n") for line in sys.stdin))
+        yield from _predicted(engine, _decoded(sys.stdin.buffer))
+    elif os.path.isfile(given) and path.suffix.lower() in _TABLES:
+        yield from _predicted_rows(engine, _job(model, given), given)
     elif os.path.isfile(given):
-        with open(given, encoding="utf-8-sig", errors="replace") as file:
-            yield from _predicted(engine, (line.rstrip("\n") for line in file))
+        yield from _predicted(engine, _lines(path))
+    elif os.path.isdir(given):
+        raise InputError(f"'{given}' is a folder; give a text, a file, or - for standard input")
+    elif path.suffix.lower() in _FILES and len(given.split()) == 1:
+        raise InputError(f"no file at '{given}'; if that is the text itself, give it by standard input (-)")
     else:
-        yield from _predicted(engine, [given])
+        yield from _predicted(engine, [SURROGATE.sub("\ufffd", given)])
+
+
+def _lines(path: Path) -> Iterator[str]:
+    from burnish.data.encoding import detect
+
+    if path.stat().st_size == 0:
+        raise InputError(f"'{path}' is empty (0 bytes); give a file with a text a line")
+    with path.open(encoding=detect(path).name) as file:
+        for line in file:
+            yield line.rstrip("\n")
+
+
+def _decoded(stream: BinaryIO) -> Iterator[str]:
+    for number, line in enumerate(stream, 1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"standard input:line {number}: not valid UTF-8 ({error.reason}); "
+                "convert it, or give the file by its name, whose encoding is then detected"
+            ) from None
+        yield text.rstrip("\r\n")
+
+
+def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str, Any]]:
+    from burnish.data.load import load_file
+
+    for chunk in chunked(load_file(source, job, labelled=False), _BATCH):
+        for row, prediction in zip(chunk, engine.predict_rows(chunk), strict=True):
+            yield {name: row[name] for name in ("text", "text_b") if name in row} | asdict(prediction)
 
 
 def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    from burnish.data.text import chunked
-
     two = engine.task.name == "pair"
     for chunk in chunked(lines, _BATCH):
         inputs: list[Any] = [line.split("\t", 1) for line in chunk] if two else chunk

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from burnish.config import Augment
 from burnish.data.rows import Row, Rows
-from burnish.data.words import split_words
+from burnish.data.words import kind, split_words
 
 _MENTIONS = 5000  # kept of one entity type, so that memory does not grow with the rows
 
@@ -85,7 +85,8 @@ def _mention(sentence: Sentence, generator: random.Random, mentions: Mentions) -
         new = tuple(replace(word, word=word.word.lower()) for word in new)
     if [word.word for word in new] == [word.word for word in old]:
         return sentence
-    return sentence[:begin] + new[:-1] + (replace(new[-1], gap=old[-1].gap),) + sentence[end:]
+    changed = sentence[:begin] + new[:-1] + (replace(new[-1], gap=old[-1].gap),) + sentence[end:]
+    return _apart(_apart(changed, begin - 1), begin + len(new) - 1)
 
 
 def _casing(sentence: Sentence, generator: random.Random) -> Sentence:
@@ -105,7 +106,7 @@ def _delete(sentence: Sentence, generator: random.Random) -> Sentence:
     if before:  # the wider gap stays, so that no two words grow together
         gap = max(before[-1].gap, sentence[dropped].gap, key=len)
         before = (*before[:-1], replace(before[-1], gap=gap))
-    return before + after
+    return _apart(before + after, dropped - 1)
 
 
 def _swap(sentence: Sentence, generator: random.Random) -> Sentence:
@@ -116,7 +117,20 @@ def _swap(sentence: Sentence, generator: random.Random) -> Sentence:
         return sentence
     i = generator.choice(free)
     a, b = sentence[i : i + 2]
-    return (*sentence[:i], replace(a, word=b.word), replace(b, word=a.word), *sentence[i + 2 :])
+    swapped = (*sentence[:i], replace(a, word=b.word), replace(b, word=a.word), *sentence[i + 2 :])
+    return _apart(_apart(_apart(swapped, i - 1), i), i + 1)
+
+
+def _apart(sentence: Sentence, index: int) -> Sentence:
+    """Put a space after a word that would grow together with the next, as Latin ones between Han characters would."""
+    if not 0 <= index < len(sentence) - 1:
+        return sentence
+    word, after = sentence[index : index + 2]
+    if word.gap or not (word.word and after.word):
+        return sentence
+    if kind(after.word[0]) != "letter" or kind(word.word[-1]) not in ("letter", "mark"):
+        return sentence
+    return (*sentence[:index], replace(word, gap=" "), *sentence[index + 1 :])
 
 
 def _is_written(word: Word) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def kind_of(cell: Any) -> str:
@@ -36,7 +36,7 @@ def as_cell(value: Any, kind: str) -> Any:
     if kind == "list":
         return ["" if v is None else as_text(v) for v in value]
     if isinstance(value, list | dict):
-        return _SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False, default=str))
+        return SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False, default=str))
     return as_text(value) or None
 
 
@@ -44,4 +44,4 @@ def as_text(value: Any) -> str:
     """A scalar as JSON writes it; half a surrogate pair cannot be stored and becomes U+FFFD."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _SURROGATE.sub("\ufffd", str(value))
+    return SURROGATE.sub("\ufffd", str(value))

@@ -58,6 +58,16 @@ def stopping(findings: Iterable[Finding], fail_on: Sequence[str]) -> tuple[Findi
     return tuple(f for f in findings if f.verdict == "fail" or (f.verdict == "warn" and f.name in fail_on))
 
 
+def rows_read(evidence: Evidence) -> Finding:
+    """How each file was read: what the reader found out or decided on its own, such as the encoding."""
+    files = {part.rows.source: part.rows for part in evidence.parts}  # sides of one file are told by its notes
+    told = []
+    for source, rows in files.items():
+        sides = ", ".join(f"{len(part):,} for {part.name}" for part in evidence.parts if part.rows.source == source)
+        told.append(f"{source}: rows: {sides}; {'; '.join([rows.format, *rows.notes])}")
+    return Finding("rows_read", "ok", ". ".join(told), sum(map(len, evidence.parts)))
+
+
 def missing_text(evidence: Evidence) -> Finding:
     missing = [(part, np.flatnonzero(part.texts == 0)) for part in evidence.parts]
     verdict: Verdict = "warn" if total(missing) else "ok"
@@ -247,6 +257,7 @@ def bad_spans(evidence: Evidence) -> Finding:
 Check = Callable[[Evidence], Finding]
 _SEVERITY = ("ok", "note", "warn", "fail")
 _ALWAYS: dict[str, Check] = {
+    "rows_read": rows_read,
     "missing_text": missing_text,
     "missing_label": missing_label,
     "one_label": one_label,

@@ -62,6 +62,11 @@ def detect(path: Path, stated: str = "auto") -> Detected:
             "for the latter set data.encoding: utf-16-le"
         )
     fault = _fault(path, "utf-8")
+    if line := _zero(path):
+        raise InputError(
+            f"{path}:line {line}: a zero byte in the text; remove it, "
+            "or keep such characters as they are with data.encoding: utf-8"
+        )
     if fault is None:
         return Detected("utf-8", "UTF-8")
     # Text of another encoding is nearly all wrong as UTF-8; a damaged UTF-8 file is nearly all right.
@@ -112,6 +117,16 @@ def _fault(path: Path, name: str) -> _Fault | None:
             return _Fault(before, line, str(error))
         before += len(chunk)
     return None
+
+
+def _zero(path: Path) -> int:
+    """Line of the first zero byte; 0 where there is none."""
+    line = 1
+    for chunk, _ in _chunks(path):
+        if (place := chunk.find(b"\0")) >= 0:
+            return line + chunk.count(b"\n", 0, place)
+        line += chunk.count(b"\n")
+    return 0
 
 
 def _share(path: Path, name: str, plausible: Callable[[str], bool]) -> float:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from burnish.data.conll import split_line
 from burnish.data.schemes import is_tag
+from burnish.data.tabular import ends_in_classes
 from burnish.errors import InputError
 
-_PEEK = 1 << 16
+PEEK = 1 << 16
 _JSON = (".json", ".jsonl", ".ndjson")
 _CONLL = (".conll", ".iob", ".iob2", ".bio", ".bioes", ".bmes")
 
@@ -28,7 +29,7 @@ def guess(path: Path, encoding: str, tag_column: str | None = None) -> str:
         InputError: when the content gives no hint.
     """
     with path.open(encoding=encoding, newline="") as file:
-        text = file.read(_PEEK)
+        text = file.read(PEEK)
     suffix = path.suffix.lower()
     start = text.lstrip()[:1]
     if suffix in _JSON or (start and start in "{[" and suffix not in (".csv", ".tsv", *_CONLL)):
@@ -42,7 +43,7 @@ def guess(path: Path, encoding: str, tag_column: str | None = None) -> str:
         return "csv"
     if "\t" in first_line:
         return "tsv"
-    if "," in first_line:
+    if "," in first_line or ends_in_classes(text):
         return "csv"
     raise InputError(
         f"cannot tell the format of '{path}' from its name or its first line; "
@@ -53,7 +54,7 @@ def guess(path: Path, encoding: str, tag_column: str | None = None) -> str:
 def _is_conll(text: str, tag_column: str | None) -> bool:
     """Whether every full line that is not empty has a tag in its last (or the given) column."""
     lines = text.split("\n")
-    complete = lines[:-1] if len(text) == _PEEK else lines
+    complete = lines[:-1] if len(text) == PEEK else lines
     rows = [cells for cells in map(split_line, complete) if cells and cells[0] != "-DOCSTART-"]
     place = int(tag_column) - 1 if tag_column and tag_column.isdecimal() else -1
     width = len(rows[0]) if rows else 0

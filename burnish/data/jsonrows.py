@@ -61,12 +61,17 @@ def objects(path: Path, encoding: str, limit: int | None = None) -> Iterator[tup
         yield from islice(_Scanner(stream, str(path)), limit)
 
 
+def _constant(name: str) -> str | None:
+    return None if name == "NaN" else name
+
+
 class _Scanner:
     def __init__(self, stream: TextIO, source: str) -> None:
         self.stream, self.source = stream, source
         self.buffer, self.at, self.line = "", 0, 1
         # Numbers with a fraction stay as they are written: a class "1.50" must not become "1.5".
-        self.decode = json.JSONDecoder(parse_float=str, parse_constant=str).raw_decode
+        # A bare NaN is what tables write where a value is missing.
+        self.decode = json.JSONDecoder(parse_float=str, parse_constant=_constant).raw_decode
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any]]]:
         first = self._next()

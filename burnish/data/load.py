@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
+import numpy as np
+
 from burnish.config import Job
 from burnish.data.columns import canonical
 from burnish.data.read import read
 from burnish.data.rows import Rows
 from burnish.data.split import split, strata
+from burnish.errors import InputError
 
 
 def load(job: Job) -> dict[str, Rows]:
@@ -32,11 +38,30 @@ def load_file(source: str, job: Job, *, labelled: bool = True) -> Rows:
 
 
 def usable(rows: Rows, task: str) -> Rows:
-    """Leave out rows without a text or without a label; the check has counted them."""
-    kept = []
-    for index, row in enumerate(rows):
-        label = row["tags"] if task == "tag" else row["label"]
-        text = row["words"] if task == "tag" else str(row["text"] or "").strip()
-        if text and label is not None and (task != "tag" or len(label) == len(row["words"])):
-            kept.append(index)
-    return rows if len(kept) == len(rows) else rows.select(kept)
+    """Leave out rows without a text or without a label; the check has counted them.
+
+    Raises:
+        InputError: when none is left.
+    """
+    kept = np.zeros(len(rows), dtype=bool)
+    start = 0
+    for batch in rows.batches():
+        if task == "tag":
+            pairs = zip(batch["words"], batch["tags"], strict=True)
+            good = [bool(words) and tags is not None and len(words) == len(tags) for words, tags in pairs]
+        else:
+            cells = zip(batch["text"], batch["label"], strict=True)
+            good = [bool(text and text.strip()) and label is not None for text, label in cells]
+        kept[start : start + len(good)] = good
+        start += len(good)
+    if not kept.any():
+        raise InputError(f"'{rows.source}' has no row with both a text and a label; see data.columns")
+    return rows if kept.all() else rows.select(np.flatnonzero(kept))
+
+
+def fingerprint(rows: Rows) -> str:
+    """SHA-256 over the canonical rows."""
+    digest = hashlib.sha256()
+    for batch in rows.batches():
+        digest.update(json.dumps(batch, sort_keys=True, ensure_ascii=True, default=str).encode())
+    return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from burnish.errors import InputError, nearest
 
@@ -41,6 +42,11 @@ _PAIRS = (
     ("query", "document"),
     ("query", "title"),
 )
+
+
+def tiers(part: str) -> tuple[tuple[str, ...], ...]:
+    """The usual names of a part in lower case, best ones first."""
+    return _TIERS[part]
 
 
 def stated(columns: Sequence[str], part: str, name: str, source: str) -> str:
@@ -84,9 +90,12 @@ def guess_pair(columns: Sequence[str]) -> tuple[str, str] | None:
 
 def missing(columns: Sequence[str], part: str, source: str) -> InputError:
     """The error for a part that no column plays."""
+    usual = [name for tier in _TIERS.get(part.removesuffix("_b"), ()) for name in tier]
+    close = [name for name in columns if get_close_matches(name.lower(), usual, n=1, cutoff=0.75)]
+    guess = f"did you mean '{close[0]}'? " if close else ""
     return InputError(
         f"'{source}' has no column that is clearly the {part} (columns: {_listed(columns)}); "
-        f"name it with data.columns.{part}{_headless(columns)}"
+        f"{guess}name it with data.columns.{part}{_headless(columns)}"
     )
 
 

@@ -72,8 +72,8 @@ def _text_file(path: Path, config: Data, columns: Columns, found: Detected) -> s
         make = partial(conll.read, path, found.name, config.limit, columns.tags)
     elif form in ("csv", "tsv"):
         with path.open(encoding=found.name, newline="") as file:
-            first_line = file.readline()
-        dialect = tabular.TSV if form == "tsv" else tabular.csv_dialect(first_line)
+            begin = file.read(formats.PEEK)
+        dialect = tabular.TSV if form == "tsv" else tabular.csv_dialect(begin)
         header = not _by_number(columns)
         detail = (dialect, header)
         make = partial(tabular.read, path, found.name, config.limit, dialect, header)

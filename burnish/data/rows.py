@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -50,11 +53,18 @@ class Rows:
 
     def batches(self, size: int = 1000) -> Iterator[dict[str, list[Any]]]:
         """Yield column -> values for `size` rows at a time."""
+        table, chosen = self.table.data.table, self.table._indices
         for start in range(0, len(self), size):
-            yield self.table[start : start + size]
+            if chosen is None:
+                part = table.slice(start, size)
+            else:  # datasets would gather such rows one by one, ten times as slowly
+                places = chosen.column(0).slice(start, size).to_numpy()
+                first = int(places.min())
+                part = table.slice(first, int(places.max()) + 1 - first).take(places - first)
+            yield part.to_pydict()
 
-    def select(self, indices: Sequence[int]) -> Rows:
-        return replace(self, table=self.table.select(indices))
+    def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Rows:
+        return replace(self, table=self.table.select(np.asarray(indices)))
 
     def where(self, index: int) -> str:
         """Name the place of a row for an error message, as `file:line 12` or `file:row 12`."""

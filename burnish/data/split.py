@@ -47,7 +47,8 @@ def split(rows: Rows, config: Split, seed: int, label_of: LabelOf) -> dict[str, 
     else:
         labels: list[str | None] = [None] * len(rows)
         if config.by == "stratify":
-            labels = [label_of(row) for row in rows]
+            known: dict[str | None, str | None] = {}  # one text for a label, not one for each row
+            labels = [known.setdefault(label, label) for label in map(label_of, rows)]
         sides, note = _by_label(labels, goals, chance)
     taken = {index for side in sides.values() for index in side}
     sides["train"] = [index for index in range(len(rows)) if index not in taken]

@@ -28,10 +28,27 @@ TSV = Dialect("\t", None)
 """SST-2 and its like hold single quotation marks, which any quoting rule would tear rows apart by."""
 
 
-def csv_dialect(first_line: str) -> Dialect:
-    """Delimiter of a CSV file: whichever of comma, semicolon, tab and bar its first line has most of."""
-    outside = "".join(first_line.split('"')[::2])
+def csv_dialect(begin: str) -> Dialect:
+    """Delimiter of a CSV file from its first lines: whichever of comma, semicolon, tab and bar the first has most of.
+
+    Files of `text@class` are known by every line having one `@`, before a class that comes again.
+    """
+    if ends_in_classes(begin):
+        return Dialect("@", None)
+    outside = "".join(begin.partition("\n")[0].split('"')[::2])
     return Dialect(max(",;\t|", key=outside.count), '"')
+
+
+def ends_in_classes(begin: str) -> bool:
+    """Whether each full line is a text, one `@` and a word, of which there are few."""
+    lines = begin.splitlines()[:1000]
+    lines = lines[:-1] if len(lines) > 1 and not begin.endswith("\n") else lines
+    parts = [line.split("@") for line in lines if line]
+    return (
+        bool(parts)
+        and all(len(part) == 2 and part[1].strip().isalpha() for part in parts)
+        and len({part[1].strip() for part in parts}) <= max(2, len(parts) // 5)
+    )
 
 
 def read(path: Path, encoding: str, limit: int | None, dialect: Dialect, header: bool) -> Content:
@@ -46,7 +63,7 @@ def read(path: Path, encoding: str, limit: int | None, dialect: Dialect, header:
     if first is None:
         raise InputError(f"'{path}' holds no rows")
     names, notes = _names(path, first) if header else ([str(n + 1) for n in range(len(first[1]))], ["no header row"])
-    if dialect.quote and dialect.delimiter != ",":
+    if dialect.delimiter not in (",", TSV.delimiter):
         notes = [*notes, f"cells are set apart by {dialect.delimiter!r}"]
 
     def rows() -> Iterator[Row]:
@@ -62,12 +79,12 @@ def read(path: Path, encoding: str, limit: int | None, dialect: Dialect, header:
             yield row
 
     fields = dict.fromkeys(names, TEXT) | {LINE: NUMBER}
-    return Content(fields, rows(), tuple(notes), "csv" if dialect.quote else "tsv")
+    return Content(fields, rows(), tuple(notes), "tsv" if dialect == TSV else "csv")
 
 
 def _ragged_advice(dialect: Dialect) -> str:
     if dialect.quote is None:
-        return "a cell of a TSV file must not hold a tab or a line break"
+        return f"here a cell must not hold {dialect.delimiter!r} or a line break"
     return f"put quotes around a cell that holds {dialect.delimiter!r}, or set data.format"
 
 
@@ -76,7 +93,10 @@ def _names(path: Path, first: Record) -> tuple[list[str], list[str]]:
     notes = [f"the header leaves a name empty: called '{n}'" for n, c in zip(names, first[1], strict=True) if not c]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"{path}:line {first[0]}: two columns are called '{twice[0]}'; give each its own name")
+        raise InputError(
+            f"{path}:line {first[0]}: two columns are called '{twice[0]}'; give each its own name, "
+            "or columns by number (data.columns.text: '1') if this is no header"
+        )
     return names, notes
 
 

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
+from burnish.data.cells import SURROGATE
+
 T = TypeVar("T")
+
+
+class Tokenizer:
+    """A saved tokenizer, opened without transformers, under the names that a tokenizer of transformers uses."""
+
+    def __init__(self, folder: str | Path) -> None:
+        from tokenizers import Tokenizer as Backend
+
+        self.backend_tokenizer = Backend.from_file(str(Path(folder, "tokenizer.json")))
+        path = Path(folder, "tokenizer_config.json")
+        config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.do_lower_case = config.get("do_lower_case", False)
+        self.pad_token_id, self.unk_token_id = self._id(config, "pad_token"), self._id(config, "unk_token")
+
+    def _id(self, config: dict[str, Any], name: str) -> int | None:
+        token = config.get(name)
+        token = token["content"] if isinstance(token, dict) else token
+        found: int | None = None if token is None else self.backend_tokenizer.token_to_id(token)
+        return found
 
 
 @dataclass(frozen=True)
@@ -37,31 +60,64 @@ def encode_texts(
     tokenizer: Any, texts: Sequence[str], seconds: Sequence[str] | None, max_tokens: int
 ) -> tuple[list[list[int]], list[list[int]] | None]:
     """Token ids of texts, or of pairs of texts, cut to `max_tokens`; with pairs also the token type ids."""
-    encoded = tokenizer(
-        list(texts),
-        list(seconds) if seconds is not None else None,
-        truncation=True,
-        max_length=max_tokens,
-        return_attention_mask=False,
-        return_token_type_ids=seconds is not None,
-    )
-    return encoded["input_ids"], encoded["token_type_ids"] if seconds is not None else None
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.enable_truncation(max_tokens)
+    given: Any = [_whole(text) for text in texts]
+    if seconds is not None:
+        given = list(zip(given, map(_whole, seconds), strict=True))
+    encoded = backend.encode_batch_fast(given)
+    return [e.ids for e in encoded], [e.type_ids for e in encoded] if seconds is not None else None
 
 
-def encode_words(tokenizer: Any, rows: Sequence[Sequence[str]], max_tokens: int) -> Iterator[tuple[int, Window]]:
+def _whole(text: str) -> str:
+    """The text with U+FFFD for half a surrogate pair, which no tokenizer takes; places stay as they are."""
+    return text if text.isascii() or text.isprintable() else SURROGATE.sub("\ufffd", text)
+
+
+def encode_words(
+    tokenizer: Any,
+    rows: Sequence[Sequence[str]],
+    max_tokens: int,
+    own: Sequence[tuple[int, int]] | None = None,
+    context: int = 0,
+) -> Iterator[tuple[int, Window]]:
     """Yield (row, window) for rows of words; a row longer than `max_tokens` becomes overlapping windows.
 
     Every word that has a token is answered for by exactly one window, away from a cut where there is room.
+
+    Args:
+        own: for each row its own words (first, after the last). Those around them are context: at most `context`
+            tokens of them stay on each side, fewer where `max_tokens` leaves no room. `Window.words` counts own
+            words, `Window.parts` all of the row.
     """
-    encoded = tokenizer([list(row) or [""] for row in rows], is_split_into_words=True, return_attention_mask=False)
-    for index, ids in enumerate(encoded["input_ids"]):
-        parts = [-1 if part is None else part for part in encoded.word_ids(index)]
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    given = [[_whole(word) for word in row] or [""] for row in rows]
+    for index, encoding in enumerate(backend.encode_batch(given, is_pretokenized=True)):
+        ids = encoding.ids
+        parts = [-1 if part is None else part for part in encoding.word_ids]
         first = [part if part >= 0 and (i == 0 or parts[i - 1] != part) else -1 for i, part in enumerate(parts)]
+        if own is not None and context:
+            kept = _kept(parts, own[index], context, max_tokens)
+            start, stop = own[index]
+            ids, parts = [ids[i] for i in kept], [parts[i] for i in kept]
+            first = [first[i] - start if start <= first[i] < stop else -1 for i in kept]
         if len(ids) <= max_tokens:
             yield index, Window(ids, first, parts)
         else:
             for window in _windows(ids, first, parts, max_tokens):
                 yield index, window
+
+
+def _kept(parts: list[int], own: tuple[int, int], context: int, max_tokens: int) -> list[int]:
+    """Tokens to keep of a row with context: special ones, its own, and what fits around these."""
+    inside = [i for i, part in enumerate(parts) if own[0] <= part < own[1]]
+    low, high = (inside[0], inside[-1] + 1) if inside else (0, 0)
+    room = max(0, max_tokens - parts.count(-1) - (high - low))
+    side = min(context, room // 2)
+    return [i for i, part in enumerate(parts) if part < 0 or low - side <= i < high + side]
 
 
 def _windows(ids: list[int], first: list[int], parts: list[int], max_tokens: int) -> Iterator[Window]:

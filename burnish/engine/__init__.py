@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from burnish.artifact import Artifact
 from burnish.data.rows import Row
 from burnish.device import choose_device
-from burnish.engine.run import answers, assemble
+from burnish.engine.run import portions, predictions, unlabelled
 from burnish.errors import InputError
 from burnish.models.net import Net, open_net
 from burnish.tasks import Task, task_named
@@ -34,7 +34,9 @@ class Engine:
         if variant is not None:
             raise InputError(f"'{folder}' has no variant '{variant}'; valid: none (the tuned model itself)")
         task = task_named(artifact.task).restore(artifact.state)
-        net = open_net(str(artifact.folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape)
+        net = open_net(
+            str(artifact.folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules()
+        )
         return cls(net, task, artifact.tokenizer(), artifact.max_tokens)
 
     def predict(self, inputs: Iterable[Any] | str) -> list[Any]:
@@ -49,11 +51,13 @@ class Engine:
         given = [inputs] if isinstance(inputs, str) else inputs
         return self.predict_rows([self.task.row(one) for one in given])
 
-    def predict_rows(self, rows: Sequence[Row]) -> list[Any]:
+    def predict_rows(self, rows: Iterable[Row]) -> list[Any]:
         """Predict for canonical rows; labels they carry are not looked at."""
-        bare = [{k: v for k, v in row.items() if k not in ("label", "tags")} for row in rows]
-        if not bare:
-            return []
-        features = self.task.encode(bare, self.tokenizer, self.max_tokens)
-        found = answers(self.net, self.task, features, pad_id=self.tokenizer.pad_token_id or 0, device=self.device)
-        return list(assemble(self.task, features, found, bare))
+        return list(self.stream(rows))
+
+    def stream(self, rows: Iterable[Row]) -> Iterator[Any]:
+        """Predict for canonical rows one after another, holding some thousand at a time."""
+        pad_id = self.tokenizer.pad_token_id or 0
+        for portion in portions(rows):
+            features = self.task.encode(unlabelled(portion), self.tokenizer, self.max_tokens)
+            yield from predictions(self.net, self.task, features, portion, pad_id=pad_id, device=self.device)

@@ -129,16 +129,15 @@ def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) 
     )
 
 
-def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int) -> Any:
-    """Configuration of a small BERT for a tokenizer built from data."""
-    from transformers import BertConfig
-
-    return BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=size.hidden,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        intermediate_size=4 * size.hidden,
-        max_position_embeddings=max_tokens,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int) -> dict[str, Any]:
+    """The `config.json` of a small BERT for a tokenizer built from data."""
+    return {
+        "model_type": "bert",
+        "vocab_size": len(tokenizer),
+        "hidden_size": size.hidden,
+        "num_hidden_layers": size.layers,
+        "num_attention_heads": size.heads,
+        "intermediate_size": 4 * size.hidden,
+        "max_position_embeddings": max_tokens,
+        "pad_token_id": tokenizer.pad_token_id,
+    }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from burnish.data.shape import SHAPES
 from burnish.errors import InputError
+from burnish.models.bert import Bert, fits
+from burnish.models.layers import Dropout, speed_up
 
 Kind = Literal["token", "sequence"]
 Pooling = Literal["cls", "mean"]
@@ -21,13 +26,19 @@ class Net(nn.Module):
     """A transformers model with optional word-shape input and mean pooling.
 
     Attributes:
-        model: `AutoModelForTokenClassification` or `AutoModelForSequenceClassification`.
-        extras: modules that plain transformers does not know, saved in a file of their own.
+        model: a `Bert`, or transformers' `AutoModelForTokenClassification` or `AutoModelForSequenceClassification`.
+        extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
         pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
     """
 
     def __init__(
-        self, model: Any, kind: Kind, outputs: int, pooling: Pooling = "cls", word_shape: bool = False
+        self,
+        model: Any,
+        kind: Kind,
+        outputs: int,
+        pooling: Pooling = "cls",
+        word_shape: bool = False,
+        modules: Mapping[str, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.model, self.kind, self.pooling = model, kind, pooling
@@ -40,8 +51,9 @@ class Net(nn.Module):
                 shape.weight[0].zero_()
             self.extras["shape"] = shape
         if kind == "sequence" and pooling == "mean":
-            self.extras["dropout"] = nn.Dropout(getattr(model.config, "hidden_dropout_prob", 0.1))
+            self.extras["dropout"] = Dropout(getattr(model.config, "hidden_dropout_prob", 0.1))
             self.extras["head"] = nn.Linear(hidden, outputs)
+        self.extras.update(modules or {})
 
     @property
     def word_shape(self) -> bool:
@@ -49,6 +61,24 @@ class Net(nn.Module):
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
+        if "head" in self.extras:
+            pooled: torch.Tensor = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
+            return pooled
+        inputs = self._inputs(batch)
+        if self.kind == "token" and isinstance(self.model, Bert):
+            inputs["words"] = batch["words"]
+        logits: torch.Tensor = self.model(**inputs).logits
+        return logits
+
+    def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Text vectors (n, hidden) before dropout and head: the mean over the tokens, or the first token's state."""
+        states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state
+        if self.pooling == "cls":
+            return states[:, 0]
+        mask = batch["attention_mask"].unsqueeze(-1).to(states)
+        return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+    def _inputs(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         inputs: dict[str, torch.Tensor] = {
             name: batch[name] for name in ("attention_mask", "token_type_ids") if name in batch
         }
@@ -57,14 +87,7 @@ class Net(nn.Module):
             inputs["inputs_embeds"] = words + self.extras["shape"](batch["shapes"])
         else:
             inputs["input_ids"] = batch["input_ids"]
-        if "head" not in self.extras:
-            logits: torch.Tensor = self.model(**inputs).logits
-            return logits
-        states = self.model.base_model(**inputs).last_hidden_state
-        mask = batch["attention_mask"].unsqueeze(-1).to(states)
-        mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
-        pooled: torch.Tensor = self.extras["head"](self.extras["dropout"](mean))
-        return pooled
+        return inputs
 
     def head_parameters(self) -> set[str]:
         """Names of parameters that start untrained: the head and the extra inputs."""
@@ -81,14 +104,21 @@ class Net(nn.Module):
             save_file(extras, folder / EXTRAS_FILE)
 
 
-def open_net(folder: str, kind: Kind, outputs: int, pooling: Pooling, word_shape: bool) -> Net:
-    """Load a saved network with all of its weights.
+def open_net(
+    folder: str,
+    kind: Kind,
+    outputs: int,
+    pooling: Pooling,
+    word_shape: bool,
+    modules: Mapping[str, nn.Module] | None = None,
+) -> Net:
+    """Load a saved network with all of its weights, those of a task's `modules` included.
 
     Raises:
         InputError: when weights are missing or do not fit the head.
     """
-    model, missing = _from_pretrained(folder, kind, num_labels=outputs)
-    net = Net(model, kind, outputs, pooling, word_shape)
+    model, missing = _load(folder, kind, outputs, {}, fresh_head=False)
+    net = Net(model, kind, outputs, pooling, word_shape, modules)
     if net.extras:
         path = Path(folder) / EXTRAS_FILE
         if not path.is_file():
@@ -108,10 +138,14 @@ def start_net(
     attention_dropout: float,
     pooling: Pooling,
     word_shape: bool,
+    modules: Mapping[str, nn.Module] | None = None,
     config: Any = None,
 ) -> Net:
     """Put a new head on a pretrained encoder, or on random weights when a `config` is given."""
-    names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+    names: dict[str, Any] = {
+        "id2label": {str(i): label for i, label in enumerate(labels)},
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
     rates = {
         "hidden_dropout_prob": dropout,
         "attention_probs_dropout_prob": attention_dropout,
@@ -119,15 +153,28 @@ def start_net(
         "attention_dropout": attention_dropout,
     }
     if config is not None:
-        for name, value in names.items():
-            setattr(config, name, value)
-        for name, value in rates.items():
-            if hasattr(config, name):
-                setattr(config, name, value)
-        model = _auto(kind).from_config(config)
-    else:
-        model, _ = _from_pretrained(place, kind, rates=rates, fresh_head=True, **names)
-    return Net(model, kind, len(labels), pooling, word_shape)
+        known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
+        fresh = Bert({**config, **known, **names}, kind, len(labels))
+        fresh.start()
+        return Net(fresh, kind, len(labels), pooling, word_shape, modules)
+    model, _ = _load(place, kind, len(labels), rates=rates, fresh_head=True, **names)
+    return Net(model, kind, len(labels), pooling, word_shape, modules)
+
+
+def _load(
+    place: str, kind: Kind, outputs: int, rates: dict[str, float], fresh_head: bool, **options: Any
+) -> tuple[Any, set[str]]:
+    """A model with the names of the weights it did not find."""
+    path = Path(place, "config.json")
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not fits(config):
+        return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
+    known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
+    try:
+        model = Bert({**config, **known, **options}, kind, outputs)
+        return model, model.load(place, fresh_head)
+    except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
+        raise InputError(f"the model in '{place}' cannot be loaded: {str(error).strip().splitlines()[0]}") from None
 
 
 def _auto(kind: Kind) -> Any:
@@ -136,8 +183,8 @@ def _auto(kind: Kind) -> Any:
     return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
 
 
-def _from_pretrained(
-    place: str, kind: Kind, rates: dict[str, float] | None = None, fresh_head: bool = False, **options: Any
+def _from_transformers(
+    place: str, kind: Kind, rates: dict[str, float], fresh_head: bool, **options: Any
 ) -> tuple[Any, set[str]]:
     from transformers import AutoConfig
     from transformers.utils import logging
@@ -147,7 +194,7 @@ def _from_pretrained(
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(place, **options)
-        for name, value in (rates or {}).items():
+        for name, value in rates.items():
             if hasattr(config, name):
                 setattr(config, name, value)
         model, info = _auto(kind).from_pretrained(
@@ -164,6 +211,7 @@ def _from_pretrained(
         logging.set_verbosity(before)
     if fresh_head:
         reset_head(model)
+    speed_up(model)
     return model, set(info["missing_keys"])
 
 

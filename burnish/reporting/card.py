@@ -95,7 +95,8 @@ def _results(report: TuneReport) -> str:
         for metric in wording.metrics_in_order(after)
     )
     parts = [
-        f"On {_plain(after.split)}, {after.rows:,} rows; 95 % bootstrap confidence intervals in brackets.",
+        f"On {_plain(after.split)}, {after.rows:,} rows; 95 % bootstrap confidence intervals in brackets. "
+        + _plain(wording.chosen_words(report)),
         _table(("metric", *columns), rows),
     ]
     if report.further:

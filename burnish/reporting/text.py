@@ -73,13 +73,15 @@ def print_report(report: TuneReport, console: Console) -> None:
         _text("tuned", "bold"), _text(wording.number(after.value), "bold"), _text(wording.interval(after, after.metric))
     )
     console.print(table)
+    if chosen := wording.chosen_words(report):
+        console.print(_text(chosen))
     if report.comparison:
         console.print(_text(wording.comparison_words(report.comparison)))
     if report.transfer:
         console.print(_text(wording.transfer_words(report)))
     if report.alone:
         console.print(_text(wording.alone_words(report)))
-    speed = f"{wording.duration(report.seconds)} of training at {wording.short(report.tokens_per_second)} tokens/s"
+    speed = f"{wording.duration(report.seconds)} in all, training at {wording.short(report.tokens_per_second)} tokens/s"
     size = f"{wording.short(report.parameters)} parameters, {wording.short(report.trained_parameters)} trained"
     console.print(_text(f"{speed}; {size}", "dim"))
 

@@ -125,6 +125,22 @@ def transfer_words(report: TuneReport) -> str:
     return f"{start} The same job was also run from {t.base}. {comparison_words(t.comparison)}"
 
 
+def chosen_words(report: TuneReport) -> str:
+    """Say when the measured rows are no unseen ones; nothing for test rows."""
+    split = report.after.split
+    if split == "train":
+        return (
+            "These are the training rows themselves, so the figures say nothing about new rows; give dev or test rows."
+        )
+    if split != "dev":
+        return ""
+    data = report.job.get("data", {})
+    fitted = "the best epoch was chosen"
+    if isinstance(data, dict) and data.get("multi_label"):
+        fitted = "the best epoch and the thresholds were chosen"
+    return f"On these dev rows {fitted} too, so the figures are a little too good; test rows would give unbiased ones."
+
+
 def alone_words(report: TuneReport) -> str:
     """Say what plain transformers reaches with the folder, with and without what it cannot express."""
     if report.alone is None:

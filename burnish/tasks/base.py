@@ -10,11 +10,13 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
+from burnish.config import Tune
 from burnish.data.features import IGNORED, Batch, Features
 from burnish.data.rows import Row
-from burnish.results import ClassRow
+from burnish.tasks.counts import Counts
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,11 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
         """Find the label space in training rows.
 
         Raises:
-            InputError: when the rows do not define one.
+            InputError: when the rows do not define one, or lack what an option of `tune` needs.
         """
 
     @abstractmethod
@@ -60,6 +62,14 @@ class Task(ABC):
     def outputs(self) -> int:
         """Width of the head."""
         return len(self.labels)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Modules of the task that learn with the network and are saved with its extras, by name."""
+        return {}
+
+    def plain(self) -> Task:
+        """The task without those modules, as plain transformers would see it."""
+        return self
 
     @abstractmethod
     def row(self, given: Any) -> Row:
@@ -98,22 +108,15 @@ class Task(ABC):
         """The task's metric from summed tallies, shape (..., k) -> (...)."""
 
     @abstractmethod
-    def metrics(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
+    def counts(self) -> Counts:
+        """An empty count of rows, from which all metrics and tables follow."""
+
+    def metrics(self, predictions: Iterable[Any], references: Iterable[Any]) -> dict[str, float]:
         """All metrics by name, fractions of one."""
-
-    def table(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        """Precision, recall and F1 by class; empty where there are no classes."""
-        return ()
-
-    def token_table(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        """The same over single tokens, for tasks that have them."""
-        return ()
-
-    def confusion(
-        self, predictions: Sequence[Any], references: Sequence[Any]
-    ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-        """Labels and counts, reference by row; empty where it has no meaning."""
-        return (), ()
+        counts = self.counts()
+        for prediction, reference in zip(predictions, references, strict=True):
+            counts.add(prediction, reference)
+        return counts.metrics()
 
     @abstractmethod
     def explain_row(self, prediction: Any, row: Row) -> tuple[str, str, str, float]:
@@ -134,12 +137,3 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, options: LossOptio
     kept = labels != IGNORED
     right = logits.softmax(-1).gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1)
     return ((1 - right[kept]) ** options.focal * each[kept]).sum() / kept.sum().clamp(min=1)
-
-
-def report_rows(report: dict[str, Any]) -> tuple[ClassRow, ...]:
-    """Rows of a `classification_report(output_dict=True)`."""
-    return tuple(
-        ClassRow(str(name), float(v["precision"]), float(v["recall"]), float(v["f1-score"]), int(v["support"]))
-        for name, v in report.items()
-        if isinstance(v, dict)
-    )

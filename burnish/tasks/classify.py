@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from burnish.config import Tune
 from burnish.data.features import Batch, Features, Ragged
 from burnish.data.rows import Row
 from burnish.data.text import chunked, encode_texts
 from burnish.errors import InputError
-from burnish.results import ClassRow
-from burnish.tasks.base import LossOptions, Task, cross_entropy, report_rows
+from burnish.tasks.base import LossOptions, Task, cross_entropy
+from burnish.tasks.counts import ClassCounts, Counts, SetCounts
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Classify(Task):
         self._ids = {label: i for i, label in enumerate(self.labels)}
 
     @classmethod
-    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
         found: set[str] = set()
         for row in rows:
             label = row["label"]
@@ -73,39 +75,39 @@ class Classify(Task):
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
         ids: list[Ragged] = []
         types: list[Ragged] = []
-        targets: list[Any] = []
+        targets: list[NDArray[Any]] = []
         for chunk in chunked(rows, 1000):
             seconds = [row["text_b"] or "" for row in chunk] if "text_b" in chunk[0] else None
             tokens, kinds = encode_texts(tokenizer, [row["text"] or "" for row in chunk], seconds, max_tokens)
             ids.append(Ragged.build(tokens))
             if kinds is not None:
                 types.append(Ragged.build(kinds))
-            targets += [self.target(row["label"]) for row in chunk if "label" in row]
+            if "label" in chunk[0]:
+                targets.append(np.asarray([self.target(row["label"]) for row in chunk], dtype=self.target_type))
         ragged = {"input_ids": Ragged.join(ids)}
         if types:
             ragged["token_type_ids"] = Ragged.join(types)
         features = Features(ragged, row=np.arange(len(ragged["input_ids"])))
         if targets:
-            kind = np.float32 if self.floats else np.int64
-            features.targets["labels"] = np.asarray(targets, dtype=kind)
+            features.targets["labels"] = np.concatenate(targets)
         return features
 
     @property
-    def floats(self) -> bool:
-        """Whether targets are numbers rather than class ids."""
-        return self.multi_label
+    def target_type(self) -> type[Any]:
+        """What targets are stored as: class ids, or a byte for each class."""
+        return np.uint8 if self.multi_label else np.int64
 
     def target(self, label: Any) -> Any:
         """Class id, or a vector of zeros and ones; a class that training never saw counts as none."""
         if self.multi_label:
-            vector = np.zeros(len(self.labels), dtype=np.float32)
-            vector[[self._ids[one] for one in label or () if one in self._ids]] = 1.0
+            vector = np.zeros(len(self.labels), dtype=np.uint8)
+            vector[[self._ids[one] for one in label or () if one in self._ids]] = 1
             return vector
         return self._ids.get(label, -100)
 
     def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
         if self.multi_label:
-            return F.binary_cross_entropy_with_logits(logits, batch["labels"])
+            return F.binary_cross_entropy_with_logits(logits, batch["labels"].float())
         return cross_entropy(logits, batch["labels"], options)
 
     def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
@@ -136,37 +138,8 @@ class Classify(Task):
         top = 2 * sums[..., 0] if self.multi_label else sums[..., 0]
         return top / np.maximum(sums[..., 1], 1)
 
-    def metrics(self, predictions: Sequence[ClassPrediction], references: Sequence[Any]) -> dict[str, float]:
-        from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
-
-        true, guess, labels = self._arrays(predictions, references)
-        found = {
-            f"{average}_f1": float(f1_score(true, guess, average=average, labels=labels, zero_division=0.0))
-            for average in ("micro", "macro", "weighted")
-        }
-        if self.multi_label:
-            return {"f1": found["micro_f1"], "subset_accuracy": float(accuracy_score(true, guess)), **found}
-        return {"accuracy": float(accuracy_score(true, guess)), **found, "mcc": float(matthews_corrcoef(true, guess))}
-
-    def table(self, predictions: Sequence[ClassPrediction], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        from sklearn.metrics import classification_report
-
-        true, guess, labels = self._arrays(predictions, references)
-        names = self.labels if self.multi_label else labels
-        return report_rows(
-            classification_report(true, guess, labels=labels, target_names=names, output_dict=True, zero_division=0.0)
-        )
-
-    def confusion(
-        self, predictions: Sequence[ClassPrediction], references: Sequence[Any]
-    ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-        from sklearn.metrics import confusion_matrix
-
-        if self.multi_label:
-            return (), ()
-        true, guess, labels = self._arrays(predictions, references)
-        matrix = confusion_matrix(true, guess, labels=labels)
-        return tuple(labels), tuple(tuple(int(v) for v in row) for row in matrix)
+    def counts(self) -> Counts:
+        return SetCounts(self.labels) if self.multi_label else ClassCounts(self.labels)
 
     def explain_row(self, prediction: ClassPrediction, row: Row) -> tuple[str, str, str, float]:
         true = self.reference(row)
@@ -174,27 +147,22 @@ class Classify(Task):
         text = row["text"] + (f" ‖ {row['text_b']}" if row.get("text_b") else "")
         return text, ", ".join(map(str, true)), ", ".join(prediction.labels), chance
 
-    def fit_thresholds(self, predictions: Sequence[ClassPrediction], references: Sequence[tuple[str, ...]]) -> None:
+    def fit_thresholds(self, predictions: Iterable[ClassPrediction], references: Iterable[tuple[str, ...]]) -> None:
         """Set each class's threshold to the one with the best F1 on these rows (not the test rows)."""
         from sklearn.metrics import precision_recall_curve
 
+        scores, truth = array("f"), bytearray()
+        for prediction, reference in zip(predictions, references, strict=True):
+            scores.extend(prediction.probabilities.values())
+            truth.extend(label in reference for label in self.labels)
+        shape = (-1, len(self.labels))
+        columns = np.frombuffer(scores, dtype=np.float32).reshape(shape), np.frombuffer(truth, bool).reshape(shape)
         fitted: list[float] = []
-        for label in self.labels:
-            truth = np.array([label in reference for reference in references])
-            if not truth.any():
+        for chances, true in zip(columns[0].T, columns[1].T, strict=True):
+            if not true.any():
                 fitted.append(0.5)
                 continue
-            scores = np.array([p.probabilities[label] for p in predictions])
-            precision, recall, cuts = precision_recall_curve(truth, scores)
+            precision, recall, cuts = precision_recall_curve(true, chances)
             f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
             fitted.append(float(cuts[int(np.argmax(f1[:-1]))]))
         self.thresholds = tuple(fitted)
-
-    def _arrays(self, predictions: Sequence[ClassPrediction], references: Sequence[Any]) -> tuple[Any, Any, Any]:
-        if self.multi_label:
-            rows = [[label in given for label in self.labels] for given in references]
-            guess = [[label in p.labels for label in self.labels] for p in predictions]
-            return np.array(rows, dtype=int), np.array(guess, dtype=int), list(range(len(self.labels)))
-        true = [str(reference[0]) for reference in references]
-        unseen = sorted(set(true) - set(self.labels))
-        return true, [p.label for p in predictions], [*self.labels, *unseen]

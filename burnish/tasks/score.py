@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from burnish.config import Tune
 from burnish.data.features import Batch
 from burnish.data.rows import Row
 from burnish.errors import InputError
 from burnish.tasks.base import LossOptions
 from burnish.tasks.classify import Classify
+from burnish.tasks.counts import Counts, ScoreCounts
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Score(Classify):
     """Regression on labels standardised with the training rows' mean and spread."""
 
     name = "score"
-    floats = True
+    target_type = np.float32
 
     def __init__(self, mean: float, spread: float) -> None:
         super().__init__(("score",))
@@ -38,8 +40,9 @@ class Score(Classify):
         self.mean, self.spread = mean, spread
 
     @classmethod
-    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
-        values = np.array([row["label"] for row in rows if row["label"] is not None], dtype=np.float64)
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
+        found = (row["label"] for row in rows)
+        values = np.fromiter((value for value in found if value is not None), dtype=np.float64)
         if len(values) < 2 or not np.isfinite(values).all() or values.std() == 0:
             raise InputError(
                 "the training rows need at least two different finite numbers as labels; check data.columns.label"
@@ -85,23 +88,8 @@ class Score(Classify):
         spread = np.sqrt(np.maximum(n * xx - x * x, 0) * np.maximum(n * yy - y * y, 0))
         return np.where(spread > 0, (n * xy - x * y) / np.where(spread > 0, spread, 1), 0.0)
 
-    def metrics(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
-        from scipy.stats import pearsonr, spearmanr
-
-        guess, true = np.array([p.value for p in predictions]), np.array(references)
-        constant = len(true) < 2 or guess.std() == 0 or true.std() == 0
-        return {
-            "pearson": 0.0 if constant else float(pearsonr(guess, true)[0]),
-            "spearman": 0.0 if constant else float(spearmanr(guess, true)[0]),
-            "mae": float(np.abs(guess - true).mean()),
-            "rmse": math.sqrt(float(((guess - true) ** 2).mean())),
-        }
-
-    def table(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[()]:
-        return ()
-
-    def confusion(self, predictions: Sequence[Any], references: Sequence[Any]) -> tuple[tuple[()], tuple[()]]:
-        return (), ()
+    def counts(self) -> Counts:
+        return ScoreCounts()
 
     def explain_row(self, prediction: Any, row: Row) -> tuple[str, str, str, float]:
         # In place of a probability: how near the number is, on the scale of the labels' spread.

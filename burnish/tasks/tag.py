@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,15 +10,19 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from burnish.config import Tune
+from burnish.data.context import with_context
 from burnish.data.features import IGNORED, Batch, Features, Ragged
 from burnish.data.rows import Row
 from burnish.data.shape import shape_id
 from burnish.data.text import chunked, encode_words
-from burnish.data.words import entities_of, split_words
+from burnish.data.words import entities_of, join_words, split_words
 from burnish.errors import InputError
-from burnish.results import ClassRow
-from burnish.tasks.base import LossOptions, Task, cross_entropy, report_rows
+from burnish.tasks.base import LossOptions, Task, cross_entropy
+from burnish.tasks.counts import Counts, TagCounts, spans
+from burnish.tasks.crf import Crf, best_paths, gather_words, marginals
 
 _FORBIDDEN = -1e4
 
@@ -48,8 +53,10 @@ class Tag(Task):
     metric = "f1"
     kind = "token"
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], crf: bool = False, context: int = 0) -> None:
         self.labels = tuple(labels)
+        self.crf = Crf(len(self.labels)) if crf else None
+        self.context = context
         self._ids = {label: i for i, label in enumerate(self.labels)}
         inside = np.array([label.startswith("I-") for label in self.labels])
         types = np.array([label[2:] for label in self.labels])
@@ -58,18 +65,32 @@ class Tag(Task):
         self._start = np.where(inside, _FORBIDDEN, 0.0).astype(np.float32)
 
     @classmethod
-    def learn(cls, rows: Iterable[Row], multi_label: bool = False) -> Self:
-        types = {tag[2:] for row in rows for tag in row["tags"] if tag != "O"}
+    def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
+        tune = tune or Tune()
+        types: set[str] = set()
+        for row in rows:
+            types.update(tag[2:] for tag in row["tags"] if tag != "O")
+            if tune.context and row.get("document") is None:
+                raise InputError(
+                    "tune.context needs rows that know their document, which those of CoNLL files do; set it to 0"
+                )
         if not types:
             raise InputError("no word of the training rows carries a tag other than O; check data.columns.tags")
-        return cls(["O", *(f"{prefix}-{kind}" for kind in sorted(types) for prefix in "BI")])
+        labels = ["O", *(f"{prefix}-{kind}" for kind in sorted(types) for prefix in "BI")]
+        return cls(labels, tune.crf, tune.context)
 
     def state(self) -> dict[str, Any]:
-        return {"labels": self.labels}
+        return {"labels": self.labels, "crf": self.crf is not None, "context": self.context}
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
-        return cls(state["labels"])
+        return cls(state["labels"], state.get("crf", False), state.get("context", 0))
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"crf": self.crf} if self.crf else {}
+
+    def plain(self) -> Tag:
+        return Tag(self.labels)
 
     def row(self, given: Any) -> Row:
         if isinstance(given, str):
@@ -77,21 +98,22 @@ class Tag(Task):
             return {"words": words, "starts": starts, "text": given}
         if isinstance(given, Sequence) and all(isinstance(word, str) for word in given):
             words = list(given)
-            starts = [0]
-            for word in words[:-1]:
-                starts.append(starts[-1] + len(word) + 1)
-            return {"words": words, "starts": starts[: len(words)], "text": " ".join(words)}
+            text, starts = join_words(words)
+            return {"words": words, "starts": starts, "text": text}
         raise InputError("tag takes a text or a list of words")
 
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
         parts: list[dict[str, Ragged]] = []
-        owners: list[int] = []
+        owners = array("q")
         done = 0
-        for chunk in chunked(rows, 1000):
-            shapes = [[shape_id(word) for word in row["words"]] for row in chunk]
+        for chunk in chunked(with_context(rows, self.context), 1000):
+            seen = [[*row.get("left", ()), *row["words"], *row.get("right", ())] for row in chunk]
+            skipped = [len(row.get("left", ())) for row in chunk]
+            own = [(first, first + len(row["words"])) for first, row in zip(skipped, chunk, strict=True)]
+            shapes = [[shape_id(word) for word in words] for words in seen]
             columns: dict[str, list[list[int]]] = {"input_ids": [], "words": [], "shapes": []}
             labels: list[list[int]] = []
-            for index, window in encode_words(tokenizer, [row["words"] for row in chunk], max_tokens):
+            for index, window in encode_words(tokenizer, seen, max_tokens, own, self.context):
                 row = chunk[index]
                 owners.append(done + index)
                 columns["input_ids"].append(window.input_ids)
@@ -115,10 +137,16 @@ class Tag(Task):
 
     def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
         kept = batch["labels"] != IGNORED
+        if self.crf:
+            emissions, mask = gather_words(logits, kept)
+            labels, _ = gather_words(batch["labels"], kept)
+            return -self.crf.log_likelihood(emissions, labels, mask).sum() / kept.sum().clamp(min=1)
         return cross_entropy(logits[kept].float(), batch["labels"][kept], options)
 
     def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
         """For each piece: indices of its words, label ids of the best legal path, and their probabilities."""
+        if self.crf:
+            return self._decode_together(logits.float(), batch["words"], self.crf)
         scores = logits.float().log_softmax(-1).cpu().numpy()
         words = batch["words"].cpu().numpy()
         answers = []
@@ -127,6 +155,16 @@ class Tag(Task):
             path = self.best_path(row[kept])
             answers.append((owned[kept], path, np.exp(row[kept][np.arange(len(path)), path])))
         return answers
+
+    def _decode_together(self, logits: torch.Tensor, words: torch.Tensor, crf: Crf) -> list[Any]:
+        emissions, mask = gather_words(logits, words >= 0)
+        owned, _ = gather_words(words, words >= 0)
+        moves = crf.transitions.detach() + torch.from_numpy(self._moves).to(logits)
+        start = crf.start.detach() + torch.from_numpy(self._start).to(logits)
+        paths = best_paths(emissions, mask, moves, start)
+        chances = marginals(emissions, mask, moves, start).gather(-1, paths.unsqueeze(-1)).squeeze(-1)
+        rows = zip(*(part.cpu().numpy() for part in (mask, owned, paths, chances)), strict=True)
+        return [(words[kept], path[kept], chance[kept]) for kept, words, path, chance in rows]
 
     def best_path(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
         """Viterbi search over legal IOB2 sequences; `scores` (words, labels)."""
@@ -171,58 +209,8 @@ class Tag(Task):
     def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         return 2 * sums[..., 0] / np.maximum(sums[..., 1], 1)
 
-    def metrics(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> dict[str, float]:
-        from seqeval.metrics import f1_score, precision_score, recall_score
-        from seqeval.scheme import IOB2
-
-        guess = [list(p.tags) for p in predictions]
-        true = [list(reference) for reference in references]
-        strict = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
-        tokens = {row.label: row for row in self.token_table(predictions, references)}
-        right = sum(a == b for g, t in zip(guess, true, strict=True) for a, b in zip(g, t, strict=True))
-        return {
-            "f1": float(f1_score(true, guess, **strict)),
-            "precision": float(precision_score(true, guess, **strict)),
-            "recall": float(recall_score(true, guess, **strict)),
-            "token_micro_f1": right / max(1, sum(map(len, true))),
-            "token_macro_f1": tokens["macro avg"].f1 if "macro avg" in tokens else 0.0,
-        }
-
-    def table(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        from seqeval.metrics import classification_report
-        from seqeval.scheme import IOB2
-
-        true = [list(reference) for reference in references]
-        guess = [list(p.tags) for p in predictions]
-        if not any(tag != "O" for tags in [*true, *guess] for tag in tags):
-            return ()
-        return report_rows(
-            classification_report(true, guess, mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
-        )
-
-    def token_table(self, predictions: Sequence[TagPrediction], references: Sequence[Any]) -> tuple[ClassRow, ...]:
-        from sklearn.metrics import classification_report
-
-        true = [tag for reference in references for tag in reference]
-        guess = [tag for p in predictions for tag in p.tags]
-        if not true:
-            return ()
-        labels = [*self.labels, *sorted(set(true) - set(self.labels))]
-        report = classification_report(true, guess, labels=labels, output_dict=True, zero_division=0.0)
-        if "accuracy" in report:
-            report["micro avg"] = dict.fromkeys(("precision", "recall", "f1-score"), report.pop("accuracy"))
-            report["micro avg"]["support"] = len(true)
-        return report_rows(report)
-
-    def confusion(
-        self, predictions: Sequence[TagPrediction], references: Sequence[Any]
-    ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-        from sklearn.metrics import confusion_matrix
-
-        true = [tag for reference in references for tag in reference]
-        labels = [*self.labels, *sorted(set(true) - set(self.labels))]
-        matrix = confusion_matrix(true, [tag for p in predictions for tag in p.tags], labels=labels)
-        return tuple(labels), tuple(tuple(int(v) for v in row) for row in matrix)
+    def counts(self) -> Counts:
+        return TagCounts(self.labels)
 
     def explain_row(self, prediction: TagPrediction, row: Row) -> tuple[str, str, str, float]:
         wrong = [
@@ -236,16 +224,3 @@ class Tag(Task):
         meant = [f"{word}={true}" for word, true, _, _ in wrong]
         surest = max((chance for *_, chance in wrong), default=0.0)
         return row["text"], ", ".join(meant) or "as predicted", ", ".join(said) or "as labelled", 1.0 - surest
-
-
-def spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:
-    """Entities of an IOB2 sequence as (first word, word after the last, type)."""
-    found: set[tuple[int, int, str]] = set()
-    start, kind = 0, ""
-    for index, tag in enumerate([*tags, "O"]):
-        if kind and tag != f"I-{kind}":
-            found.add((start, index, kind))
-            kind = ""
-        if tag.startswith("B-"):
-            start, kind = index, tag[2:]
-    return found

@@ -2,53 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from burnish.data.rows import Row
+from burnish.data.rows import Row, Rows
 from burnish.data.shape import shape_of
+from burnish.data.text import chunked
 from burnish.tasks.base import Task
 from burnish.tasks.classify import Classify, ClassPrediction
 from burnish.tasks.score import Score, ScorePrediction
 from burnish.tasks.tag import Tag
 
-_ROWS = 50_000  # a baseline need not see more, and its vocabulary must fit the memory
+_WORDS = 250_000  # words a baseline of `tag` is fitted on: their features must fit the memory
+_CHARACTERS = 1_500_000  # the same for texts
+_TOGETHER = 1000  # rows predicted at a time
 
 
-def baseline(task: Task, train: Iterable[Row], rows: Sequence[Row]) -> tuple[str, list[Any]] | None:
-    """Name and predictions of the baseline that fits the task; None where it cannot be fitted."""
+def baseline(task: Task, train: Rows, rows: Iterable[Row]) -> tuple[str, Iterator[Any]] | None:
+    """Name and predictions of the baseline that fits the task; None where it cannot be fitted.
+
+    Of a large training set it sees rows at equal distances, and its name then says how many.
+    """
     if isinstance(task, Tag):
-        return "linear model of word forms", _words(task, train, rows)
+        return _words(task, train, rows)
     if isinstance(task, Classify):
         return _linear(task, train, rows)
     return None
 
 
-def _words(task: Tag, train: Iterable[Row], rows: Sequence[Row]) -> list[Any]:
+def _sample(train: Rows, size: Callable[[Row], int], budget: int) -> tuple[list[Row], str]:
+    """Rows at equal distances whose sizes add up to about the budget, and a note where they are not all."""
+    share = budget / max(budget, sum(map(size, train)))
+    kept = [row for index, row in enumerate(train) if int((index + 1) * share) > int(index * share)]
+    return kept, f" of {len(kept):,} rows" if len(kept) < len(train) else ""
+
+
+def _words(task: Tag, train: Rows, rows: Iterable[Row]) -> tuple[str, Iterator[Any]]:
     """A linear model of each word's form and its neighbours', with the same search for a legal sequence."""
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import SGDClassifier
 
-    kept = list(islice(train, _ROWS))
+    kept, note = _sample(train, lambda row: len(row["words"]), _WORDS)
     hasher = FeatureHasher(1 << 18, input_type="string", alternate_sign=False)
     ids = {label: i for i, label in enumerate(task.labels)}
     labels = np.array([ids[tag] for row in kept for tag in row["tags"]])
     model = SGDClassifier(alpha=1e-6, max_iter=5, tol=None, random_state=0)
     model.fit(hasher.transform(_forms(kept)), labels)
-    total = sum(len(row["words"]) for row in rows)
-    scores = np.full((total, len(task.labels)), -1e3, dtype=np.float32)
-    found = model.decision_function(hasher.transform(_forms(rows))).reshape(total, -1)
-    scores[:, model.classes_] = found if found.shape[1] > 1 else np.hstack([-found, found])
-    predictions, start = [], 0
-    for row in rows:
-        count = len(row["words"])
-        path = task.best_path(scores[start : start + count])
-        predictions.append(task.assemble([(np.arange(count), path, np.ones(count))], row))
-        start += count
-    return predictions
+
+    def guesses() -> Iterator[Any]:
+        for chunk in chunked(rows, _TOGETHER):
+            ends = np.cumsum([len(row["words"]) for row in chunk])
+            scores = np.full((ends[-1], len(task.labels)), -1e3, dtype=np.float32)
+            if len(scores):
+                found = model.decision_function(hasher.transform(_forms(chunk))).reshape(len(scores), -1)
+                scores[:, model.classes_] = found if found.shape[1] > 1 else np.hstack([-found, found])
+            for row, own in zip(chunk, np.split(scores, ends[:-1]), strict=True):
+                path = task.best_path(own)
+                yield task.assemble([(np.arange(len(own)), path, np.ones(len(own)))], row)
+
+    return f"linear model of word forms{note}", guesses()
 
 
 def _forms(rows: Iterable[Row]) -> Iterator[list[str]]:
@@ -70,42 +84,43 @@ def _forms(rows: Iterable[Row]) -> Iterator[list[str]]:
             ]
 
 
-def _linear(task: Classify, train: Iterable[Row], rows: Sequence[Row]) -> tuple[str, list[Any]] | None:
+def _linear(task: Classify, train: Rows, rows: Iterable[Row]) -> tuple[str, Iterator[Any]] | None:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import Ridge
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import make_pipeline, make_union
     from sklearn.svm import LinearSVC
 
-    texts: list[str] = []
-    labels: list[Any] = []
-    for row in train:
-        if len(texts) == _ROWS:
-            break
-        texts.append(_text(row))
-        labels.append(task.target(row["label"]))
+    kept, note = _sample(train, lambda row: len(_text(row)), _CHARACTERS)
     features = make_union(
         TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), max_features=200_000),
         TfidfVectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(2, 4), max_features=200_000),
     )
-    asked = [_text(row) for row in rows]
+    several = not isinstance(task, Score) and task.multi_label
+    last = Ridge() if isinstance(task, Score) else OneVsRestClassifier(LinearSVC()) if several else LinearSVC()
+    model = make_pipeline(features, last)
     try:
-        if isinstance(task, Score):
-            values = make_pipeline(features, Ridge()).fit(texts, labels).predict(asked)
-            return "TF-IDF + ridge", [ScorePrediction(float(v) * task.spread + task.mean) for v in values]
-        model = make_pipeline(features, OneVsRestClassifier(LinearSVC()) if task.multi_label else LinearSVC())
-        guesses = model.fit(texts, np.array(labels)).predict(asked)
+        model.fit(list(map(_text, kept)), np.array([task.target(row["label"]) for row in kept]))
     except ValueError:  # no word left, or one class only in what was read
         return None
-    named = []
-    for guess in guesses:
-        given = (
-            [label for label, on in zip(task.labels, guess, strict=True) if on]
-            if task.multi_label
-            else [task.labels[guess]]
-        )
-        named.append(ClassPrediction(given[0] if given else "", tuple(given), dict.fromkeys(given, 1.0)))
-    return "TF-IDF + linear SVM", named
+
+    def guesses() -> Iterator[Any]:
+        for chunk in chunked(rows, _TOGETHER):
+            for found in model.predict(list(map(_text, chunk))):
+                yield _prediction(task, found)
+
+    return f"TF-IDF + {'ridge' if isinstance(task, Score) else 'linear SVM'}{note}", guesses()
+
+
+def _prediction(task: Classify, found: Any) -> Any:
+    if isinstance(task, Score):
+        return ScorePrediction(float(found) * task.spread + task.mean)
+    given = (
+        tuple(label for label, on in zip(task.labels, found, strict=True) if on)
+        if task.multi_label
+        else (task.labels[found],)
+    )
+    return ClassPrediction(given[0] if given else "", given, dict.fromkeys(given, 1.0))
 
 
 def _text(row: Row) -> str:

@@ -8,31 +8,47 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from burnish.artifact import disk_error
+from burnish.errors import InputError
 from burnish.models.net import Net
 
 
 def write(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any]) -> None:
-    """Write tensors and notes (JSON) atomically."""
+    """Write tensors and notes (JSON) atomically.
+
+    Raises:
+        InputError: when the disk is full or may not be written; an earlier checkpoint then stays as it was.
+    """
     fresh = path.with_suffix(".writing")
     # Tied weights share memory, which safetensors refuses: each tensor is stored on its own.
-    save_file(
-        {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, fresh, {"notes": json.dumps(notes)}
-    )
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    kept = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    try:
+        save_file(kept, fresh, {"notes": json.dumps(notes)})
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    except (OSError, SafetensorError) as error:
+        fresh.unlink(missing_ok=True)
+        raise disk_error(error, path) from None
 
 
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-    """Read a checkpoint, or return None where there is none."""
+    """Read a checkpoint, or return None where there is none.
+
+    Raises:
+        InputError: when the file is damaged.
+    """
     if not path.is_file():
         return None
-    with safe_open(path, framework="pt") as file:
-        notes = json.loads(file.metadata()["notes"])
-        return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = json.loads(file.metadata()["notes"])
+            return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise InputError(f"the checkpoint '{path}' is damaged ({error}); delete it to start anew") from None
 
 
 def learning(net: Net) -> dict[str, torch.Tensor]:

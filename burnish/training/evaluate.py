@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,26 +18,63 @@ from burnish.engine import Engine
 from burnish.errors import ConfigError, nearest
 from burnish.results import LOWER_IS_BETTER, Comparison, Evaluation, HardRow, Interval
 from burnish.tasks import Task
+from burnish.tasks.counts import Counts
 
 
-def tallies(task: Task, predictions: Sequence[Any], references: Sequence[Any]) -> NDArray[np.float64]:
-    """Tallies of all rows, shape (rows, k)."""
-    pairs = zip(predictions, references, strict=True)
-    return np.array([task.tally(p, r) for p, r in pairs], dtype=np.float64)
+@dataclass(frozen=True)
+class Outcome:
+    """What is kept of predictions against the labels of their rows.
+
+    Attributes:
+        tallies: numbers a row whose sums give the task's metric, shape (rows, k); see `Task.tally`.
+        counts: what the other metrics and the tables follow from.
+        hardest: rows with the least probability of the truth, the hardest first.
+        seconds: time it took to predict and count.
+    """
+
+    tallies: NDArray[np.float64]
+    counts: Counts
+    hardest: tuple[HardRow, ...] = ()
+    seconds: float = 0.0
 
 
-def metric_value(task: Task, metric: str, predictions: Sequence[Any], references: Sequence[Any]) -> float:
+def outcome(
+    task: Task, predictions: Iterable[Any], rows: Iterable[Row], *, hardest: int = 0, source: Rows | None = None
+) -> Outcome:
+    """Compare predictions with rows as they come: of each row some bytes are kept, and all of the hardest ones."""
+    started = time.perf_counter()
+    counts, sums = task.counts(), array("d")
+    worst: list[tuple[float, int, HardRow]] = []  # a heap with the least hard of them on top
+    seen = 0
+    for prediction, row in zip(predictions, rows, strict=True):
+        reference = task.reference(row)
+        counts.add(prediction, reference)
+        sums.extend(task.tally(prediction, reference))
+        if hardest:
+            text, true, said, chance = task.explain_row(prediction, row)
+            if len(worst) < hardest or (-chance, -seen) > worst[0][:2]:
+                where = source.where(seen) if source else ""
+                heapq.heappush(worst, (-chance, -seen, HardRow(where, text, true, said, chance)))
+                if len(worst) > hardest:
+                    heapq.heappop(worst)
+        seen += 1
+    hard = tuple(row for *_, row in sorted(worst, key=lambda item: item[:2], reverse=True))
+    tallies = np.asarray(sums).reshape(seen, -1) if seen else np.zeros((0, 1))
+    return Outcome(tallies, counts, hard, time.perf_counter() - started)
+
+
+def metric_value(task: Task, metric: str, found: Outcome) -> float:
     """One metric by name, larger for better: an error such as `mae` comes with its sign turned.
 
     Raises:
         ConfigError: naming the task's metrics when it has none of that name.
     """
     if metric == task.metric:
-        return float(task.score(tallies(task, predictions, references).sum(0)))
-    found = task.metrics(predictions, references)
-    if metric not in found:
-        raise ConfigError(f"tune.metric: '{metric}' is no metric of {task.name}; {nearest(metric, found)}")
-    return -found[metric] if metric in LOWER_IS_BETTER else found[metric]
+        return float(task.score(found.tallies.sum(0)))
+    metrics = found.counts.metrics()
+    if metric not in metrics:
+        raise ConfigError(f"tune.metric: '{metric}' is no metric of {task.name}; {nearest(metric, metrics)}")
+    return -metrics[metric] if metric in LOWER_IS_BETTER else metrics[metric]
 
 
 def resampled(sums: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:
@@ -48,79 +89,55 @@ def resampled(sums: NDArray[np.float64], count: int, seed: int) -> NDArray[np.fl
 
 def evaluation(
     task: Task,
-    predictions: Sequence[Any],
-    rows: Iterable[Row],
+    found: Outcome,
     *,
     split: str,
     metric: str | None = None,
     bootstrap: int = 0,
-    hardest: int = 0,
     seed: int = 0,
-    source: Rows | None = None,
-    seconds: float = 0.0,
     latencies: tuple[tuple[int, float], ...] = (),
 ) -> Evaluation:
-    """Measure predictions against the labels of the rows."""
-    kept = list(rows)
-    references = [task.reference(row) for row in kept]
-    sums = tallies(task, predictions, references)
-    metrics = task.metrics(predictions, references)
+    """Turn an outcome into metrics with their intervals and tables."""
     intervals = {}
-    if bootstrap and len(kept) > 1:
-        low, high = np.percentile(task.score(resampled(sums, bootstrap, seed)), [2.5, 97.5])
+    if bootstrap and len(found.tallies) > 1:
+        low, high = np.percentile(task.score(resampled(found.tallies, bootstrap, seed)), [2.5, 97.5])
         intervals[task.metric] = Interval(float(low), float(high))
-    hard = []
-    for index, (prediction, row) in enumerate(zip(predictions, kept, strict=True) if hardest else ()):
-        text, reference, said, chance = task.explain_row(prediction, row)
-        hard.append((chance, index, HardRow(source.where(index) if source else "", text, reference, said, chance)))
-    labels, matrix = task.confusion(predictions, references)
+    labels, matrix = found.counts.confusion()
     return Evaluation(
         split=split,
-        rows=len(kept),
+        rows=len(found.tallies),
         metric=metric or task.metric,
-        metrics=metrics,
+        metrics=found.counts.metrics(),
         intervals=intervals,
-        classes=task.table(predictions, references),
-        tokens=task.token_table(predictions, references),
+        classes=found.counts.table(),
+        tokens=found.counts.token_table(),
         confusion_labels=labels,
         confusion=matrix,
-        hardest=tuple(row for _, _, row in sorted(hard, key=lambda h: h[:2])[:hardest]),
+        hardest=found.hardest,
         latencies=latencies,
-        seconds=seconds,
+        seconds=found.seconds,
     )
 
 
-def evaluate(engine: Engine, rows: Rows, *, split: str, metric: str | None = None, **options: Any) -> Evaluation:
-    """Predict the rows with an engine and measure."""
-    kept = list(rows)
-    started = time.perf_counter()
-    predictions = engine.predict_rows(kept)
-    seconds = time.perf_counter() - started
-    return evaluation(
-        engine.task,
-        predictions,
-        kept,
-        split=split,
-        metric=metric,
-        source=rows,
-        seconds=seconds,
-        latencies=single_latencies(engine, kept),
-        **options,
-    )
+def evaluate(engine: Engine, rows: Rows, *, split: str, hardest: int = 0, **options: Any) -> Evaluation:
+    """Predict the rows with an engine and measure; `options` are those of `evaluation`."""
+    found = outcome(engine.task, engine.stream(rows), rows, hardest=hardest, source=rows)
+    return evaluation(engine.task, found, split=split, latencies=single_latencies(engine, rows), **options)
 
 
-def single_latencies(engine: Engine, rows: Sequence[Row], count: int = 30) -> tuple[tuple[int, float], ...]:
-    """(tokens, milliseconds) of single rows spread over the lengths."""
-    if not rows:
+def single_latencies(engine: Engine, rows: Iterable[Row], count: int = 30) -> tuple[tuple[int, float], ...]:
+    """(tokens, milliseconds) of single rows spread over the lengths of the first 2,000."""
+    kept = list(islice(rows, 2000))
+    if not kept:
         return ()
-    lengths = engine.task.encode(rows[:2000], engine.tokenizer, engine.max_tokens).lengths
-    order = np.argsort(lengths[: min(len(rows), 2000)])
+    lengths = engine.task.encode(kept, engine.tokenizer, engine.max_tokens).lengths
+    order = np.argsort(lengths[: len(kept)])
     found = []
     for index in order[np.linspace(0, len(order) - 1, min(count, len(order))).astype(int)]:
         times = []
         for _ in range(3):
             started = time.perf_counter()
-            engine.predict_rows([rows[int(index)]])
+            engine.predict_rows([kept[int(index)]])
             times.append(time.perf_counter() - started)
         found.append((int(lengths[index]), 1000 * float(np.median(times))))
     return tuple(found)
@@ -128,33 +145,35 @@ def single_latencies(engine: Engine, rows: Sequence[Row], count: int = 30) -> tu
 
 def compare(
     task: Task,
-    first: Sequence[Any],
-    second: Sequence[Any],
-    references: Sequence[Any],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
     *,
     names: tuple[str, str],
     resamples: int = 2000,
     seed: int = 0,
 ) -> Comparison:
-    """Two sets of predictions on the same rows, by paired bootstrap (Efron & Tibshirani 1993, ch. 16).
+    """Compare the tallies of two models on the same rows by paired bootstrap (Efron & Tibshirani 1993, ch. 16).
 
     The p-value is two-sided: twice the share of resamples in which the difference has the other sign.
+
+    Args:
+        first: tallies, shape (rows, k); see `Outcome`.
+        second: those of the other model, in the same order of rows.
     """
-    a, b = tallies(task, first, references), tallies(task, second, references)
     generator = np.random.default_rng(seed)
     differences = np.empty(resamples)
     for i in range(resamples):
-        drawn = generator.integers(0, len(a), len(a))
-        differences[i] = float(task.score(b[drawn].sum(0)) - task.score(a[drawn].sum(0)))
+        drawn = generator.integers(0, len(first), len(first))
+        differences[i] = float(task.score(second[drawn].sum(0)) - task.score(first[drawn].sum(0)))
     low, high = np.percentile(differences, [2.5, 97.5])
     other = min(float((differences <= 0).mean()), float((differences >= 0).mean()))
     return Comparison(
         first=names[0],
         second=names[1],
         metric=task.metric,
-        first_value=float(task.score(a.sum(0))),
-        second_value=float(task.score(b.sum(0))),
+        first_value=float(task.score(first.sum(0))),
+        second_value=float(task.score(second.sum(0))),
         difference=Interval(float(low), float(high)),
         p_value=min(1.0, 2 * max(other, 1 / resamples)),
-        rows=len(a),
+        rows=len(first),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ from numpy.typing import NDArray
 
 from burnish.config import Tune
 from burnish.data.features import Features, collate, shuffled
-from burnish.device import Precision, autocast
+from burnish.device import Precision
 from burnish.errors import BurnishError
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 from burnish.training import checkpoint
+from burnish.training.average import Average
 from burnish.training.events import Evaluated, Event, Resumed, Saved, Shrunk, Skipped, Step, Stopped
 from burnish.training.optim import factor, optimizer
+from burnish.training.passes import Passes
+from burnish.training.plan import Losses, Plan
 
 _LOST = 20  # steps in a row without a finite loss before the run is given up
 
@@ -36,7 +40,7 @@ class Progress:
     halvings: int = 0
     stale: int = 0
     best: float | None = None
-    losses: list[tuple[int, float]] = field(default_factory=list)
+    losses: Losses = field(default_factory=Losses)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
 
 
@@ -67,11 +71,13 @@ class Trainer:
         device: torch.device,
         evaluate: Callable[[], float] | None = None,
     ) -> None:
-        self.net, self.task, self.features, self.tune, self.options = net.to(device), task, features, tune, options
+        self.net, self.features, self.tune = net.to(device), features, tune
+        self.passes = Passes(net, task, options, tune, device)
+        self.average = Average(net, tune.average) if tune.average else None
         self.setting, self.folder, self.pad_id, self.device, self.evaluate = setting, folder, pad_id, device, evaluate
         self.progress = Progress()
         self.optimizer = optimizer(net, tune)
-        self.plan = [step for epoch in range(tune.epochs) for step in self._epoch(seed, epoch)]
+        self.plan = Plan(lambda epoch: self._epoch(seed, epoch), tune.epochs)
         self._per_epoch = max(1, len(self.plan) // tune.epochs)
 
     @property
@@ -121,8 +127,11 @@ class Trainer:
                 self.optimizer.zero_grad()
                 yield Shrunk(progress.step, self.tune.tokens_per_batch >> progress.halvings)
                 continue
-            norm = torch.nn.utils.clip_grad_norm_(parameters, self.tune.clip)
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            norm = torch.nn.utils.get_total_norm(gradients)
             if np.isfinite(loss) and bool(torch.isfinite(norm)):
+                if norm > self.tune.clip:  # a factor of one would pass over all gradients, too
+                    torch.nn.utils.clip_grads_with_norm_(parameters, self.tune.clip, norm)
                 self.optimizer.step()
                 lost = 0
             else:
@@ -135,10 +144,12 @@ class Trainer:
                     )
             self.optimizer.zero_grad()
             progress.step += 1
+            if self.average:
+                self.average.update(progress.step)
             progress.tokens += tokens
             progress.rows += rows
             progress.seconds += time.perf_counter() - started
-            progress.losses.append((progress.step, loss))
+            progress.losses.add(progress.step, loss)
             epoch = (progress.step - 1) // self._per_epoch
             yield Step(
                 progress.step, len(self.plan), epoch, loss, rate, progress.rows, progress.tokens, progress.seconds
@@ -147,7 +158,9 @@ class Trainer:
             if self.evaluate and (
                 last or (progress.step % every == 0 and len(self.plan) - progress.step >= every // 2)
             ):
-                yield self._measure()
+                with self.average.in_place() if self.average else nullcontext():
+                    measured = self._measure()
+                yield measured
                 if self.tune.patience and progress.stale >= self.tune.patience:
                     yield Stopped(progress.step)
                     break
@@ -155,6 +168,8 @@ class Trainer:
                 self._save()
                 saved = time.monotonic()
                 yield Saved(progress.step)
+        if self.average and not self.evaluate:
+            self.average.exchange()
         if self.evaluate and (best := checkpoint.read(self.best_file)):
             checkpoint.load_learning(self.net, best[0])
         self.net.eval()
@@ -166,10 +181,7 @@ class Trainer:
         total, tokens = 0.0, 0
         for part in parts:
             batch = {k: v.to(self.device) for k, v in collate(self.features, part, self.pad_id).items()}
-            with autocast(self.device, self.setting.precision):
-                loss = self.task.loss(self.net(batch), batch, self.options) * (len(part) / pieces)
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
+            total += self.passes.backward(batch, len(part) / pieces, self.setting.precision)
             tokens += int(self.features.lengths[part].sum())
         return total, tokens, pieces
 
@@ -190,6 +202,8 @@ class Trainer:
     def _save(self) -> None:
         tensors = {f"net.{k}": v for k, v in checkpoint.learning(self.net).items()}
         tensors |= {f"optimizer.{k}": v for k, v in checkpoint.flatten(self.optimizer).items()}
+        if self.average:
+            tensors |= {f"average.{k}": v for k, v in self.average.tensors.items()}
         tensors["rng"] = torch.get_rng_state()
         notes: dict[str, Any] = {"setting": asdict(self.setting), "progress": asdict(self.progress)}
         checkpoint.write(self.checkpoint_file, tensors, notes)
@@ -202,10 +216,12 @@ class Trainer:
         tensors, notes = found
         checkpoint.load_learning(self.net, _under(tensors, "net."))
         checkpoint.restore(self.optimizer, _under(tensors, "optimizer."))
+        if self.average:
+            self.average.restore(_under(tensors, "average."))
         torch.set_rng_state(tensors["rng"])
         self.setting = Setting(**notes["setting"])
         torch.set_num_threads(self.setting.threads)
-        self.progress = Progress(**notes["progress"])
+        self.progress = Progress(**notes["progress"] | {"losses": Losses(**notes["progress"]["losses"])})
         return True
 
 

@@ -6,19 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from safetensors import safe_open
-
+from burnish import device
 from burnish.artifact import Artifact
 from burnish.config import FromScratch, Job
 from burnish.data.rows import Rows
 from burnish.device import Precision
 from burnish.engine import Engine
 from burnish.errors import InputError
-from burnish.models.load import Source, resolve
-from burnish.models.net import EXTRAS_FILE, Net
+from burnish.models.load import resolve
 from burnish.results import Evaluation, Transfer
-from burnish.training.evaluate import compare, evaluation
+from burnish.tasks import task_named
+from burnish.training.build import net_for, tokenizer_for
+from burnish.training.evaluate import compare, evaluation, outcome
+from burnish.training.fit import fit, work_folder
+from burnish.training.measure import Measured, fit_thresholds
 
 
 def source_of(job: Job) -> Artifact | None:
@@ -31,66 +32,52 @@ def source_of(job: Job) -> Artifact | None:
     return Artifact.open(source.place) if source.kind == "artifact" else None
 
 
-def carry_word_shape(net: Net, source: Source) -> None:
-    """Take over the trained word-shape embedding of an artifact where both networks have one.
-
-    The encoder itself comes with the folder, and heads always start anew.
-
-    Raises:
-        InputError: when the embedding has another size, as one of another version of burnish may have.
-    """
-    if source.kind != "artifact" or not net.word_shape or not Artifact.open(source.place, verify=False).word_shape:
-        return
-    with safe_open(Path(source.place) / EXTRAS_FILE, framework="pt") as file:
-        trained = file.get_tensor("shape.weight")
-    weight = net.get_parameter("extras.shape.weight")
-    if trained.shape != weight.shape:
-        raise InputError(
-            f"the word-shape input of '{source.place}' has the size {tuple(trained.shape)}, this burnish uses "
-            f"{tuple(weight.shape)}; tune that model again, or set tune.word_shape: false"
-        )
-    with torch.no_grad():
-        weight.copy_(trained)
-
-
 def gain(
     job: Job,
-    source: Artifact,
-    engine: Engine,
+    source: Artifact | None,
+    measured: Measured,
     precision: Precision,
-    *,
-    out: Path,
-    fit: Callable[[Job], Engine],
-    rows: Rows,
-    split: str,
+    parts: dict[str, Rows],
+    quiet: bool,
     say: Callable[[str], None],
-) -> tuple[Transfer, dict[str, Evaluation]]:
-    """Run the same job from the model `source` was tuned from, and compare it with `engine` on the same rows.
+) -> tuple[Transfer | None, dict[str, Evaluation]]:
+    """Run the same job from the model `source` was tuned from, and compare the two on the rows of `measured.after`.
 
-    The run is the job itself in all but its start: rows, seed, precision and options are the same ones. Where it
-    cannot be done the Transfer says why, and nothing else is lost.
+    The run is the job itself in all but its start: rows, seed, precision and options are the same ones. It keeps
+    checkpoints in the job's work folder and saves no model. Where it cannot be done the Transfer says why, and nothing
+    else is lost. Without a source there is nothing to do and to tell.
 
     Args:
-        out: place of the base model's run, which keeps checkpoints there and saves no model.
-        fit: trains a job to the end.
+        precision: what the job itself was trained in.
     """
+    if source is None:
+        return None, {}
     base = str(source.manifest["job"]["model"])
     about = Transfer(job.model, source.task, base)
     try:
-        other = base_job(job, source, precision, out)
+        other = base_job(job, source, precision, work_folder(job) / "base")
         say(f"'{job.model}' was tuned from {base}: running the same job from {base} as well, to compare the two")
-        reached = fit(other)
+        engine = _tuned(other, parts, quiet)
     except InputError as error:
         say(f"no comparison with {base}: {error}")
         return replace(about, missing=str(error)), {}
-    kept, task, name = list(rows), engine.task, f"from {base}"
-    guesses = reached.predict_rows(kept)
-    references = [task.reference(row) for row in kept]
-    comparison = compare(task, guesses, engine.predict_rows(kept), references, names=(name, "tuned"))
+    split, task, name = measured.after.split, engine.task, f"from {base}"
+    fit_thresholds(engine, parts)
+    reached = outcome(task, engine.stream(parts[split]), parts[split])
+    comparison = compare(task, reached.tallies, measured.tallies, names=(name, "tuned"))
     before = evaluation(
-        task, guesses, kept, split=split, metric=job.tune.metric, bootstrap=job.report.bootstrap, seed=job.seed
+        task, reached, split=split, metric=job.tune.metric, bootstrap=job.report.bootstrap, seed=job.seed
     )
     return replace(about, comparison=comparison), {name: before}
+
+
+def _tuned(job: Job, parts: dict[str, Rows], quiet: bool) -> Engine:
+    device.seed_everything(job.seed)
+    tokenizer = tokenizer_for(job, parts["train"])
+    task = task_named(job.task).learn(parts["train"], job.data.multi_label, job.tune)
+    net = net_for(job, task, tokenizer)
+    fit(job, parts, task, net, tokenizer, quiet)
+    return Engine(net, task, tokenizer, job.tune.max_tokens)
 
 
 def base_job(job: Job, source: Artifact, precision: Precision, out: Path) -> Job:

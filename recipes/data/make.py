@@ -121,11 +121,13 @@ def column_line(token: str, tag: str) -> str:
     return f"{token} {pos} {chunk} {tag}"
 
 
-def write_ner(split: str, count: int) -> None:
+def write_ner(split: str, count: int, elsewhere: set[str]) -> None:
+    """Write `count` sentences; none is, apart from its case, in `elsewhere`, and they are added to it."""
     grammar = Grammar("ner", 1, split)
     choose = grammar.random
     written = 0
     lines: list[str] = []
+    own: set[str] = set()
     while written < count:
         grammar.forget()
         topic = choose.choice(grammar.sections["topics"])
@@ -139,12 +141,20 @@ def write_ner(split: str, count: int) -> None:
         body = choose.sample(templates, min(len(templates), choose.randint(3, 11)))
         texts = [grammar.line("byline"), grammar.line("dateline")][choose.randint(0, 2) :]
         texts += [grammar.say(t) for t in body] + [grammar.line("any")] * choose.randint(0, 1)
-        sentences = [head, *map(tokens, texts)][: count - written]
+        sentences = [one for one in [head, *map(tokens, texts)] if plain(one) not in elsewhere][: count - written]
+        if not sentences:
+            continue
+        own.update(map(plain, sentences))
         lines += ["-DOCSTART- -X- O O", ""]
         for sentence in sentences:
             lines += [column_line(*pair) for pair in sentence] + [""]
         written += len(sentences)
+    elsewhere |= own
     (HERE / f"ner.{split}.conll").write_text("\n".join(lines), encoding="utf-8")
+
+
+def plain(sentence: list[tuple[str, str]]) -> str:
+    return " ".join(token for token, _ in sentence).casefold()
 
 
 def write_table(name: str, header: list[str], rows: list[list[str]]) -> None:
@@ -247,8 +257,9 @@ def write_chinese() -> None:
 
 
 if __name__ == "__main__":
+    written: set[str] = set()
     for split, count in {"train": 900, "dev": 200, "test": 200}.items():
-        write_ner(split, count)
+        write_ner(split, count, written)
     write_intents()
     write_sentiment()
     write_graded()

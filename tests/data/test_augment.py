@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from burnish.config import Augment
 from burnish.data.augment import augment
+from burnish.data.words import entities_of, split_words, tag_words
 
 ALWAYS = 0.999999
 
@@ -133,3 +134,38 @@ def test_same_seed_same_copies_and_the_share_is_kept() -> None:
     assert first != list(augment(rows, "classify", config, 8))
     assert 650 < len(first) < 900
     assert list(augment(rows, "classify", Augment(), 7)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("今天气很好Ａ１ab，。 \u3000", min_size=1, max_size=20), st.integers(0, 3))
+def test_copies_of_chinese_text_keep_its_characters(text: str, seed: int) -> None:
+    def bag(given: str) -> list[str]:
+        return sorted("".join(given.split()))
+
+    (swapped,) = list(augment([{"text": text, "label": "x"}], "classify", Augment(swap=ALWAYS), seed)) or [
+        {"text": text}
+    ]
+    assert bag(swapped["text"]) == bag(text)
+    assert sorted(split_words(swapped["text"])[0]) == sorted(split_words(text)[0])
+    for copy in augment([{"text": text, "label": "x"}], "classify", Augment(delete=ALWAYS), seed):
+        assert copy["label"] == "x"
+        assert len(split_words(copy["text"])[0]) == len(split_words(text)[0]) - 1
+
+
+def test_all_changes_of_chinese_rows_with_offsets() -> None:
+    rows = []
+    for text, spans in (
+        ("李雷在北京上班，很开心", [(0, 2, "PER"), (3, 5, "LOC")]),
+        ("ＩＢＭ在上海", [(0, 3, "ORG"), (4, 6, "LOC")]),
+    ):
+        words, starts, tags = tag_words(text, spans)
+        rows.append({"text": text, "words": words, "starts": starts, "tags": tags})
+    known = {"李雷", "北京", "上海", "ＩＢＭ", "ｉｂｍ", "Ｉｂｍ"}
+    config = Augment(mention=ALWAYS, casing=ALWAYS, delete=ALWAYS, swap=ALWAYS)
+    copies = [copy for seed in range(20) for copy in augment(rows, "tag", config, seed)]
+    assert len(copies) > 60
+    for copy in copies:
+        found = entities_of(copy["tags"], copy["starts"], copy["words"])
+        assert len(found) == 2
+        assert {copy["text"][start:end] for start, end, _ in found} <= known
+        assert " " not in copy["text"]

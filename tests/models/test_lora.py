@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from burnish import job as flow
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError
 from burnish.models import lora
-from burnish.models.net import Net, start_net
+from burnish.models.bert import Bert
+from burnish.models.net import Kind, Net, start_net
 from burnish.training import checkpoint
 from tests import tiny
 
@@ -23,25 +25,36 @@ pytest.importorskip("peft")
 LORA: dict[str, Any] = {"lora": {"rank": 4, "alpha": 8}, "learning_rate": 1e-2}
 
 
-def network(folder: Path) -> Net:
-    return start_net(
-        str(tiny.encoder(folder)),
-        "token",
+def network(folder: Path, kind: Kind = "token", own: bool = True) -> Net:
+    """A small BERT: burnish's own, or transformers', by an activation that only the latter knows."""
+    place = tiny.encoder(folder)
+    if not own:
+        config = json.loads((place / "config.json").read_text(encoding="utf-8"))
+        (place / "config.json").write_text(json.dumps(config | {"hidden_act": "silu"}), encoding="utf-8")
+    net = start_net(
+        str(place),
+        kind,
         ("O", "B-X", "I-X"),
         dropout=0.0,
         attention_dropout=0.0,
-        pooling="cls",
-        word_shape=True,
+        pooling="cls" if kind == "token" else "mean",
+        word_shape=kind == "token",
     ).eval()
+    assert isinstance(net.model, Bert) is own
+    return net
 
 
 def batch() -> dict[str, torch.Tensor]:
     ids = torch.tensor([[2, 6, 7, 8, 3], [2, 9, 10, 3, 0]])
-    return {"input_ids": ids, "attention_mask": (ids > 0).long(), "shapes": ids % 5}
+    return {"input_ids": ids, "attention_mask": (ids > 0).long(), "shapes": ids % 5, "words": ids - 6}
 
 
-def test_updates_start_at_zero_count_when_moved_and_merge_to_the_same_logits(tmp_path: Path) -> None:
-    net = network(tmp_path)
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("kind", ["token", "sequence"])
+def test_updates_start_at_zero_count_when_moved_and_merge_to_the_same_logits(
+    kind: Kind, own: bool, tmp_path: Path
+) -> None:
+    net = network(tmp_path, kind, own)
     names = set(net.state_dict())
     with torch.no_grad():
         plain = net(batch())
@@ -53,7 +66,11 @@ def test_updates_start_at_zero_count_when_moved_and_merge_to_the_same_logits(tmp
                 moved = net(batch())  # every single one is on the way to the logits
                 assert not torch.allclose(moved, plain, atol=1e-5), name
                 plain = moved
+        weights = {name: p.clone() for name, p in net.named_parameters() if name.endswith("query.base_layer.weight")}
         lora.merge(net)
+        assert len(weights) == 2
+        for name, before in weights.items():
+            assert not torch.equal(net.get_parameter(name.replace(".base_layer", "")), before)
         assert torch.allclose(net(batch()), plain, atol=1e-4)
     assert set(net.state_dict()) == names
     assert not any("lora" in name for name, _ in net.named_modules())
@@ -91,7 +108,12 @@ def test_the_saved_folder_is_an_ordinary_one(task: str, tmp_path: Path, monkeypa
     monkeypatch.setattr(checkpoint, "write", measure)
     job = tiny.job(tmp_path, task, epochs=3, **LORA)
     report = flow.tune(job).report
-    names = set(load_file(Path(job.out) / "model.safetensors"))
+    tensors = load_file(Path(job.out) / "model.safetensors")
+    for name, start in load_file(Path(job.model) / "model.safetensors").items():
+        if ".layer." in name:  # linear layers moved, norms and biases did not
+            moved = name.endswith("weight") and "LayerNorm" not in name
+            assert torch.equal(tensors[f"bert.{name}"], start) is not moved, name
+    names = set(tensors)
     adapted = max(sizes)
     sizes.clear()
     plain = tiny.job(tmp_path, task, epochs=1).model_copy(update={"out": str(tmp_path / "plain")})

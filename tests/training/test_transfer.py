@@ -17,6 +17,7 @@ from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.training import transfer
 from burnish.training.events import Event, Saved
+from burnish.training.fit import identity
 from burnish.training.sinks import Sinks
 from tests import tiny
 
@@ -74,11 +75,14 @@ def test_the_encoder_comes_along_and_the_gain_is_measured(first: str, second: st
     assert not list(tmp_path.glob(".*.work"))
 
 
-def test_the_run_from_the_base_model_is_the_job_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_the_run_from_the_base_model_is_the_job_itself(multi_label: bool, tmp_path: Path) -> None:
     """What stands in the report is what the same job with the base model as `model` reaches."""
     made = source(tmp_path, "classify")
-    compared = flow.tune(target(tmp_path, "classify", made.out)).report.before[f"from {made.model}"]
-    alone = flow.tune(tiny.job(tmp_path, "classify", epochs=1)).report.after
+    job = target(tmp_path, "classify", made.out)
+    job = job.model_copy(update={"data": job.data.model_copy(update={"multi_label": multi_label})})
+    compared = flow.tune(job).report.before[f"from {made.model}"]
+    alone = flow.tune(job.model_copy(update={"model": made.model})).report.after
     assert compared.metrics == alone.metrics
 
 
@@ -180,6 +184,6 @@ def test_a_source_that_was_tuned_again_starts_anew(tmp_path: Path) -> None:
     parts = flow.load_rows(tiny.job(tmp_path, "classify"))
     made = source(tmp_path, "classify")
     job = parse(target(tmp_path, "classify", made.out).model_dump())
-    before = flow._identity(job, parts["train"])
+    before = identity(job, parts["train"])
     flow.tune(made.model_copy(update={"seed": 1}))
-    assert flow._identity(job, parts["train"]) != before
+    assert identity(job, parts["train"]) != before

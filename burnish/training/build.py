@@ -1,0 +1,95 @@
+"""What a training starts from: tokenizer, network and loss, as the job wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from burnish.artifact import Artifact
+from burnish.config import Job
+from burnish.data.rows import Row, Rows
+from burnish.errors import InputError
+from burnish.models import load as models
+from burnish.models import lora
+from burnish.models.freeze import freeze
+from burnish.models.net import EXTRAS_FILE, Net, Pooling, start_net
+from burnish.tasks import Task
+from burnish.tasks.base import LossOptions
+
+
+def tokenizer_for(job: Job, train: Rows) -> Any:
+    """The tokenizer of the job's model, or one built from the training rows where the model starts from scratch."""
+    source = models.resolve(job.model)
+    if source.kind != "scratch":
+        return models.load_tokenizer(source)
+    return models.scratch_tokenizer(_texts(train), job.tune.scratch, job.tune.max_tokens)
+
+
+def _texts(rows: Iterable[Row]) -> Iterator[str]:
+    for row in rows:
+        yield from (row[name] for name in ("text", "text_b") if row.get(name))
+
+
+def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
+    """The job's model with a new head for the task, frozen as far as the job says, with LoRA where it asks for it."""
+    source, tune = models.resolve(job.model), job.tune
+    scratch = source.kind == "scratch"
+    config = models.scratch_config(tokenizer, tune.scratch, tune.max_tokens) if scratch else None
+    folds_case = getattr(tokenizer, "do_lower_case", False) is True
+    shape = tune.word_shape if tune.word_shape is not None else task.kind == "token" and folds_case
+    pooling: Pooling = "mean" if tune.pooling in ("mean", "auto") and task.kind == "sequence" else "cls"
+    net = start_net(
+        source.place,
+        task.kind,
+        task.labels,
+        dropout=tune.dropout,
+        attention_dropout=tune.attention_dropout,
+        pooling=pooling,
+        word_shape=shape and task.kind == "token",
+        modules=task.modules(),
+        config=config,
+    )
+    _carry_word_shape(net, source)
+    freeze(net, "none" if scratch and tune.freeze == "embeddings" else tune.freeze)
+    if tune.lora:
+        lora.add(net, tune.lora.rank, tune.lora.alpha)
+    return net
+
+
+def _carry_word_shape(net: Net, source: models.Source) -> None:
+    """Take over the trained word-shape embedding of an artifact where both networks have one.
+
+    The encoder itself comes with the folder, and heads always start anew.
+
+    Raises:
+        InputError: when the embedding has another size, as one of another version of burnish may have.
+    """
+    if source.kind != "artifact" or not net.word_shape or not Artifact.open(source.place, verify=False).word_shape:
+        return
+    with safe_open(Path(source.place) / EXTRAS_FILE, framework="pt") as file:
+        trained = file.get_tensor("shape.weight")
+    weight = net.get_parameter("extras.shape.weight")
+    if trained.shape != weight.shape:
+        raise InputError(
+            f"the word-shape input of '{source.place}' has the size {tuple(trained.shape)}, this burnish uses "
+            f"{tuple(weight.shape)}; tune that model again, or set tune.word_shape: false"
+        )
+    with torch.no_grad():
+        weight.copy_(trained)
+
+
+def loss_for(job: Job, task: Task, train: Rows) -> LossOptions:
+    """The job's variant of the loss, with the weights of the classes counted in the training rows."""
+    weights = None
+    if job.tune.class_weights == "balanced" and task.kind == "sequence" and len(task.labels) > 1:
+        counts = dict.fromkeys(task.labels, 0)
+        for row in train:
+            for label in task.reference(row):
+                counts[label] = counts.get(label, 0) + 1
+        total = sum(counts.values())
+        weights = torch.tensor([total / (len(counts) * max(counts[label], 1)) for label in task.labels])
+    return LossOptions(weights, job.tune.label_smoothing, job.tune.focal)

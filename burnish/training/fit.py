@@ -1,0 +1,127 @@
+"""Train a network on the rows of a job: features, trainer, sinks, and the folder an unfinished run lives in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from burnish import device
+from burnish.artifact import Artifact, disk_error
+from burnish.config import Job
+from burnish.data.augment import augment
+from burnish.data.load import fingerprint
+from burnish.data.rows import Rows
+from burnish.device import Precision
+from burnish.engine.run import predictions, unlabelled
+from burnish.models import lora
+from burnish.models.load import resolve
+from burnish.models.net import Net
+from burnish.results import Curve
+from burnish.tasks import Task
+from burnish.training.build import loss_for
+from burnish.training.evaluate import metric_value, outcome
+from burnish.training.loop import Setting, Trainer
+from burnish.training.sinks import Sinks
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a training went.
+
+    Attributes:
+        precision: the one it ran in, which `auto` leaves to a measurement.
+        trained: parameters that learnt.
+        seconds: time of training alone, the speeds are over all of its steps.
+    """
+
+    precision: Precision
+    trained: int
+    seconds: float
+    curve: Curve
+    tokens_per_second: float
+    rows_per_second: float
+
+
+def work_folder(job: Job) -> Path:
+    """Where an unfinished run keeps its checkpoints: beside the model it will become."""
+    out = Path(job.out)
+    return out.with_name(f".{out.name}.work")
+
+
+def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, quiet: bool) -> Fitted:
+    """Train `net` in place; afterwards it holds the weights that were best on dev, or the last ones without dev.
+
+    Low-rank updates have then become part of the weights they stood beside.
+
+    Raises:
+        InputError: when the disk does not take the checkpoints.
+    """
+    tune, train = job.tune, parts["train"]
+    place = device.choose_device()
+    features = task.encode(chain(train, augment(train, job.task, tune.augment, job.seed)), tokenizer, tune.max_tokens)
+    hidden = net.model.config.hidden_size
+    precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
+    setting = Setting(identity(job, train), precision, torch.get_num_threads())
+    folder = work_folder(job)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        device.seed_everything(job.seed)
+        trainer = Trainer(
+            net,
+            task,
+            features,
+            tune,
+            loss_for(job, task, train),
+            setting,
+            folder=folder,
+            pad_id=tokenizer.pad_token_id or 0,
+            seed=job.seed,
+            device=place,
+            evaluate=_measure_on_dev(job, parts, task, net, tokenizer),
+        )
+        with Sinks(job, folder, quiet) as sinks:
+            for event in trainer.run():
+                sinks(event)
+    except OSError as error:
+        raise disk_error(error, folder) from None
+    progress = trainer.progress
+    spent = max(progress.seconds, 1e-9)
+    curve = Curve(tuple(progress.losses.points), tuple(progress.evaluations))
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    if tune.lora:
+        lora.merge(net)
+    ran = trainer.setting.precision
+    return Fitted(ran, trained, progress.seconds, curve, progress.tokens / spent, progress.rows / spent)
+
+
+def _measure_on_dev(
+    job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any
+) -> Callable[[], float] | None:
+    if "dev" not in parts:
+        return None
+    dev, pad_id = parts["dev"], tokenizer.pad_token_id or 0
+    features = task.encode(unlabelled(dev), tokenizer, job.tune.max_tokens)  # once, not at each measurement
+    place = device.choose_device()
+
+    def measure() -> float:
+        said = predictions(net, task, features, dev, pad_id=pad_id, device=place)
+        return metric_value(task, job.tune.metric or task.metric, outcome(task, said, dev))
+
+    return measure
+
+
+def identity(job: Job, train: Rows) -> str:
+    """What a checkpoint must have in common with a run that resumes from it, as a SHA-256."""
+    kept = job.model_dump(mode="json", exclude={"out", "report", "gates", "track"})
+    source = resolve(job.model)
+    # Frozen weights are not in a checkpoint: they have to be the same ones when the run goes on.
+    start = Artifact.open(source.place, verify=False).manifest["files"] if source.kind == "artifact" else {}
+    text = json.dumps([kept, start], sort_keys=True) + fingerprint(train)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,79 @@
+"""Measure a tuned model: what its report shows beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.config import Job
+from burnish.data.rows import Rows
+from burnish.engine import Engine
+from burnish.models.net import Net
+from burnish.results import Comparison, Evaluation
+from burnish.tasks.classify import Classify
+from burnish.training.baseline import baseline
+from burnish.training.evaluate import Outcome, compare, evaluation, outcome, single_latencies
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Evaluations of the tuned model and of what it stands beside; see `TuneReport` for the fields.
+
+    Attributes:
+        tallies: of the tuned model on the rows of `after`, for further comparisons; see `Outcome`.
+    """
+
+    before: dict[str, Evaluation]
+    after: Evaluation
+    comparison: Comparison | None
+    further: dict[str, Evaluation]
+    alone: Evaluation | None
+    tallies: NDArray[np.float64]
+
+
+def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
+    """Measure on test rows where there are some, else on dev, else on train; thresholds are fitted on dev before.
+
+    All sets are read in a stream, once for each model.
+    """
+    split = next(name for name in ("test", "dev", "train") if name in parts)
+    rows, task = parts[split], engine.task
+    fit_thresholds(engine, parts)
+
+    def evaluated(found: Outcome, of: str, rows: Rows | None = None) -> Evaluation:
+        latencies = single_latencies(engine, rows) if rows else ()
+        options = {"bootstrap": job.report.bootstrap, "seed": job.seed}
+        return evaluation(task, found, split=of, metric=job.tune.metric, latencies=latencies, **options)
+
+    tuned = outcome(task, engine.stream(rows), rows, hardest=job.report.hardest, source=rows)
+    before: dict[str, Evaluation] = {}
+    comparison = None
+    if simple := baseline(task, parts["train"], rows):
+        name, guesses = simple
+        reached = outcome(task, guesses, rows)
+        before[name] = evaluated(reached, split)
+        comparison = compare(task, reached.tallies, tuned.tallies, names=(name, "tuned"))
+    further = {}
+    if split == "test" and "dev" in parts:
+        further["dev"] = evaluated(outcome(task, engine.stream(parts["dev"]), parts["dev"]), "dev")
+    alone = _alone(engine, rows, split, job)
+    return Measured(before, evaluated(tuned, split, rows), comparison, further, alone, tuned.tallies)
+
+
+def fit_thresholds(engine: Engine, parts: dict[str, Rows]) -> None:
+    """Choose on dev from which probability on a class is given, where a row may have several."""
+    task = engine.task
+    if isinstance(task, Classify) and task.multi_label and "dev" in parts:
+        task.fit_thresholds(engine.stream(parts["dev"]), map(task.reference, parts["dev"]))
+
+
+def _alone(engine: Engine, rows: Rows, split: str, job: Job) -> Evaluation | None:
+    """Quality that plain transformers reaches with the folder, where that differs from burnish's."""
+    net, task = engine.net, engine.task
+    if not net.extras:
+        return None
+    bare = Net(net.model, net.kind, task.outputs)
+    plain = Engine(bare, task.plain(), engine.tokenizer, engine.max_tokens)
+    return evaluation(plain.task, outcome(plain.task, plain.stream(rows), rows), split=split, metric=job.tune.metric)

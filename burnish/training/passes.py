@@ -1,0 +1,67 @@
+"""Forward and backward passes of a batch: one, or one more for R-Drop or an adversarial step.
+
+R-Drop: Liang et al. 2021. Adversarial step on word vectors: Miyato, Dai and Goodfellow 2017.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from burnish.config import Tune
+from burnish.data.features import IGNORED, Batch
+from burnish.device import Precision, autocast
+from burnish.models.net import Net
+from burnish.tasks.base import LossOptions, Task
+
+
+class Passes:
+    """Adds up gradients of the loss that a job asks for."""
+
+    def __init__(self, net: Net, task: Task, options: LossOptions, tune: Tune, device: torch.device) -> None:
+        self.net, self.task, self.options, self.tune, self.device = net, task, options, tune, device
+
+    def backward(self, batch: Batch, share: float, precision: Precision) -> float:
+        """Add the gradient of `share` times the mean loss of a batch; return that loss."""
+        if self.tune.adversarial:
+            return self._adversarial(batch, share, precision)
+        with autocast(self.device, precision):
+            loss = (self._agreeing(batch) if self.tune.r_drop else self._loss(batch)) * share
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        return self.task.loss(self.net(batch), batch, self.options)
+
+    def _agreeing(self, batch: Batch) -> torch.Tensor:
+        """Mean loss under two dropout masks, and how far their answers are apart (half of the paper's sum)."""
+        twice = {name: torch.cat([value, value]) for name, value in batch.items()}
+        logits = self.net(twice)
+        a, b = (part[batch["labels"] != IGNORED].float().log_softmax(-1) for part in logits.chunk(2))
+        apart = (F.kl_div(x, y, log_target=True, reduction="batchmean") for x, y in ((a, b), (b, a)))
+        return self.task.loss(logits, twice, self.options) + self.tune.r_drop / 4 * sum(apart)
+
+    def _adversarial(self, batch: Batch, share: float, precision: Precision) -> float:
+        """Half of the loss as it is, half with each row's word vectors moved along their gradient."""
+        moved: list[torch.Tensor] = []
+
+        def move(module: torch.nn.Module, given: object, vectors: torch.Tensor) -> torch.Tensor:
+            if not moved:
+                moved.append(torch.zeros_like(vectors, requires_grad=True))
+            return vectors + moved[0]
+
+        handle = self.net.model.get_input_embeddings().register_forward_hook(move)
+        try:
+            total = 0.0
+            for _ in range(2):
+                with autocast(self.device, precision):
+                    loss = self._loss(batch) * (share / 2)
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.item()
+                slope = moved[0].grad
+                if slope is not None:
+                    norm = slope.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None]
+                    moved[0] = self.tune.adversarial * slope / norm
+        finally:
+            handle.remove()
+        return total

@@ -1,0 +1,46 @@
+"""Write a finished training as a model folder with its report and card."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from burnish import artifact as artifacts
+from burnish.artifact import Artifact
+from burnish.config import Job
+from burnish.engine import Engine
+from burnish.reporting.card import model_card
+from burnish.reporting.html import report_html
+from burnish.reporting.jsonable import as_json
+from burnish.results import TuneReport
+from burnish.training.fit import Fitted, work_folder
+
+
+def save(job: Job, engine: Engine, report: TuneReport, fitted: Fitted) -> Artifact:
+    """Save the model, its report, its card and its events to `job.out`, all or nothing.
+
+    Raises:
+        InputError: when the disk does not take it; an earlier model then stays as it was.
+    """
+    net, task = engine.net, engine.task
+
+    def write(folder: Path) -> None:
+        net.save(folder)
+        engine.tokenizer.save_pretrained(folder)
+        (folder / "report.html").write_text(report_html(report), encoding="utf-8")
+        (folder / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
+        shutil.copy(work_folder(job) / "events.jsonl", folder / "events.jsonl")
+
+    manifest = {
+        "task": job.task,
+        "state": task.state(),
+        "network": {"pooling": net.pooling, "word_shape": net.word_shape, "max_tokens": engine.max_tokens},
+        "job": report.job,
+        "data": {"fingerprint": report.fingerprint, "rows": report.rows},
+        "metrics": report.after.metrics,
+        "before": {name: e.metrics for name, e in report.before.items()},
+        "training": {"seconds": fitted.seconds, "rows_per_second": fitted.rows_per_second},
+        "environment": report.environment,
+        "findings": [as_json(f) for f in report.findings],
+    }
+    return artifacts.save(Path(job.out), write, manifest)

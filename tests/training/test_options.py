@@ -1,0 +1,149 @@
+"""Options of training: they change the run, survive a kill to the same bits, and come back from the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from burnish import job as flow
+from burnish.config import Tune
+from burnish.data.features import collate
+from burnish.engine import Engine
+from burnish.errors import BurnishError
+from burnish.models.load import load_tokenizer, resolve
+from burnish.models.net import Net
+from burnish.tasks import task_named
+from burnish.tasks.base import LossOptions
+from burnish.training.average import Average
+from burnish.training.build import net_for
+from burnish.training.events import Event, Saved
+from burnish.training.passes import Passes
+from burnish.training.sinks import Sinks
+from tests import tiny
+from tests.training.test_loop import Killed
+
+OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("tag", {"crf": True, "average": 0.9, "context": 8}),
+    ("tag", {"r_drop": 1.0}),
+    ("classify", {"adversarial": 0.5, "average": 0.9}),
+    ("classify", {"r_drop": 1.0}),
+    ("tag", {"lora": {"rank": 4}, "crf": True, "average": 0.9}),
+    ("classify", {"lora": {"rank": 4}, "adversarial": 0.5}),
+]
+
+
+def weights(folder: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).glob("*.safetensors")}
+
+
+@pytest.mark.parametrize(("name", "tune"), OPTIONS)
+def test_resumed_run_reaches_the_same_bits(
+    name: str, tune: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "lora" in tune:
+        pytest.importorskip("peft")
+    job = tiny.job(tmp_path, name, epochs=2, checkpoint_seconds=0.0, dropout=0.1, **tune)
+    flow.tune(job)
+    plain = tiny.job(tmp_path, name, epochs=2, dropout=0.1).model_copy(update={"out": str(tmp_path / "plain")})
+    flow.tune(plain)
+    assert weights(plain.out)["model.safetensors"] != weights(job.out)["model.safetensors"]
+    other = job.model_copy(update={"out": str(tmp_path / "killed")})
+    seen = 0
+
+    def kill(self: Sinks, event: Event) -> None:
+        nonlocal seen
+        seen += isinstance(event, Saved)
+        if isinstance(event, Saved) and seen % 4 == 0:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sinks, "__call__", kill)
+        for _ in range(100):
+            try:
+                flow.tune(other)
+                break
+            except Killed:
+                continue
+    assert seen > 4
+    assert weights(other.out) == weights(job.out)
+
+
+def test_crf_and_context_come_back_from_the_folder(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "tag", epochs=3, crf=True, context=8, head_learning_rate=0.05)
+    tuned = flow.tune(job)
+    engine = Engine.open(job.out)
+    assert engine.task.state() == {"labels": engine.task.labels, "crf": True, "context": 8}
+    crf = engine.net.extras["crf"]
+    assert float(crf.transitions.abs().max()) > 0  # type: ignore[union-attr,arg-type,operator]
+    from burnish.data.load import load
+
+    dev = load(job)["dev"]
+    metrics = engine.task.metrics(engine.predict_rows(list(dev)), [engine.task.reference(row) for row in dev])
+    assert metrics["f1"] == tuned.report.after.metrics["f1"]
+    assert tuned.report.alone is not None
+    assert engine.predict("Anna lives in Rome.")[0].words[0] == "Anna"
+
+
+def test_average_is_the_mean_of_the_steps_and_gives_the_weights_back() -> None:
+    class One(torch.nn.Linear):
+        pass
+
+    net = One(1, 1, bias=False)
+    with torch.no_grad():
+        net.weight.fill_(0.0)
+    average = Average(net, 0.5)  # type: ignore[arg-type]
+    expected = 0.0
+    for step in range(1, 6):
+        with torch.no_grad():
+            net.weight.fill_(float(step))
+        average.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    with average.in_place():
+        assert float(net.weight) == pytest.approx(expected)
+    assert float(net.weight) == 5.0
+
+
+def test_adversarial_step_follows_the_gradient(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", dropout=0.0)
+    tokenizer = load_tokenizer(resolve(job.model))
+    task = task_named("classify").learn([{"label": "a"}, {"label": "b"}])
+    torch.manual_seed(0)
+    net: Net = net_for(job, task, tokenizer)
+    net.train()
+    features = task.encode([{"text": "good film", "label": "a"}, {"text": "bad", "label": "b"}], tokenizer, 32)
+    batch = collate(features, [0, 1], 0)
+    harder = Passes(net, task, LossOptions(), job.tune.model_copy(update={"adversarial": 1.0}), torch.device("cpu"))
+    plain = Passes(net, task, LossOptions(), job.tune, torch.device("cpu"))
+    assert harder.backward(batch, 1.0, "fp32") > plain.backward(batch, 1.0, "fp32")
+    assert not net.model.get_input_embeddings()._forward_hooks
+    assert plain.backward(batch, 1.0, "fp32") == plain.backward(batch, 1.0, "fp32")
+
+
+@pytest.mark.parametrize(
+    ("task", "tune", "word"),
+    [
+        ("classify", {"crf": True}, "task: tag"),
+        ("tag", {"crf": True, "focal": 1.0}, "focal"),
+        ("score", {"r_drop": 1.0}, "r_drop"),
+        ("tag", {"r_drop": 1.0, "adversarial": 1.0}, "second pass"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(task: str, tune: dict[str, Any], word: str, tmp_path: Path) -> None:
+    with pytest.raises(BurnishError, match=word):
+        tiny.job(tmp_path, task, **tune)
+
+
+def test_context_needs_documents() -> None:
+    with pytest.raises(BurnishError, match="document"):
+        task_named("tag").learn([{"tags": ["B-A"]}], tune=Tune(context=4))
+
+
+def test_a_test_file_without_dev_is_measured(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1, average=0.5)
+    data = job.data.model_copy(update={"test": job.data.train, "split": job.data.split.model_copy(update={"dev": 0.0})})
+    tuned = flow.tune(job.model_copy(update={"data": data}))
+    assert tuned.report.after.split == "test"
