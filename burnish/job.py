@@ -36,6 +36,7 @@ from burnish.tasks.base import LossOptions
 from burnish.tasks.classify import Classify
 from burnish.training.baseline import baseline
 from burnish.training.evaluate import compare, evaluate, evaluation, metric_value
+from burnish.training.fewshot import FewShot, names
 from burnish.training.loop import Setting, Trainer
 from burnish.training.sinks import Sinks
 
@@ -126,7 +127,9 @@ def _train(
 
     tune, train = job.tune, parts["train"]
     place = device.choose_device()
-    features = task.encode(chain(train, augment(train, job.task, tune.augment, job.seed)), tokenizer, tune.max_tokens)
+    few = tune.method == "few-shot"
+    rows = chain(train, augment(train, job.task, tune.augment, job.seed), names(task.labels) if few else ())
+    features = task.encode(rows, tokenizer, tune.max_tokens)
     pad_id = tokenizer.pad_token_id or 0
     hidden = net.model.config.hidden_size
     precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
@@ -143,7 +146,7 @@ def _train(
             return metric_value(task, tune.metric or task.metric, predictions, references)
 
         device.seed_everything(job.seed)
-        trainer = Trainer(
+        trainer = (FewShot if few else Trainer)(
             net,
             task,
             features,

@@ -60,11 +60,16 @@ class Net(nn.Module):
         if "head" not in self.extras:
             logits: torch.Tensor = self.model(**inputs).logits
             return logits
+        pooled: torch.Tensor = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
+        return pooled
+
+    def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Mean of a text's last hidden states, before dropout and head: (n, hidden)."""
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
         states = self.model.base_model(**inputs).last_hidden_state
         mask = batch["attention_mask"].unsqueeze(-1).to(states)
-        mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
-        pooled: torch.Tensor = self.extras["head"](self.extras["dropout"](mean))
-        return pooled
+        mean: torch.Tensor = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+        return mean
 
     def head_parameters(self) -> set[str]:
         """Names of parameters that start untrained: the head and the extra inputs."""
