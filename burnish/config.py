@@ -175,6 +175,8 @@ class Job(_Section):
         if self.tune.method == "few-shot":
             if self.task != "classify" or self.data.multi_label:
                 raise ValueError("tune.method: few-shot goes with task: classify and one class a row")
+            if self.model == "scratch":
+                raise ValueError("tune.method: few-shot needs a pretrained model, not model: scratch")
             if freeze == "head" or self.tune.pooling == "cls":
                 raise ValueError(
                     "tune.method: few-shot trains the encoder on mean vectors: no freeze: head, no pooling: cls"

@@ -2,11 +2,14 @@
 
 The way is SetFit's (Tunstall et al. 2022), but its pairs are not drawn beforehand: every step holds a batch of several
 rows of many classes, and all pairs of that batch count (Khosla et al. 2020). Nothing grows with the square of the rows.
+The result is the middle between the weights before and after, which forgets less of what the encoder knew of classes
+that few rows show (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +20,8 @@ from torch.nn import functional as F
 from burnish.data.features import Features, by_length, collate
 from burnish.data.rows import Row
 from burnish.device import autocast
+from burnish.models.net import Net
+from burnish.training import checkpoint
 from burnish.training.events import Evaluated, Event
 from burnish.training.loop import Trainer
 
@@ -24,16 +29,35 @@ _ROWS = 64  # of a step: more rows give more pairs, fewer give more steps
 _TOGETHER = 2  # rows of one class that come into a batch together
 _TEMPERATURE = 0.07
 _PASSES = 8  # a step of long rows ends after so many forward passes, as all of them are in memory
+_BACK = 0.5  # share of the first weights in the result
 _REGULAR = 10.0  # C of the logistic regression
 
 
 class FewShot(Trainer):
-    """The training loop with contrastive steps, and with a head fitted before each measurement and at the end."""
+    """The training loop with contrastive steps; the weights that are measured and kept are averaged with the first
+    ones and have a head fitted to them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._first = _copy(self.net)
 
     def run(self) -> Iterator[Event]:
         yield from super().run()
-        if self.evaluate is None:  # otherwise the best weights hold the head that was measured
-            self.fit_head()
+        if self.evaluate is None:  # otherwise the net holds the best of what was measured
+            self._finish()
+
+    def _measure(self) -> Evaluated:
+        going = _copy(self.net)
+        self._finish()
+        found = super()._measure()
+        checkpoint.load_learning(self.net, going)
+        return found
+
+    def _finish(self) -> None:
+        """Go half the way back to the first weights, and fit the head there."""
+        middle = {name: value.lerp(self._first[name], _BACK) for name, value in _floats(self.net).items()}
+        checkpoint.load_learning(self.net, middle)
+        self.fit_head()
 
     def fit_head(self) -> None:
         """Fit the head by logistic regression on vectors of unit length, and scale it to those of mean length."""
@@ -78,9 +102,13 @@ class FewShot(Trainer):
             total += loss.item()
         return total, int(self.features.lengths[rows].sum()), len(rows)
 
-    def _measure(self) -> Evaluated:
-        self.fit_head()
-        return super()._measure()
+
+def _floats(net: Net) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in checkpoint.learning(net).items() if value.is_floating_point()}
+
+
+def _copy(net: Net) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in _floats(net).items()}
 
 
 def contrast(vectors: torch.Tensor, labels: torch.Tensor, temperature: float = _TEMPERATURE) -> torch.Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from burnish import job as flow
 from burnish.config import load, parse
@@ -132,6 +133,22 @@ def test_out_of_memory_makes_smaller_contrasts(tmp_path: Path, monkeypatch: pyte
     assert max(sizes) <= 20
 
 
+def test_the_result_lies_halfway_to_the_first_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.job(tmp_path, "classify", method="few-shot", epochs=2)
+    split = job.data.split.model_copy(update={"dev": 0.0})
+    job = job.model_copy(update={"data": job.data.model_copy(update={"split": split})})
+    flow.tune(job)
+    half = load_file(f"{job.out}/model.safetensors")
+    monkeypatch.setattr(fewshot, "_BACK", 0.0)
+    flow.tune(job)
+    whole = load_file(f"{job.out}/model.safetensors")
+    first = load_file(f"{job.model}/model.safetensors")
+    for name in ("encoder.layer.1.output.dense.weight", "encoder.layer.0.attention.self.query.bias"):
+        moved = whole[f"bert.{name}"] - first[name]
+        assert moved.abs().max() > 0
+        assert torch.allclose(half[f"bert.{name}"] - first[name], moved / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("task", "data", "tune"),
     [
@@ -139,11 +156,15 @@ def test_out_of_memory_makes_smaller_contrasts(tmp_path: Path, monkeypatch: pyte
         ("classify", {"multi_label": True}, {}),
         ("classify", {}, {"freeze": "head"}),
         ("classify", {}, {"pooling": "cls"}),
+        ("classify", {}, {"model": "scratch"}),
     ],
 )
 def test_what_does_not_fit_is_refused(task: str, data: dict[str, Any], tune: dict[str, Any]) -> None:
+    model = tune.pop("model", "minilm")
     with pytest.raises(ConfigError, match="few-shot"):
-        parse({"task": task, "data": {"train": "x.csv", **data}, "tune": {"method": "few-shot", **tune}})
+        parse(
+            {"task": task, "model": model, "data": {"train": "x.csv", **data}, "tune": {"method": "few-shot", **tune}}
+        )
 
 
 def test_the_method_brings_its_defaults_and_a_job_may_change_them() -> None:
