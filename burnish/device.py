@@ -36,6 +36,14 @@ def keep_freed_memory() -> bool:
     return sum(int(mallopt(name, value)) for name, value in limits.items()) == len(limits)
 
 
+def hand_back_memory() -> None:
+    """Return to the system what `keep_freed_memory` made glibc keep, before a stage that needs memory of other sizes."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        return
+
+
 def choose_device() -> torch.device:
     """Return the accelerator when there is one, else the CPU."""
     import torch

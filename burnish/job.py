@@ -65,6 +65,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     net = net_for(job, task, tokenizer)
     say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
     fitted = fit(job, parts, task, net, tokenizer, quiet)
+    device.hand_back_memory()
     say("measuring")
     engine = Engine(net, task, tokenizer, job.tune.max_tokens)
     measured = measure(job, engine, parts)
