@@ -54,6 +54,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     """
     started = time.perf_counter()
     device.keep_freed_memory()
+    device.bound_kernel_cache()
     device.seed_everything(job.seed)
     say("reading the data")
     parts = load_rows(job)
