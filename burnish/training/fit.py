@@ -52,11 +52,13 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     """
     tune, train = job.tune, parts["train"]
     place = device.choose_device()
+    device.bound_kernel_cache()
     features = task.encode(chain(train, augment(train, job.task, tune.augment, job.seed)), tokenizer, tune.max_tokens)
     hidden = net.model.config.hidden_size
     precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
     setting = Setting(identity(job, train), precision, torch.get_num_threads())
     folder = work_folder(job)
+    device.keep_freed_memory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         device.seed_everything(job.seed)
@@ -78,6 +80,8 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
                 sinks(event)
     except OSError as error:
         raise disk_error(error, folder) from None
+    finally:
+        device.hand_back_memory()
     progress = trainer.progress
     spent = max(progress.seconds, 1e-9)
     curve = Curve(tuple(progress.losses.points), tuple(progress.evaluations))
