@@ -47,9 +47,12 @@ def bound_kernel_cache() -> None:
 
 
 def hand_back_memory() -> None:
-    """Return to the system what `keep_freed_memory` made glibc keep, before a stage that needs other sizes."""
+    """Undo `keep_freed_memory`: freed blocks go back to the system, those that are free already as well."""
     try:
-        ctypes.CDLL(None).malloc_trim(0)
+        libc = ctypes.CDLL(None)
+        for name in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD, _M_TOP_PAD):
+            libc.mallopt(name, 128 << 10)
+        libc.malloc_trim(0)
     except (OSError, AttributeError, TypeError):
         return
 

@@ -54,8 +54,6 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         GateFailed: when a gate of the job is missed; the model is saved all the same.
     """
     started = time.perf_counter()
-    device.keep_freed_memory()
-    device.bound_kernel_cache()
     device.seed_everything(job.seed)
     must_be_replaceable(Path(job.out))  # before the work, and again when saving
     say("reading the data")
@@ -68,7 +66,6 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     net = net_for(job, task, tokenizer)
     say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
     fitted = fit(job, parts, task, net, tokenizer, quiet)
-    device.hand_back_memory()
     say("measuring")
     engine = Engine(net, task, tokenizer, job.tune.max_tokens)
     measured = measure(job, engine, parts)

@@ -53,6 +53,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     """
     tune, train = job.tune, parts["train"]
     place = device.choose_device()
+    device.bound_kernel_cache()
     few = tune.method == "few-shot"
     rows = chain(train, augment(train, job.task, tune.augment, job.seed), names(task.labels) if few else ())
     features = task.encode(rows, tokenizer, tune.max_tokens)
@@ -60,6 +61,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
     setting = Setting(identity(job, train), precision, torch.get_num_threads())
     folder = work_folder(job)
+    device.keep_freed_memory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         device.seed_everything(job.seed)
@@ -81,6 +83,8 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
                 sinks(event)
     except OSError as error:
         raise disk_error(error, folder) from None
+    finally:
+        device.hand_back_memory()
     progress = trainer.progress
     spent = max(progress.seconds, 1e-9)
     curve = Curve(tuple(progress.losses.points), tuple(progress.evaluations))
