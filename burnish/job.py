@@ -56,7 +56,6 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         GateFailed: when a gate of the job is missed; the model is saved all the same.
     """
     started = time.perf_counter()
-    device.keep_freed_memory()
     device.seed_everything(job.seed)
     need_trackers(job)
     source = transfer.source_of(job)

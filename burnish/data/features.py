@@ -37,14 +37,20 @@ class Ragged:
         return cls(np.concatenate(chunks), offsets)
 
     @classmethod
-    def join(cls, parts: Sequence[Ragged]) -> Ragged:
-        """Put the rows of several together."""
+    def join(cls, parts: list[Ragged]) -> Ragged:
+        """Put the rows of several together. The list is emptied on the way, so that no row is held twice."""
         if not parts:
             return cls.build(())
         lengths = np.concatenate([part.lengths for part in parts])
         offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        return cls(np.concatenate([part.values for part in parts]), offsets)
+        values = np.empty(offsets[-1], dtype=np.int32)
+        end = len(values)
+        while parts:
+            part = parts.pop().values
+            values[end - len(part) : end] = part
+            end -= len(part)
+        return cls(values, offsets)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

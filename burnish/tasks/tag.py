@@ -129,7 +129,7 @@ class Tag(Task):
             parts.append({name: Ragged.build(values) for name, values in columns.items()})
             done += len(chunk)
         names = list(parts[0]) if parts else ["input_ids", "words", "shapes"]
-        ragged = {name: Ragged.join([part[name] for part in parts]) for name in names}
+        ragged = {name: Ragged.join([part.pop(name) for part in parts]) for name in names}
         return Features(ragged, row=np.asarray(owners, dtype=np.int64))
 
     def _label(self, tags: Sequence[str], word: int) -> int:

@@ -16,7 +16,7 @@ from burnish.tasks.score import Score, ScorePrediction
 from burnish.tasks.tag import Tag
 
 _WORDS = 250_000  # words a baseline of `tag` is fitted on: their features must fit the memory
-_CHARACTERS = 1_500_000  # the same for texts
+_CHARACTERS = 1_000_000  # the same for texts
 _TOGETHER = 1000  # rows predicted at a time
 
 

@@ -71,10 +71,14 @@ def metric_value(task: Task, metric: str, found: Outcome) -> float:
     """
     if metric == task.metric:
         return float(task.score(found.tallies.sum(0)))
-    metrics = found.counts.metrics()
+    metrics = _with(metric, found.counts.metrics(), task)
+    return -metrics[metric] if metric in LOWER_IS_BETTER else metrics[metric]
+
+
+def _with(metric: str, metrics: dict[str, float], task: Task) -> dict[str, float]:
     if metric not in metrics:
         raise ConfigError(f"tune.metric: '{metric}' is no metric of {task.name}; {nearest(metric, metrics)}")
-    return -metrics[metric] if metric in LOWER_IS_BETTER else metrics[metric]
+    return metrics
 
 
 def resampled(sums: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:
@@ -97,7 +101,12 @@ def evaluation(
     seed: int = 0,
     latencies: tuple[tuple[int, float], ...] = (),
 ) -> Evaluation:
-    """Turn an outcome into metrics with their intervals and tables."""
+    """Turn an outcome into metrics with their intervals and tables.
+
+    Raises:
+        ConfigError: naming the task's metrics when it has none of the name `metric`.
+    """
+    metrics = _with(metric or task.metric, found.counts.metrics(), task)
     intervals = {}
     if bootstrap and len(found.tallies) > 1:
         low, high = np.percentile(task.score(resampled(found.tallies, bootstrap, seed)), [2.5, 97.5])
@@ -107,7 +116,7 @@ def evaluation(
         split=split,
         rows=len(found.tallies),
         metric=metric or task.metric,
-        metrics=found.counts.metrics(),
+        metrics=metrics,
         intervals=intervals,
         classes=found.counts.table(),
         tokens=found.counts.token_table(),

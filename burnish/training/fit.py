@@ -27,6 +27,7 @@ from burnish.results import Curve
 from burnish.tasks import Task
 from burnish.training.build import loss_for
 from burnish.training.evaluate import metric_value, outcome
+from burnish.training.fewshot import FewShot, names
 from burnish.training.loop import Setting, Trainer
 from burnish.training.sinks import Sinks
 
@@ -65,15 +66,19 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     """
     tune, train = job.tune, parts["train"]
     place = device.choose_device()
-    features = task.encode(chain(train, augment(train, job.task, tune.augment, job.seed)), tokenizer, tune.max_tokens)
+    device.bound_kernel_cache()
+    few = tune.method == "few-shot"
+    rows = chain(train, augment(train, job.task, tune.augment, job.seed), names(task.labels) if few else ())
+    features = task.encode(rows, tokenizer, tune.max_tokens)
     hidden = net.model.config.hidden_size
     precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
     setting = Setting(identity(job, train), precision, torch.get_num_threads())
     folder = work_folder(job)
+    device.keep_freed_memory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         device.seed_everything(job.seed)
-        trainer = Trainer(
+        trainer = (FewShot if few else Trainer)(
             net,
             task,
             features,
@@ -91,6 +96,8 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
                 sinks(event)
     except OSError as error:
         raise disk_error(error, folder) from None
+    finally:
+        device.hand_back_memory()
     progress = trainer.progress
     spent = max(progress.seconds, 1e-9)
     curve = Curve(tuple(progress.losses.points), tuple(progress.evaluations))

@@ -86,7 +86,7 @@ def base_job(job: Job, source: Artifact, precision: Precision, out: Path) -> Job
     The name comes from the artifact's manifest, so a folder counts only inside of the working directory.
 
     Raises:
-        InputError: when that model is not on this machine.
+        InputError: when that model is not on this machine, or the job cannot start from it.
     """
     made = source.manifest["job"]
     name = str(made["model"])
@@ -99,7 +99,8 @@ def base_job(job: Job, source: Artifact, precision: Precision, out: Path) -> Job
                 f"'{name}' lies outside of the working directory, and paths that an artifact names are not followed "
                 "there; start the run from a folder above it"
             )
-    resolve(name)
+    if resolve(name).kind == "scratch" and job.tune.method == "few-shot":
+        raise InputError("tune.method: few-shot needs a pretrained model, and that one began from scratch")
     tune = job.tune.model_copy(
         update={"precision": precision, "scratch": FromScratch.model_validate(made["tune"]["scratch"])}
     )

@@ -17,7 +17,7 @@ from burnish.errors import BurnishError, ConfigError
 from burnish.models import lora
 from burnish.models.bert import Bert
 from burnish.models.net import Kind, Net, start_net
-from burnish.training import checkpoint
+from burnish.training import checkpoint, fewshot
 from tests import tiny
 
 pytest.importorskip("peft")
@@ -124,6 +124,20 @@ def test_the_saved_folder_is_an_ordinary_one(task: str, tmp_path: Path, monkeypa
     rows = ["anna lives in paris", "the film was bad"]
     assert len(Engine.open(job.out).predict(rows)) == 2
     assert report.curve.losses[-1][1] < report.curve.losses[0][1]
+
+
+def test_few_shot_tuning_keeps_half_of_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights it keeps are the middle between the first and the tuned ones, also where an update has moved them."""
+    name, found = "bert.encoder.layer.1.output.dense.weight", []
+    for share in (0.0, 0.5):
+        monkeypatch.setattr(fewshot, "_BACK", share)
+        job = tiny.job(tmp_path, "classify", method="few-shot", epochs=2, **LORA)
+        split = job.data.split.model_copy(update={"dev": 0.0})
+        flow.tune(job.model_copy(update={"data": job.data.model_copy(update={"split": split})}))
+        found.append(load_file(Path(job.out) / "model.safetensors")[name])
+    first = load_file(Path(job.model) / "model.safetensors")[name.removeprefix("bert.")]
+    assert not torch.allclose(found[0], first, atol=1e-3)
+    assert torch.allclose(found[1], (first + found[0]) / 2, atol=1e-6)
 
 
 def test_head_alone_and_lora_exclude_each_other(tmp_path: Path) -> None:

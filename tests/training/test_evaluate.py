@@ -12,7 +12,7 @@ from burnish import job as flow
 from burnish.config import parse
 from burnish.data.load import load, usable
 from burnish.engine import Engine, run
-from burnish.errors import InputError
+from burnish.errors import ConfigError, InputError
 from burnish.results import Evaluation
 from burnish.tasks.score import Score
 from burnish.training.evaluate import evaluate, metric_value, outcome
@@ -81,6 +81,13 @@ def test_the_report_says_when_it_was_chosen_on_the_measured_rows(tmp_path: Path)
     flow.tune(job.model_copy(update={"data": job.data.model_copy(update={"test": job.data.train})}))
     for name in ("report.html", "MODEL_CARD.md"):
         assert said not in (Path(job.out) / name).read_text(encoding="utf-8")
+
+
+def test_an_unknown_metric_is_an_error_without_dev_too(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1, metric="acuracy")
+    data = job.data.model_copy(update={"split": job.data.split.model_copy(update={"dev": 0.0})})
+    with pytest.raises(ConfigError, match="accuracy"):
+        flow.tune(job.model_copy(update={"data": data}))
 
 
 def test_the_plan_makes_an_epoch_when_it_is_due() -> None:

@@ -146,6 +146,9 @@ def test_from_scratch_is_compared_with_a_model_of_the_same_size(tmp_path: Path) 
         target(tmp_path, "classify", made.out), Artifact.open(made.out), "fp32", tmp_path / "base"
     )
     assert other.tune.scratch == made.tune.scratch
+    few = flow.tune(target(tmp_path, "classify", made.out, method="few-shot")).report
+    assert few.transfer is not None
+    assert "from scratch" in few.transfer.missing
 
 
 def test_both_runs_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
