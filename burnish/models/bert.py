@@ -214,11 +214,15 @@ class Bert(nn.Module):
             kept = torch.arange(0, n * tokens, tokens, device=inputs["attention_mask"].device)
         states = self.bert(**inputs, kept=kept).last_hidden_state
         if self.kind == "sequence":
-            states = torch.tanh(self.bert.pooler.dense(states))
+            return SimpleNamespace(logits=self.head(states))
         logits = self.classifier(self.dropout(states))
-        if self.kind == "token":
-            logits = logits.new_zeros(n * tokens, logits.shape[-1]).index_copy(0, kept, logits).view(n, tokens, -1)
+        logits = logits.new_zeros(n * tokens, logits.shape[-1]).index_copy(0, kept, logits).view(n, tokens, -1)
         return SimpleNamespace(logits=logits)
+
+    def head(self, states: torch.Tensor) -> torch.Tensor:
+        """Logits (n, outputs) of a sequence head on the first tokens' states (n, hidden)."""
+        logits: torch.Tensor = self.classifier(self.dropout(torch.tanh(self.bert.pooler.dense(states))))
+        return logits
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` and the weights in transformers' form."""

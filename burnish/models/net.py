@@ -72,11 +72,16 @@ class Net(nn.Module):
 
     def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Text vectors (n, hidden) before dropout and head: the mean over the tokens, or the first token's state."""
-        states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state
         if self.pooling == "cls":
-            return states[:, 0]
+            return self.first_states(batch)
+        states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state
         mask = batch["attention_mask"].unsqueeze(-1).to(states)
         return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+    def first_states(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Last states of the first tokens (n, hidden)."""
+        states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state
+        return states[:, 0]
 
     def _inputs(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         inputs: dict[str, torch.Tensor] = {

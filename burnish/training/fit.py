@@ -29,6 +29,7 @@ from burnish.training.build import loss_for
 from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
 from burnish.training.loop import Setting, Trainer
+from burnish.training.plain import fit_plain_head
 from burnish.training.sinks import Sinks
 
 
@@ -104,6 +105,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
     if tune.lora:
         lora.merge(net)
+    fit_plain_head(net, task, features, trainer.passes.options, trainer.pad_id)
     ran = trainer.setting.precision
     return Fitted(ran, trained, progress.seconds, curve, progress.tokens / spent, progress.rows / spent)
 
