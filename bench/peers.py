@@ -159,7 +159,8 @@ def run_trainer(args: dict[str, Any], batch: int, **settings: Any) -> dict[str, 
 
 
 def run_burnish(args: dict[str, Any]) -> dict[str, float]:
-    """This project, through its Python API; the rate is of training alone, without check, evaluation and report."""
+    """This project, through its Python API; the rate is of training alone, without check, evaluation and report, and
+    like that of the others without the first steps."""
     import burnish
     from burnish import config
 
@@ -175,11 +176,16 @@ def run_burnish(args: dict[str, Any]) -> dict[str, float]:
         }
     )
     burnish.tune(job)
-    training = json.loads((Path(args["out"]) / "burnish.json").read_text(encoding="utf-8"))["training"]
+    events = [
+        json.loads(line) for line in (Path(args["out"]) / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    steps = [event for event in events if event["event"] == "step"]
+    warm, last = steps[WARMUP - 1], steps[-1]
+    rate = (last["rows"] - warm["rows"]) / (last["seconds"] - warm["seconds"])
     sentences = conll.read(args["dev"])
     predictions = burnish.Engine.open(args["out"]).predict([words for words, _ in sentences])
     f1 = entity_f1([tags for _, tags in sentences], [list(p.tags) for p in predictions])
-    return {"rows_per_second": training["rows_per_second"], "train_seconds": training["seconds"], "f1": f1}
+    return {"rows_per_second": rate, "train_seconds": last["seconds"], "f1": f1}
 
 
 PEERS: dict[str, Callable[[dict[str, Any]], dict[str, float]]] = {

@@ -36,16 +36,6 @@ def keep_freed_memory() -> bool:
     return sum(int(mallopt(name, value)) for name, value in limits.items()) == len(limits)
 
 
-def bound_kernel_cache() -> None:
-    """Let oneDNN, and torch's layer above it, keep 256 compiled kernels rather than 1,024 each.
-
-    In bf16 they compile kernels of about half a megabyte for every new shape of a batch, so that memory grows with the
-    steps until these caches are full. Has no effect after the first product, or where the environment says otherwise.
-    """
-    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(name, "256")
-
-
 def hand_back_memory() -> None:
     """Undo `keep_freed_memory`: freed blocks go back to the system, those that are free already as well."""
     try:

@@ -67,7 +67,6 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     """
     tune, train = job.tune, parts["train"]
     place = device.choose_device()
-    device.bound_kernel_cache()
     few = tune.method == "few-shot"
     rows = chain(train, augment(train, job.task, tune.augment, job.seed), names(task.labels) if few else ())
     features = task.encode(rows, tokenizer, tune.max_tokens)
