@@ -36,6 +36,7 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 _ARCHITECTURES = {"token": "BertForTokenClassification", "sequence": "BertForSequenceClassification"}
 WEIGHTS = "model.safetensors"
+_GRAIN = 64  # places kept are rounded up to it: a runtime compiles for every number of rows it meets
 
 
 def fits(config: dict[str, Any]) -> bool:
@@ -210,13 +211,15 @@ class Bert(nn.Module):
             return SimpleNamespace(logits=self.classifier(self.dropout(self.bert(**inputs).last_hidden_state)))
         if self.kind == "token":
             kept = (words.reshape(-1) >= 0).nonzero()[:, 0]  # type: ignore[union-attr]
+            count = len(kept)
+            kept = F.pad(kept, (0, -count % _GRAIN))
         else:
             kept = torch.arange(0, n * tokens, tokens, device=inputs["attention_mask"].device)
         states = self.bert(**inputs, kept=kept).last_hidden_state
         if self.kind == "sequence":
             return SimpleNamespace(logits=self.head(states))
-        logits = self.classifier(self.dropout(states))
-        logits = logits.new_zeros(n * tokens, logits.shape[-1]).index_copy(0, kept, logits).view(n, tokens, -1)
+        logits = self.classifier(self.dropout(states))[:count]
+        logits = logits.new_zeros(n * tokens, logits.shape[-1]).index_copy(0, kept[:count], logits).view(n, tokens, -1)
         return SimpleNamespace(logits=logits)
 
     def head(self, states: torch.Tensor) -> torch.Tensor:
