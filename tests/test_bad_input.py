@@ -277,6 +277,7 @@ def test_predict_reads_tables_and_finds_the_encoding(burnish: Any, folder: Path,
 
 def _spawn(folder: Path, *words: str, limit: int | None = None) -> subprocess.Popen[str]:
     def lower() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell hands down a Ctrl-C that is ignored
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
