@@ -53,8 +53,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         train, dev = Path(folder) / "train.conll", Path(folder) / "dev.conll"
         rows = conll.sample(args.train, train, args.rows or (320 if args.quick else None), args.seed)
-        if rows * args.epochs < 160:
-            parser.error("at least 160 sentences: the first three steps of each peer do not count")
+        if rows * args.epochs < 320:
+            parser.error("at least 320 sentences: the first three steps of each peer do not count")
         conll.sample(args.dev, dev, args.dev_rows or (100 if args.quick else None), args.seed)
         settings = {
             "train": str(train),
