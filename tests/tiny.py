@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from burnish.config import Job, parse
 
 WORDS = ("anna", "ben", "lives", "works", "in", "at", "paris", "rome", "acme", "corp", "the", "good", "bad")
@@ -86,3 +88,32 @@ def job(folder: Path, task: str, **tune: Any) -> Job:
             "report": {"bootstrap": 50, "hardest": 3},
         }
     )
+
+
+class _Killed(BaseException):
+    pass
+
+
+def tune_with_kills(job: Job, monkeypatch: pytest.MonkeyPatch, every: int) -> None:
+    """Tune, cut off after each `every`-th checkpoint and started again, until it gets to the end."""
+    from burnish import job as flow
+    from burnish.training.events import Event, Saved
+    from burnish.training.sinks import Sinks
+
+    seen = 0
+
+    def kill(self: Sinks, event: Event) -> None:
+        nonlocal seen
+        seen += isinstance(event, Saved)
+        if isinstance(event, Saved) and seen % every == 0:
+            raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sinks, "__call__", kill)
+        for _ in range(100):
+            try:
+                flow.tune(job)
+                break
+            except _Killed:
+                continue
+    assert seen > every, "it was cut off at least once"

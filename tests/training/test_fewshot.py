@@ -17,15 +17,9 @@ from burnish.data.features import Features, Ragged
 from burnish.engine import Engine
 from burnish.errors import ConfigError
 from burnish.training import fewshot
-from burnish.training.events import Event, Saved
-from burnish.training.sinks import Sinks
 from tests import tiny
 
 ROOT = Path(__file__).parents[2]
-
-
-class Killed(BaseException):
-    pass
 
 
 def files(folder: str) -> dict[str, str]:
@@ -91,23 +85,7 @@ def test_resumed_run_reaches_the_same_bits_and_serves(
     job = job.model_copy(update={"data": job.data.model_copy(update={"split": split})})
     tuned = flow.tune(job)
     other = job.model_copy(update={"out": str(tmp_path / "killed")})
-    seen = 0
-
-    def kill(self: Sinks, event: Event) -> None:
-        nonlocal seen
-        seen += isinstance(event, Saved)
-        if isinstance(event, Saved) and seen % 2 == 0:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Sinks, "__call__", kill)
-        for _ in range(100):
-            try:
-                flow.tune(other)
-                break
-            except Killed:
-                continue
-    assert seen > 2
+    tiny.tune_with_kills(other, monkeypatch, every=2)
     assert files(other.out) == files(job.out)
 
     assert tuned.report.after.metrics["accuracy"] > 0.9

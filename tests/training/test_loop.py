@@ -12,14 +12,10 @@ import torch
 from burnish import job as flow
 from burnish.errors import BurnishError
 from burnish.training import checkpoint
-from burnish.training.events import Event, Saved, Shrunk, Skipped, Stopped
+from burnish.training.events import Event, Shrunk, Skipped, Stopped
 from burnish.training.loop import Trainer
 from burnish.training.sinks import Sinks
 from tests import tiny
-
-
-class Killed(BaseException):
-    pass
 
 
 def weights(folder: str) -> str:
@@ -32,23 +28,7 @@ def test_resumed_run_reaches_the_same_bits(name: str, tmp_path: Path, monkeypatc
     flow.tune(job)
     expected = weights(job.out)
     other = job.model_copy(update={"out": str(tmp_path / "killed")})
-    seen = 0
-
-    def kill(self: Sinks, event: Event) -> None:
-        nonlocal seen
-        seen += isinstance(event, Saved)
-        if isinstance(event, Saved) and seen % 4 == 0:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Sinks, "__call__", kill)
-        for _ in range(100):
-            try:
-                flow.tune(other)
-                break
-            except Killed:
-                continue
-    assert seen > 4
+    tiny.tune_with_kills(other, monkeypatch, every=4)
     assert weights(other.out) == expected
 
 

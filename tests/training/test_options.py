@@ -21,11 +21,8 @@ from burnish.tasks.base import LossOptions
 from burnish.training.average import Average
 from burnish.training.build import net_for
 from burnish.training.evaluate import outcome
-from burnish.training.events import Event, Saved
 from burnish.training.passes import Passes
-from burnish.training.sinks import Sinks
 from tests import tiny
-from tests.training.test_loop import Killed
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("tag", {"crf": True, "average": 0.9, "context": 8}),
@@ -53,23 +50,7 @@ def test_resumed_run_reaches_the_same_bits(
     flow.tune(plain)
     assert weights(plain.out)["model.safetensors"] != weights(job.out)["model.safetensors"]
     other = job.model_copy(update={"out": str(tmp_path / "killed")})
-    seen = 0
-
-    def kill(self: Sinks, event: Event) -> None:
-        nonlocal seen
-        seen += isinstance(event, Saved)
-        if isinstance(event, Saved) and seen % 4 == 0:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Sinks, "__call__", kill)
-        for _ in range(100):
-            try:
-                flow.tune(other)
-                break
-            except Killed:
-                continue
-    assert seen > 4
+    tiny.tune_with_kills(other, monkeypatch, every=4)
     assert weights(other.out) == weights(job.out)
 
 
