@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 Sentence = tuple[list[str], list[str]]
@@ -10,8 +11,8 @@ Sentence = tuple[list[str], list[str]]
 
 def read(path: str | Path) -> list[Sentence]:
     sentences: list[Sentence] = []
-    for block in Path(path).read_text(encoding="utf-8").replace("\r", "").split("\n\n"):
-        lines = [line.split() for line in block.splitlines() if line.strip()]
+    for block in re.split(r"\n\s*\n", Path(path).read_text(encoding="utf-8")):
+        lines = [line.split() for line in block.split("\n") if line.strip()]
         if lines and lines[0][0] != "-DOCSTART-":
             sentences.append(([line[0] for line in lines], [line[-1] for line in lines]))
     return sentences

@@ -4,7 +4,8 @@ Half of the target's texts, the same half in every run, are held out for the mea
 other half by each seed. Both starts get the same rows, options and seed. `--choose` measures on what is left of the
 other half instead, so that options are never chosen on the rows that are reported.
 
-PhraseBank after tweets of finance:
+Names in social media after names in the news, and PhraseBank after tweets of finance:
+  python bench/transfer.py --source eng.train --target wnut17train.conll
   python bench/transfer.py --source sent_train.csv --target Sentences_50Agree.txt
 """
 
@@ -22,16 +23,27 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import conll
 import measure
 
 Rows = list[tuple[str, str]]
 TEXTS, LABELS = ("text", "sentence"), ("label", "category", "score")
-BASELINE = "TF-IDF + linear SVM"
+TABLES = (".csv", ".tsv", ".txt")
+METRICS = {"classify": ("accuracy", "macro_f1"), "tag": ("f1", "token_macro_f1")}
+
+
+def task_of(path: str | Path) -> str:
+    return "classify" if Path(path).suffix in TABLES else "tag"
 
 
 def read(path: Path) -> Rows:
-    """Texts with their labels, each text once: a table with a header, or lines of `sentence@label` in Latin-1."""
+    """Texts with their labels, each text once: a table with a header, lines of `sentence@label` in Latin-1, or a CoNLL
+    file, whose labels are one tag a word."""
     found: dict[str, str] = {}
+    if task_of(path) == "tag":
+        for words, tags in conll.read(path):
+            found.setdefault(" ".join(words), " ".join(tags))
+        return list(found.items())
     if path.suffix == ".txt":
         for line in path.read_text("latin-1").splitlines():
             text, _, label = line.rpartition("@")
@@ -44,7 +56,14 @@ def read(path: Path) -> Rows:
     return list(found.items())
 
 
-def write(path: Path, rows: Rows) -> str:
+def write(path: Path, rows: Rows, task: str) -> str:
+    """The rows in a file that burnish reads; returns its path."""
+    if task == "tag":
+        path = path.with_suffix(".conll")
+        pairs = ((text.split(" "), tags.split(" ")) for text, tags in rows)
+        blocks = ("\n".join(f"{w}\t{t}" for w, t in zip(*pair, strict=True)) for pair in pairs)
+        path.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+        return str(path)
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *rows])
     return str(path)
@@ -54,10 +73,12 @@ def plain(text: str) -> str:
     return re.sub(r"\W+", "", text.lower())
 
 
-def tune(folder: Path, name: str, model: str, data: dict[str, Any], seed: int, options: dict[str, Any]) -> Path:
+def tune(
+    folder: Path, name: str, task: str, model: str, data: dict[str, Any], seed: int, options: dict[str, Any]
+) -> Path:
     """One job in a process of its own; returns the model folder."""
     out = folder / name
-    job = {"task": "classify", "model": model, "seed": seed, "out": str(out), "data": data, "tune": options}
+    job = {"task": task, "model": model, "seed": seed, "out": str(out), "data": data, "tune": options}
     job["report"] = {"bootstrap": 0, "hardest": 0}
     (folder / "job.yaml").write_text(json.dumps(job), encoding="utf-8")
     measure.run([measure.BURNISH, "tune", str(folder / "job.yaml")])
@@ -68,20 +89,23 @@ def one_seed(folder: Path, source: Path, pool: Rows, held: Rows, seed: int, args
     """Metrics by start: burnish runs the base model's job by itself and keeps both in the manifest."""
     drawn = random.Random(seed).sample(pool, args.rows)
     rest = [row for row in pool if row not in set(drawn)] if args.choose else held
+    task = task_of(args.target)
     data = {
-        "train": write(folder / "train.csv", drawn),
-        "test": write(folder / "test.csv", rest),
+        "train": write(folder / "train.csv", drawn, task),
+        "test": write(folder / "test.csv", rest, task),
         "split": {"dev": 0.0},
     }
     options = {"epochs": args.epochs, "learning_rate": args.learning_rate}
-    out = tune(folder, "target", str(source), data, seed, options)
+    out = tune(folder, "target", task, str(source), data, seed, options)
     manifest = json.loads((out / "burnish.json").read_text(encoding="utf-8"))
     base = next((value for name, value in manifest["before"].items() if name.startswith("from ")), None)
-    if base is None:
+    baseline = next((value for name, value in manifest["before"].items() if not name.startswith("from ")), None)
+    if base is None or baseline is None:
         sys.exit("the base model was not run; the report in the model folder says why")
-    result = {"baseline": manifest["before"][BASELINE], "base": base, "transfer": manifest["metrics"]}
-    shown = "  ".join(f"{name} {metrics['accuracy']:.4f}" for name, metrics in result.items())
-    print(f"seed {seed}: accuracy on {len(rest):,} rows: {shown}", flush=True)
+    result = {"baseline": baseline, "base": base, "transfer": manifest["metrics"]}
+    metric = METRICS[task][0]
+    shown = "  ".join(f"{name} {metrics[metric]:.4f}" for name, metrics in result.items())
+    print(f"seed {seed}: {metric} on {len(rest):,} rows: {shown}", flush=True)
     return result
 
 
@@ -93,6 +117,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="target rows to tune on; 60 with --quick, else 500")
     parser.add_argument("--seeds", type=int, nargs="+", help="0 with --quick, else 0 to 4")
     parser.add_argument("--source-epochs", type=int, default=2)
+    parser.add_argument("--source-rate", type=float, default=2e-4, help="learning rate on the source")
     parser.add_argument("--epochs", type=int, default=5, help="on the target")
     parser.add_argument("--learning-rate", type=float, default=2e-4, help="on the target, for both starts")
     parser.add_argument("--choose", action="store_true", help="measure on rows that the report does not use")
@@ -114,12 +139,13 @@ def main() -> None:
             known = {plain(text) for text, _ in target}
             rows = [row for row in read(Path(args.source)) if plain(row[0]) not in known][: 200 if args.quick else None]
             print(f"source: {len(rows):,} rows that the target does not hold; {args.source_epochs} epochs", flush=True)
-            data = {"train": write(folder / "source.csv", rows)}
-            tune(folder, "source", "minilm", data, 0, {"epochs": args.source_epochs})
+            data = {"train": write(folder / "source.csv", rows, task_of(args.source))}
+            options = {"epochs": args.source_epochs, "learning_rate": args.source_rate}
+            tune(folder, "source", task_of(args.source), "minilm", data, 0, options)
         runs = [one_seed(folder, source, pool, held, seed, args) for seed in seeds]
 
     lines, ratios = [], {}
-    for metric in ("accuracy", "macro_f1"):
+    for metric in METRICS[task_of(args.target)]:
         for start in ("baseline", "base", "transfer"):
             values = [run[start][metric] for run in runs]
             lines.append([f"{metric}, {start}", mean(values), stdev(values) if len(values) > 1 else 0.0])

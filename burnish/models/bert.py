@@ -36,7 +36,8 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 _ARCHITECTURES = {"token": "BertForTokenClassification", "sequence": "BertForSequenceClassification"}
 WEIGHTS = "model.safetensors"
-_GRAIN = 64  # places kept are rounded up to it: a runtime compiles for every number of rows it meets
+_GRAIN = 128  # in training, states are filled up to a multiple of it: oneDNN compiles for every number of rows it meets
+_KEPT = 64  # the same for the places of which the last layer gives the states
 
 
 def fits(config: dict[str, Any]) -> bool:
@@ -95,16 +96,23 @@ class Layer(nn.Module):
         self.weight_dropout = Dropout(config.attention_probs_dropout_prob)
 
     def forward(
-        self, states: torch.Tensor, bias: torch.Tensor | None, kept: torch.Tensor | None = None
+        self,
+        states: torch.Tensor,
+        shape: tuple[int, int],
+        bias: torch.Tensor | None,
+        kept: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """States after this layer: (n, tokens, hidden), or (m, hidden) of the `kept` among the n * tokens places."""
-        n, tokens, hidden = states.shape
+        """States after this layer, (m, hidden) as before it, or those of the `kept` places alone.
+
+        Args:
+            shape: (n, tokens); the first n * tokens states are their places, any further ones are filling.
+        """
+        n, tokens = shape
         own = self.attention.self
-        parts = (own.query(states), own.key(states), own.value(states))
-        query, key, value = (part.view(n, tokens, self.heads, -1).transpose(1, 2) for part in parts)
-        mixed = attend(query, key, value, bias, self.weight_dropout).transpose(1, 2).reshape(n, tokens, hidden)
+        query, key, value = own.query(states), own.key(states), own.value(states)
+        mixed = attend(query, key, value, (n, tokens, self.heads), bias, self.weight_dropout)
         if kept is not None:
-            mixed, states = (all_.reshape(-1, hidden).index_select(0, kept) for all_ in (mixed, states))
+            mixed, states = mixed.index_select(0, kept), states.index_select(0, kept)
         out = self.attention.output
         states = _lowered(out.LayerNorm(self.dropout(out.dense(mixed)) + states))
         inner = self.act(self.intermediate.dense(states))
@@ -151,16 +159,21 @@ class Encoder(nn.Module):
         words = parts.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         types = parts.token_type_embeddings
         kinds = types.weight[0] if token_type_ids is None else types(token_type_ids)
-        states = parts.LayerNorm(words + parts.position_embeddings.weight[: words.shape[1]] + kinds)
-        states = self.dropout(_lowered(states))
+        n, tokens, hidden = words.shape
+        states = (words + parts.position_embeddings.weight[:tokens] + kinds).view(n * tokens, hidden)
+        if self.training:
+            states = F.pad(states, (0, 0, 0, -len(states) % _GRAIN))
+        states = self.dropout(_lowered(parts.LayerNorm(states)))
         bias = None
         if attention_mask is not None and not bool(attention_mask.all()):
             zeros = torch.zeros_like(attention_mask[:, None, None, :], dtype=states.dtype)
             bias = zeros.masked_fill(attention_mask[:, None, None, :] == 0, torch.finfo(zeros.dtype).min)
         *lower, top = self.encoder.layer
         for layer in lower:
-            states = layer(states, bias)
-        states = top(states, bias, kept)
+            states = layer(states, (n, tokens), bias)
+        states = top(states, (n, tokens), bias, kept)
+        if kept is None:
+            states = states[: n * tokens].view(n, tokens, hidden)
         return SimpleNamespace(last_hidden_state=states)
 
 
@@ -212,7 +225,7 @@ class Bert(nn.Module):
         if self.kind == "token":
             kept = (words.reshape(-1) >= 0).nonzero()[:, 0]  # type: ignore[union-attr]
             count = len(kept)
-            kept = F.pad(kept, (0, -count % _GRAIN))
+            kept = F.pad(kept, (0, -count % _KEPT))
         else:
             kept = torch.arange(0, n * tokens, tokens, device=inputs["attention_mask"].device)
         states = self.bert(**inputs, kept=kept).last_hidden_state

@@ -1,14 +1,18 @@
-"""Which weights learn, and how fast: freezing and layer-wise learning rates."""
+"""Which weights learn, and how fast: freezing, layer-wise learning rates, and how far back a step goes."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from burnish.models.net import Net
 
+_NUMBERED = re.compile(r"^model\.[a-z_.]+\.(?:layer|layers|h|block)\.\d+$")
 _LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
 
 
@@ -35,6 +39,29 @@ def freeze(net: Net, what: str) -> None:
             parameter.requires_grad_(False)
         else:
             parameter.requires_grad_(layer_of(name, depth) >= depth - int(what.removeprefix("top:")))
+
+
+def layers(net: Net) -> list[nn.Module]:
+    """The numbered layers of the encoder, lowest first."""
+    return [module for name, module in net.named_modules() if _NUMBERED.search(name)]
+
+
+@contextmanager
+def learning_from(layer: nn.Module | None) -> Iterator[None]:
+    """Run forward passes in which nothing below `layer` gets a gradient; None changes nothing."""
+    if layer is None:
+        yield
+        return
+
+    def start(*_: object) -> None:
+        torch.set_grad_enabled(True)
+
+    handle = layer.register_forward_pre_hook(start)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        handle.remove()
 
 
 def layer_count(net: Net) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,31 +43,83 @@ def attend(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
+    shape: tuple[int, int, int],
     bias: torch.Tensor | None,
     dropout: Dropout | None = None,
 ) -> torch.Tensor:
-    """Scaled dot-product attention of tensors (n, heads, tokens, size).
+    """Scaled dot-product attention of states (m, hidden), in their form.
 
     Args:
+        shape: (n, tokens, heads); the first n * tokens states are the places of n rows, any others become zero.
         bias: what is added to the scores, broadcast to (n, heads, tokens, tokens); None where no token is padding.
         dropout: applied to the weights in training.
     """
-    n, heads, tokens, size = query.shape
-    dropping = dropout is not None and dropout.training and dropout.p > 0
-    if query.device.type != "cpu" or (tokens > _SHORT and not dropping):
-        mask = None if bias is None else bias.expand(n, heads, tokens, tokens)
-        rate = dropout.p if dropout is not None and dropping else 0.0
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=rate)
-    flat = (n * heads, tokens, size)
-    q, k, v = query.reshape(flat), key.reshape(flat), value.reshape(flat)
-    scale = 1 / math.sqrt(size)
-    added = q.new_zeros(1) if bias is None else bias.expand(n, heads, -1, tokens).reshape(n * heads, -1, tokens)
-    scores = torch.baddbmm(added, q, k.transpose(1, 2), beta=0 if bias is None else 1, alpha=scale)
-    # The inner operator: the public one would be cast to fp32 under autocast, and back.
-    weights = torch._softmax(scores, -1, False)
-    if dropout is not None and dropping:
-        weights = dropout(weights)
-    return torch.bmm(weights, v).view(n, heads, tokens, size)
+    n, tokens, heads = shape
+    places = n * tokens
+    rate = dropout.p if dropout is not None and dropout.training else 0.0
+    if query.device.type == "cpu" and (tokens <= _SHORT or rate):
+        if bias is not None:
+            bias = bias.expand(n, heads, -1, tokens).reshape(n * heads, -1, tokens)
+        mask = dropout(query.new_ones(n * heads, tokens, tokens)) if dropout is not None and rate else None
+        mixed: torch.Tensor = _ShortRows.apply(query, key, value, shape, bias, mask)  # type: ignore[no-untyped-call]
+        return mixed
+    q, k, v = (part[:places].view(n, tokens, heads, -1).transpose(1, 2) for part in (query, key, value))
+    bias = None if bias is None else bias.expand(n, heads, tokens, tokens)
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=rate)
+    return F.pad(mixed.transpose(1, 2).reshape(places, -1), (0, 0, 0, len(query) - places))
+
+
+class _ShortRows(torch.autograd.Function):
+    """Attention as plain batched products, forwards and backwards; arguments as those of `attend`, and the mask that
+    the weights are multiplied with."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        shape: tuple[int, int, int],
+        bias: torch.Tensor | None,
+        mask: torch.Tensor | None,
+    ) -> torch.Tensor:
+        q, k, v = (_to_heads(part, shape) for part in (query, key, value))
+        added = q.new_zeros(1) if bias is None else bias
+        scores = torch.baddbmm(added, q, k.transpose(1, 2), beta=int(bias is not None), alpha=q.shape[-1] ** -0.5)
+        # Steps that each go over all scores: torch's softmax goes row by row, which is slow where these are short.
+        scores.sub_(scores.amax(-1, keepdim=True)).exp_()
+        weights = scores.div_(scores.sum(-1, keepdim=True))
+        ctx.save_for_backward(q, k, v, weights, mask)
+        ctx.shape, ctx.places = shape, len(query)
+        return _from_heads(torch.bmm(weights if mask is None else weights * mask, v), shape, len(query))
+
+    @staticmethod
+    def backward(ctx: Any, given: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        q, k, v, weights, mask = ctx.saved_tensors
+        slope = _to_heads(given, ctx.shape)
+        d_value = torch.bmm((weights if mask is None else weights * mask).transpose(1, 2), slope)
+        d_scores = torch.bmm(slope, v.transpose(1, 2))
+        if mask is not None:
+            d_scores.mul_(mask)
+        d_scores.mul_(weights)
+        d_scores.addcmul_(weights, d_scores.sum(-1, keepdim=True), value=-1).mul_(q.shape[-1] ** -0.5)
+        parts = (torch.bmm(d_scores, k), torch.bmm(d_scores.transpose(1, 2), q), d_value)
+        return *(_from_heads(part, ctx.shape, ctx.places) for part in parts), None, None, None
+
+
+def _to_heads(states: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
+    """(m, hidden) to (n * heads, tokens, hidden / heads)."""
+    n, tokens, heads = shape
+    return states[: n * tokens].view(n, tokens, heads, -1).transpose(1, 2).reshape(n * heads, tokens, -1)
+
+
+def _from_heads(parts: torch.Tensor, shape: tuple[int, int, int], places: int) -> torch.Tensor:
+    """(n * heads, tokens, hidden / heads) to (places, hidden), with zeros behind the first n * tokens."""
+    n, tokens, heads = shape
+    states = parts.new_empty(places, heads * parts.shape[-1])
+    states[: n * tokens].view(n, tokens, heads, -1).copy_(parts.view(n, heads, tokens, -1).transpose(1, 2))
+    states[n * tokens :].zero_()
+    return states
 
 
 def speed_up(model: nn.Module) -> None:

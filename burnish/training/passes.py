@@ -6,11 +6,13 @@ R-Drop: Liang et al. 2021. Adversarial step on word vectors: Miyato, Dai and Goo
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from burnish.config import Tune
 from burnish.data.features import IGNORED, Batch
 from burnish.device import Precision, autocast
+from burnish.models.freeze import layers, learning_from
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 
@@ -20,15 +22,23 @@ class Passes:
 
     def __init__(self, net: Net, task: Task, options: LossOptions, tune: Tune, device: torch.device) -> None:
         self.net, self.task, self.options, self.tune, self.device = net, task, options, tune, device
+        self._layers = layers(net) if tune.backward == "random" else []
 
     def backward(self, batch: Batch, share: float, precision: Precision) -> float:
         """Add the gradient of `share` times the mean loss of a batch; return that loss."""
         if self.tune.adversarial:
             return self._adversarial(batch, share, precision)
-        with autocast(self.device, precision):
+        with autocast(self.device, precision), learning_from(self._lowest()):
             loss = (self._agreeing(batch) if self.tune.r_drop else self._loss(batch)) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
+
+    def _lowest(self) -> nn.Module | None:
+        """The lowest layer that learns in this step; None for all and the embeddings."""
+        if not self._layers:
+            return None
+        drawn = int(torch.randint(len(self._layers), ()))
+        return self._layers[drawn] if drawn else None
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         return self.task.loss(self.net(batch), batch, self.options)

