@@ -22,23 +22,20 @@ class Passes:
 
     def __init__(self, net: Net, task: Task, options: LossOptions, tune: Tune, device: torch.device) -> None:
         self.net, self.task, self.options, self.tune, self.device = net, task, options, tune, device
-        self._layers = layers(net) if tune.backward == "random" else []
+        self._lowest = [None, *layers(net)[1:-1]] if tune.backward == "random" else [None]
 
     def backward(self, batch: Batch, share: float, precision: Precision) -> float:
         """Add the gradient of `share` times the mean loss of a batch; return that loss."""
         if self.tune.adversarial:
             return self._adversarial(batch, share, precision)
-        with autocast(self.device, precision), learning_from(self._lowest()):
+        with autocast(self.device, precision), learning_from(self._draw()):
             loss = (self._agreeing(batch) if self.tune.r_drop else self._loss(batch)) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 
-    def _lowest(self) -> nn.Module | None:
-        """The lowest layer that learns in this step; None for all and the embeddings."""
-        if not self._layers:
-            return None
-        drawn = int(torch.randint(len(self._layers), ()))
-        return self._layers[drawn] if drawn else None
+    def _draw(self) -> nn.Module | None:
+        """The lowest layer that learns in this pass; None for all of them and the embeddings."""
+        return self._lowest[int(torch.randint(len(self._lowest), ()))]
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         return self.task.loss(self.net(batch), batch, self.options)
