@@ -6,6 +6,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Begun:
+    """The head was fitted to the vectors of so many rows before the first step."""
+
+    step: int
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Step:
     """A weight update: its loss, and rows, tokens and training seconds since the start (resumed runs included)."""
 
@@ -64,4 +73,4 @@ class Stopped:
     step: int
 
 
-Event = Step | Evaluated | Saved | Resumed | Skipped | Shrunk | Stopped
+Event = Begun | Step | Evaluated | Saved | Resumed | Skipped | Shrunk | Stopped

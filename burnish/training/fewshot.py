@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from burnish.data.features import Features, by_length, collate
 from burnish.data.rows import Row
 from burnish.device import autocast
+from burnish.models.freeze import learning_from
 from burnish.models.net import Net
 from burnish.training import checkpoint
 from burnish.training.events import Evaluated, Event
@@ -45,6 +46,9 @@ class FewShot(Trainer):
         yield from super().run()
         if self.evaluate is None:  # otherwise the net holds the best of what was measured
             self._finish()
+
+    def _begin(self) -> int:
+        return 0
 
     def _measure(self) -> Evaluated:
         going = _copy(self.net)
@@ -99,7 +103,7 @@ class FewShot(Trainer):
         # Out of memory: the batch falls into smaller ones, each with the pairs inside it.
         for part in np.array_split(rows, min(len(rows), 1 << self.progress.halvings)):
             passes = by_length(self.features.lengths[part], self.tune.tokens_per_batch)
-            with autocast(self.device, self.setting.precision):
+            with autocast(self.device, self.setting.precision), learning_from(self.passes.draw()):
                 vectors, labels = zip(*(self._vectors(part[some]) for some in passes), strict=True)
             loss = contrast(torch.cat(vectors).float(), torch.cat(labels)) * (len(part) / len(rows))
             loss.backward()  # type: ignore[no-untyped-call]

@@ -28,8 +28,8 @@ from burnish.tasks import Task
 from burnish.training.build import loss_for
 from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
+from burnish.training.head import fit_plain_head
 from burnish.training.loop import Setting, Trainer
-from burnish.training.plain import fit_plain_head
 from burnish.training.sinks import Sinks
 
 

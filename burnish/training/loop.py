@@ -21,7 +21,8 @@ from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 from burnish.training import checkpoint
 from burnish.training.average import Average
-from burnish.training.events import Evaluated, Event, Resumed, Saved, Shrunk, Skipped, Step, Stopped
+from burnish.training.events import Begun, Evaluated, Event, Resumed, Saved, Shrunk, Skipped, Step, Stopped
+from burnish.training.head import start_head
 from burnish.training.optim import factor, optimizer
 from burnish.training.passes import Passes
 from burnish.training.plan import Losses, Plan
@@ -109,6 +110,12 @@ class Trainer:
         if self._resume():
             progress = self.progress
             yield Resumed(progress.step)
+        else:
+            started = time.perf_counter()
+            rows = self._begin()
+            progress.seconds += time.perf_counter() - started
+            if rows:
+                yield Begun(progress.step, rows, progress.seconds)
         self.net.train()
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         every = max(1, self._per_epoch // self.tune.evaluations)
@@ -173,6 +180,12 @@ class Trainer:
         if self.evaluate and (best := checkpoint.read(self.best_file)):
             checkpoint.load_learning(self.net, best[0])
         self.net.eval()
+
+    def _begin(self) -> int:
+        """What is done once before the first step; returns the rows that the head was fitted to."""
+        return start_head(
+            self.net, self.passes.task, self.features, self.passes.options, self.pad_id, self.setting.precision
+        )
 
     def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
         """Add up the gradients of a step; return its mean loss, its tokens and its rows."""

@@ -28,12 +28,12 @@ class Passes:
         """Add the gradient of `share` times the mean loss of a batch; return that loss."""
         if self.tune.adversarial:
             return self._adversarial(batch, share, precision)
-        with autocast(self.device, precision), learning_from(self._draw()):
+        with autocast(self.device, precision), learning_from(self.draw()):
             loss = (self._agreeing(batch) if self.tune.r_drop else self._loss(batch)) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 
-    def _draw(self) -> nn.Module | None:
+    def draw(self) -> nn.Module | None:
         """The lowest layer that learns in this pass; None for all of them and the embeddings."""
         return self._lowest[int(torch.randint(len(self._lowest), ()))]
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from burnish.config import Job
 from burnish.errors import InputError
 from burnish.extras import need
-from burnish.training.events import Evaluated, Event, Resumed, Shrunk, Skipped, Step, Stopped
+from burnish.training.events import Begun, Evaluated, Event, Resumed, Shrunk, Skipped, Step, Stopped
 
 Sink = Callable[[Event], None]
 
@@ -90,6 +90,8 @@ def _progress(stack: ExitStack) -> Sink:
         elif isinstance(event, Evaluated):
             bar.update(task, dev=f"{event.value:.4f}")
             console.print(f"step {event.step}: dev {event.value:.4f}{' (best)' if event.best else ''}", highlight=False)
+        elif isinstance(event, Begun):
+            console.print(f"head fitted to {event.rows:,} rows in {event.seconds:.0f} s", highlight=False)
         elif isinstance(event, Resumed):
             console.print(f"resumed at step {event.step}", highlight=False)
         elif isinstance(event, Skipped):
