@@ -1,4 +1,4 @@
-"""A folder whose own head reads mean vectors is of use in plain transformers as well."""
+"""Heads fitted at once: burnish's own before training, and the one that plain transformers looks for after it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,31 @@ from pathlib import Path
 import torch
 
 from burnish import job as flow
-from burnish.data.load import load
+from burnish.data.load import load, usable
+from burnish.engine import Engine
+from burnish.tasks import task_named
+from burnish.tasks.base import LossOptions
+from burnish.training.build import net_for, tokenizer_for
+from burnish.training.head import start_head
 from tests import tiny
+
+
+def test_the_head_starts_where_the_encoder_stands(tmp_path: Path) -> None:
+    for pooling, fitted in (("mean", True), ("cls", False)):
+        job = tiny.job(tmp_path, "classify", pooling=pooling)
+        train = usable(load(job)["train"], "classify")
+        tokenizer = tokenizer_for(job, train)
+        task = task_named("classify").learn(train, False, job.tune)
+        net = net_for(job, task, tokenizer)
+        features = task.encode(train, tokenizer, job.tune.max_tokens)
+        before = {name: value.clone() for name, value in net.state_dict().items()}
+        rows = start_head(net, task, features, LossOptions(), 0, "fp32")
+        changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+        assert rows == (len(train) if fitted else 0)
+        assert changed == ({"extras.head.weight", "extras.head.bias"} if fitted else set())
+        if fitted:
+            answers = Engine(net, task, tokenizer, job.tune.max_tokens).stream(train)
+            assert all(answer.label == row["label"] for answer, row in zip(answers, train, strict=True))
 
 
 def test_plain_transformers_finds_a_fitted_head(tmp_path: Path) -> None:
