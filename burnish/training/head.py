@@ -17,7 +17,7 @@ from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 
 _ROWS = 20_000  # enough for a linear head, and 30 MB of vectors
-_TURNS = 60
+_TURNS = 300
 _PENALTY = 3e-6  # on the squared weights of a head, counted for vectors of length 1
 
 
