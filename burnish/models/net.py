@@ -78,6 +78,21 @@ class Net(nn.Module):
         mask = batch["attention_mask"].unsqueeze(-1).to(states)
         return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
+    @property
+    def linear(self) -> nn.Linear | None:
+        """The head, where it is one linear layer on `read`."""
+        head = getattr(self.model, "classifier", None) if self.kind == "token" else None
+        if "head" in self.extras:
+            head = self.extras["head"]
+        return head if isinstance(head, nn.Linear) else None
+
+    def read(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What the head reads, before dropout: text vectors (n, hidden), or states (n, tokens, hidden)."""
+        if self.kind == "sequence":
+            return self.vectors(batch)
+        states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state
+        return states
+
     def first_states(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Last states of the first tokens (n, hidden)."""
         states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state

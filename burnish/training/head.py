@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from burnish.data.features import Batch, Features, by_length, collate
+from burnish.data.features import IGNORED, Batch, Features, by_length, collate
 from burnish.device import Precision, autocast
 from burnish.models.bert import Bert
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 
 _ROWS = 20_000  # enough for a linear head, and 30 MB of vectors
+_TOKENS = 80_000  # the same where each word is an example
 _TURNS = 300
 _PENALTY = 3e-6  # on the squared weights of a head, counted for vectors of length 1
 
@@ -24,24 +24,24 @@ _PENALTY = 3e-6  # on the squared weights of a head, counted for vectors of leng
 def start_head(
     net: Net, task: Task, features: Features, options: LossOptions, pad_id: int, precision: Precision
 ) -> int:
-    """Fit the head on mean vectors as the encoder gives them now; return how many rows it was fitted to.
+    """Fit the head to what the encoder gives now; return to how many rows.
 
-    With other poolings the head is left as it is, and the answer is 0.
+    A head of more than one layer is left as it is, and the answer is 0.
     """
-    if "head" not in net.extras:
+    head, simple = net.linear, task.plain()
+    if head is None:
         return 0
-    head = net.extras["head"]
-    assert isinstance(head, nn.Linear)
-    chosen = _chosen(features)
-    with autocast(next(head.parameters()).device, precision):
-        vectors = _collect(net, net.vectors, features, chosen, pad_id)
-    targets = _targets(features, chosen, vectors.device)
+    count = min(_ROWS, len(features))
+    if net.kind == "token":
+        count = max(1, min(len(features), int(len(features) * _TOKENS / features.lengths.sum())))
+    with autocast(head.weight.device, precision):
+        vectors, targets = _gather(net, net.read, features, count, pad_id)
     penalty = _PENALTY * vectors.square().sum(-1).mean()
     _minimize(
         head.parameters(),
-        lambda: task.loss(head(vectors), targets, options) + penalty * head.weight.square().sum(),
+        lambda: simple.loss(head(vectors), targets, options) + penalty * head.weight.square().sum(),
     )
-    return len(chosen)
+    return count
 
 
 def fit_plain_head(net: Net, task: Task, features: Features, options: LossOptions, pad_id: int) -> None:
@@ -52,39 +52,32 @@ def fit_plain_head(net: Net, task: Task, features: Features, options: LossOption
     model = net.model
     if not isinstance(model, Bert) or "head" not in net.extras:
         return
-    chosen = _chosen(features)
-    states = _collect(net, net.first_states, features, chosen, pad_id)
-    targets = _targets(features, chosen, states.device)
+    states, targets = _gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
     head = [*model.bert.pooler.parameters(), *model.classifier.parameters()]
     for parameter in head:
         parameter.requires_grad_(True)
     _minimize(head, lambda: task.loss(model.head(states), targets, options))
 
 
-def _chosen(features: Features) -> NDArray[np.int64]:
-    return np.linspace(0, len(features) - 1, min(_ROWS, len(features))).astype(np.int64)
-
-
-def _collect(
-    net: Net,
-    vectors_of: Callable[[Batch], torch.Tensor],
-    features: Features,
-    chosen: NDArray[np.int64],
-    pad_id: int,
-) -> torch.Tensor:
-    """Vectors (chosen, hidden) of the chosen pieces, in fp32."""
+def _gather(
+    net: Net, states_of: Callable[[Batch], torch.Tensor], features: Features, count: int, pad_id: int
+) -> tuple[torch.Tensor, Batch]:
+    """Vectors (m, hidden) in fp32 of `count` pieces at equal distances, or of their labelled words; and the targets."""
     device = next(net.parameters()).device
-    found = torch.zeros(len(chosen), net.model.config.hidden_size, device=device)
+    chosen = np.linspace(0, len(features) - 1, count).astype(np.int64)
+    vectors: list[torch.Tensor] = []
+    targets: list[Batch] = []
     net.eval()
     with torch.no_grad():
         for places in by_length(features.lengths[chosen], 4096):
             batch = {k: v.to(device) for k, v in collate(features, chosen[places], pad_id).items()}
-            found[torch.from_numpy(places)] = vectors_of(batch).float()
-    return found
-
-
-def _targets(features: Features, chosen: NDArray[np.int64], device: torch.device) -> Batch:
-    return {k: torch.from_numpy(v[chosen]).to(device) for k, v in features.targets.items()}
+            states, truth = states_of(batch), {name: batch[name] for name in features.targets}
+            if not truth:
+                kept = batch["labels"] != IGNORED
+                states, truth = states[kept], {"labels": batch["labels"][kept]}
+            vectors.append(states.float())
+            targets.append(truth)
+    return torch.cat(vectors), {name: torch.cat([part[name] for part in targets]) for name in targets[0]}
 
 
 def _minimize(parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Tensor]) -> None:

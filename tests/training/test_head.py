@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 
 from burnish import job as flow
@@ -16,22 +18,34 @@ from burnish.training.head import start_head
 from tests import tiny
 
 
-def test_the_head_starts_where_the_encoder_stands(tmp_path: Path) -> None:
-    for pooling, fitted in (("mean", True), ("cls", False)):
-        job = tiny.job(tmp_path, "classify", pooling=pooling)
-        train = usable(load(job)["train"], "classify")
-        tokenizer = tokenizer_for(job, train)
-        task = task_named("classify").learn(train, False, job.tune)
-        net = net_for(job, task, tokenizer)
-        features = task.encode(train, tokenizer, job.tune.max_tokens)
-        before = {name: value.clone() for name, value in net.state_dict().items()}
-        rows = start_head(net, task, features, LossOptions(), 0, "fp32")
-        changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
-        assert rows == (len(train) if fitted else 0)
-        assert changed == ({"extras.head.weight", "extras.head.bias"} if fitted else set())
-        if fitted:
-            answers = Engine(net, task, tokenizer, job.tune.max_tokens).stream(train)
-            assert all(answer.label == row["label"] for answer, row in zip(answers, train, strict=True))
+@pytest.mark.parametrize(
+    ("kind", "options", "head"),
+    [
+        ("classify", {"pooling": "mean"}, "extras.head"),
+        ("classify", {"pooling": "cls"}, None),
+        ("score", {}, "extras.head"),
+        ("tag", {}, "model.classifier"),
+        ("tag", {"crf": True}, "model.classifier"),
+    ],
+)
+def test_the_head_starts_where_the_encoder_stands(
+    kind: str, options: dict[str, Any], head: str | None, tmp_path: Path
+) -> None:
+    job = tiny.job(tmp_path, kind, **options)
+    train = usable(load(job)["train"], job.task)
+    tokenizer = tokenizer_for(job, train)
+    task = task_named(kind).learn(train, False, job.tune)
+    net = net_for(job, task, tokenizer)
+    features = task.encode(train, tokenizer, job.tune.max_tokens)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    rows = start_head(net, task, features, LossOptions(), 0, "fp32")
+    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    assert rows == (len(train) if head else 0)
+    assert changed == ({f"{head}.weight", f"{head}.bias"} if head else set())
+    if head and kind != "score":
+        answers = Engine(net, task, tokenizer, job.tune.max_tokens).stream(train)
+        for answer, row in zip(answers, train, strict=True):
+            assert answer.label == row["label"] if kind == "classify" else list(answer.tags) == list(row["tags"])
 
 
 def test_plain_transformers_finds_a_fitted_head(tmp_path: Path) -> None:
