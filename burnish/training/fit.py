@@ -28,7 +28,7 @@ from burnish.tasks import Task
 from burnish.training.build import loss_for
 from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
-from burnish.training.head import fit_plain_head
+from burnish.training.head import fit_plain_head, refit_head
 from burnish.training.loop import Setting, Trainer
 from burnish.training.sinks import Sinks
 
@@ -104,8 +104,10 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
     if tune.lora:
         lora.merge(net)
-    fit_plain_head(net, task, features, trainer.passes.options, trainer.pad_id)
-    ran = trainer.setting.precision
+    ran, options, pad_id = trainer.setting.precision, trainer.passes.options, trainer.pad_id
+    if not few:
+        refit_head(net, task, features, options, pad_id, ran, trainer.evaluate)
+    fit_plain_head(net, task, features, options, pad_id)
     return Fitted(ran, trained, progress.seconds, curve, progress.tokens / spent, progress.rows / spent)
 
 

@@ -1,9 +1,10 @@
 """Heads fitted at once to an encoder that stands still, by L-BFGS: burnish's own before training, so that it does not
-start by pulling the encoder towards random weights (Kumar et al. 2022), and the one of plain transformers after it."""
+start by pulling the encoder towards random weights (Kumar et al. 2022), and after it; and plain transformers' own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -18,12 +19,10 @@ from burnish.tasks.base import LossOptions, Task
 _ROWS = 20_000  # enough for a linear head, and 30 MB of vectors
 _TOKENS = 80_000  # the same where each word is an example
 _TURNS = 300
-_PENALTY = 3e-6  # on the squared weights of a head, counted for vectors of length 1
+_PENALTY = 1e-5  # on the squared weights of a head, counted for vectors of length 1
 
 
-def start_head(
-    net: Net, task: Task, features: Features, options: LossOptions, pad_id: int, precision: Precision
-) -> int:
+def fit_head(net: Net, task: Task, features: Features, options: LossOptions, pad_id: int, precision: Precision) -> int:
     """Fit the head to what the encoder gives now; return to how many rows.
 
     A head of more than one layer is left as it is, and the answer is 0.
@@ -42,6 +41,27 @@ def start_head(
         lambda: simple.loss(head(vectors), targets, options) + penalty * head.weight.square().sum(),
     )
     return count
+
+
+def refit_head(
+    net: Net,
+    task: Task,
+    features: Features,
+    options: LossOptions,
+    pad_id: int,
+    precision: Precision,
+    measure: Callable[[], float] | None,
+) -> None:
+    """Fit the head of a text model once more, now to the trained encoder; dev must not lose by it, if there is one.
+
+    Nothing is done where there are more rows than `fit_head` looks at.
+    """
+    if net.linear is None or net.kind == "token" or len(features) > _ROWS:
+        return
+    trained, reached = deepcopy(net.linear.state_dict()), measure() if measure else 0.0
+    fit_head(net, task, features, options, pad_id, precision)
+    if measure and measure() < reached:
+        net.linear.load_state_dict(trained)
 
 
 def fit_plain_head(net: Net, task: Task, features: Features, options: LossOptions, pad_id: int) -> None:

@@ -22,7 +22,7 @@ from burnish.tasks.base import LossOptions, Task
 from burnish.training import checkpoint
 from burnish.training.average import Average
 from burnish.training.events import Begun, Evaluated, Event, Resumed, Saved, Shrunk, Skipped, Step, Stopped
-from burnish.training.head import start_head
+from burnish.training.head import fit_head
 from burnish.training.optim import factor, optimizer
 from burnish.training.passes import Passes
 from burnish.training.plan import Losses, Plan
@@ -183,7 +183,7 @@ class Trainer:
 
     def _begin(self) -> int:
         """What is done once before the first step; returns the rows that the head was fitted to."""
-        return start_head(
+        return fit_head(
             self.net, self.passes.task, self.features, self.passes.options, self.pad_id, self.setting.precision
         )
 

@@ -14,7 +14,7 @@ from burnish.engine import Engine
 from burnish.tasks import task_named
 from burnish.tasks.base import LossOptions
 from burnish.training.build import net_for, tokenizer_for
-from burnish.training.head import start_head
+from burnish.training.head import fit_head, refit_head
 from tests import tiny
 
 
@@ -38,7 +38,7 @@ def test_the_head_starts_where_the_encoder_stands(
     net = net_for(job, task, tokenizer)
     features = task.encode(train, tokenizer, job.tune.max_tokens)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    rows = start_head(net, task, features, LossOptions(), 0, "fp32")
+    rows = fit_head(net, task, features, LossOptions(), 0, "fp32")
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     assert rows == (len(train) if head else 0)
     assert changed == ({f"{head}.weight", f"{head}.bias"} if head else set())
@@ -46,6 +46,20 @@ def test_the_head_starts_where_the_encoder_stands(
         answers = Engine(net, task, tokenizer, job.tune.max_tokens).stream(train)
         for answer, row in zip(answers, train, strict=True):
             assert answer.label == row["label"] if kind == "classify" else list(answer.tags) == list(row["tags"])
+
+
+@pytest.mark.parametrize(("dev", "kept"), [(None, True), ([0.5, 0.5], True), ([0.5, 0.4], False)])
+def test_a_head_that_dev_loses_by_is_not_kept(dev: list[float] | None, kept: bool, tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify")
+    train = usable(load(job)["train"], job.task)
+    tokenizer = tokenizer_for(job, train)
+    task = task_named("classify").learn(train, False, job.tune)
+    net = net_for(job, task, tokenizer)
+    features = task.encode(train, tokenizer, job.tune.max_tokens)
+    before = net.get_parameter("extras.head.weight").clone()
+    values = iter(dev or ())
+    refit_head(net, task, features, LossOptions(), 0, "fp32", (lambda: next(values)) if dev else None)
+    assert torch.equal(net.get_parameter("extras.head.weight"), before) is not kept
 
 
 def test_plain_transformers_finds_a_fitted_head(tmp_path: Path) -> None:
