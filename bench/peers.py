@@ -171,7 +171,7 @@ def run_burnish(args: dict[str, Any]) -> dict[str, float]:
             "model": args["model"],
             "out": args["out"],
             "seed": args["seed"],
-            "tune": {"epochs": args["epochs"], "learning_rate": 5e-4},
+            "tune": {"epochs": args["epochs"], "learning_rate": 5e-4, "backward": "random"},
             "report": {"bootstrap": 0},
         }
     )

@@ -125,8 +125,10 @@ class Tune(_Section):
     max_tokens: int = Field(256, ge=8, description="Longest input, in tokens of the model.")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")
-    backward: Literal["random", "full"] = Field(
-        "random", description="random: each step learns from a layer drawn anew upwards; full: all of them always."
+    backward: Literal["auto", "random", "full"] = Field(
+        "auto",
+        description="random: each step learns from a layer drawn anew upwards; full: all of them always; auto: random "
+        "in runs of 1,000 steps and more.",
     )
     lora: Lora | None = Field(
         None, description="Train low-rank updates and add them to the weights in the end; `{}` for the defaults."

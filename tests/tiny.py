@@ -78,6 +78,7 @@ def job(folder: Path, task: str, **tune: Any) -> Job:
         "tokens_per_batch": 64,
         "max_tokens": 32,
         "precision": "fp32",
+        "backward": "random",
         **tune,
     }
     return parse(

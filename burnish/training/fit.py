@@ -66,6 +66,8 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         InputError: when the disk does not take the checkpoints.
     """
     tune, train = job.tune, parts["train"]
+    if job.model == "scratch" and tune.backward == "auto":  # layers that know nothing have to learn in every step
+        tune = tune.model_copy(update={"backward": "full"})
     place = device.choose_device()
     few = tune.method == "few-shot"
     rows = chain(train, augment(train, job.task, tune.augment, job.seed), names(task.labels) if few else ())

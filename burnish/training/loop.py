@@ -73,12 +73,12 @@ class Trainer:
         evaluate: Callable[[], float] | None = None,
     ) -> None:
         self.net, self.features, self.tune = net.to(device), features, tune
-        self.passes = Passes(net, task, options, tune, device)
         self.average = Average(net, tune.average) if tune.average else None
         self.setting, self.folder, self.pad_id, self.device, self.evaluate = setting, folder, pad_id, device, evaluate
         self.progress = Progress()
         self.optimizer = optimizer(net, tune)
         self.plan = Plan(lambda epoch: self._epoch(seed, epoch), tune.epochs)
+        self.passes = Passes(net, task, options, tune, device, len(self.plan))
         self._per_epoch = max(1, len(self.plan) // tune.epochs)
 
     @property

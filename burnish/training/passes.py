@@ -16,13 +16,18 @@ from burnish.models.freeze import layers, learning_from
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 
+_LONG = 1000  # steps in which the lower layers learn enough, though only in some of them
+
 
 class Passes:
-    """Adds up gradients of the loss that a job asks for."""
+    """Adds up gradients of the loss that a job asks for, in a run of `steps` steps."""
 
-    def __init__(self, net: Net, task: Task, options: LossOptions, tune: Tune, device: torch.device) -> None:
+    def __init__(
+        self, net: Net, task: Task, options: LossOptions, tune: Tune, device: torch.device, steps: int
+    ) -> None:
         self.net, self.task, self.options, self.tune, self.device = net, task, options, tune, device
-        self._lowest = [None, *layers(net)[1:-1]] if tune.backward == "random" else [None]
+        random = tune.backward == "random" or (tune.backward == "auto" and steps >= _LONG)
+        self._lowest = [None, *layers(net)[1:-1]] if random else [None]
 
     def backward(self, batch: Batch, share: float, precision: Precision) -> float:
         """Add the gradient of `share` times the mean loss of a batch; return that loss."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +96,10 @@ def test_windows_answer_for_every_word_once(texts: list[str], limit: int) -> Non
 
 
 def test_a_long_chinese_row_is_answered_for_throughout(engines: list[Engine], tmp_path: Path) -> None:
-    text = "我在北京。" * 400
+    text, head = "我在北京。" * 400, engines[1].net.linear
+    assert head is not None
+    with torch.no_grad():
+        head.weight.mul_(0.1)  # a head that is less sure: no probability rounds to 1
     (found,) = engines[1].predict(text)
     assert len(found.tags) == len(text)
     assert all(text[e.start : e.end] == e.text for e in found.entities)

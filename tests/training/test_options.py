@@ -96,8 +96,8 @@ def test_adversarial_step_follows_the_gradient(tmp_path: Path) -> None:
     net.train()
     features = task.encode([{"text": "good film", "label": "a"}, {"text": "bad", "label": "b"}], tokenizer, 32)
     batch = collate(features, [0, 1], 0)
-    harder = Passes(net, task, LossOptions(), job.tune.model_copy(update={"adversarial": 1.0}), torch.device("cpu"))
-    plain = Passes(net, task, LossOptions(), job.tune, torch.device("cpu"))
+    harder = Passes(net, task, LossOptions(), job.tune.model_copy(update={"adversarial": 1.0}), torch.device("cpu"), 1)
+    plain = Passes(net, task, LossOptions(), job.tune, torch.device("cpu"), 1)
     assert harder.backward(batch, 1.0, "fp32") > plain.backward(batch, 1.0, "fp32")
     assert not net.model.get_input_embeddings()._forward_hooks
     assert plain.backward(batch, 1.0, "fp32") == plain.backward(batch, 1.0, "fp32")
