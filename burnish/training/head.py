@@ -35,6 +35,8 @@ def fit_head(net: Net, task: Task, features: Features, options: LossOptions, pad
         count = max(1, min(len(features), int(len(features) * _TOKENS / features.lengths.sum())))
     with autocast(head.weight.device, precision):
         vectors, targets = _gather(net, net.read, features, count, pad_id)
+    if not len(vectors):
+        return 0
     penalty = _PENALTY * vectors.square().sum(-1).mean()
     _minimize(
         head.parameters(),
@@ -101,7 +103,10 @@ def _gather(
 
 
 def _minimize(parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Tensor]) -> None:
-    optimizer = torch.optim.LBFGS(parameters, max_iter=_TURNS, history_size=10, line_search_fn="strong_wolfe")
+    """Minimize in place; weights that are not finite in the end are put back."""
+    learning = list(parameters)
+    before = [parameter.detach().clone() for parameter in learning]
+    optimizer = torch.optim.LBFGS(learning, max_iter=_TURNS, history_size=10, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
@@ -111,3 +116,7 @@ def _minimize(parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Te
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     optimizer.zero_grad()
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in learning):
+        with torch.no_grad():
+            for parameter, value in zip(learning, before, strict=True):
+                parameter.copy_(value)
