@@ -14,6 +14,7 @@ from burnish import device, extras
 from burnish.artifact import Artifact
 from burnish.config import Job, parse
 from burnish.data.cells import SURROGATE
+from burnish.data.formats import TABLES
 from burnish.data.rows import Rows
 from burnish.data.text import chunked
 from burnish.engine import Engine
@@ -62,7 +63,9 @@ def compare(
 def _job(model: str | Path, data: str) -> Job:
     """The job a model was trained with, for other rows."""
     kept = Artifact.open(model, verify=False).manifest["job"]
-    other = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
+    other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
+    other["split"] = {"dev": 0.0, "test": 0.0}
+    other["columns"] = kept["data"]["columns"] | {"group": None, "time": None}  # they are for splitting alone
     return parse(kept | {"data": kept["data"] | other})
 
 
@@ -97,10 +100,6 @@ def _say_unknown(task: Task, rows: Rows, say: Callable[[str], None]) -> None:
         )
 
 
-_TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".conll", ".iob", ".iob2", ".bio")
-_FILES = (*_TABLES, ".txt")
-
-
 def predict_lines(model: str | Path, given: str) -> Iterator[dict[str, Any]]:
     """Predict for a text, for the rows of a table or the lines of another file, or for standard input (`-`).
 
@@ -111,24 +110,31 @@ def predict_lines(model: str | Path, given: str) -> Iterator[dict[str, Any]]:
     path = Path(given)
     if given == "-":
         yield from _predicted(engine, _decoded(sys.stdin.buffer))
-    elif os.path.isfile(given) and path.suffix.lower() in _TABLES:
+    elif os.path.isfile(given) and path.suffix.lower() in TABLES:
         yield from _predicted_rows(engine, _job(model, given), given)
     elif os.path.isfile(given):
-        yield from _predicted(engine, _lines(path))
+        yield from _predicted(engine, _lines(path, _job(model, given).data.encoding))
     elif os.path.isdir(given):
         raise InputError(f"'{given}' is a folder; give a text, a file, or - for standard input")
-    elif path.suffix.lower() in _FILES and len(given.split()) == 1:
+    elif path.suffix.lower() in (*TABLES, ".txt") and len(given.split()) == 1:
         raise InputError(f"no file at '{given}'; if that is the text itself, give it by standard input (-)")
     else:
         yield from _predicted(engine, [SURROGATE.sub("\ufffd", given)])
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path, stated: str) -> Iterator[str]:
+    """Lines of a file in an encoding that can be told, or else in the one that the job stated for its rows."""
     from burnish.data.encoding import detect
 
     if path.stat().st_size == 0:
         raise InputError(f"'{path}' is empty (0 bytes); give a file with a text a line")
-    with path.open(encoding=detect(path).name) as file:
+    try:
+        found = detect(path)
+    except InputError:
+        if stated == "auto":
+            raise
+        found = detect(path, stated)
+    with path.open(encoding=found.name) as file:
         for line in file:
             yield line.rstrip("\n")
 

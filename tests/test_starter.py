@@ -41,7 +41,35 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "classify",
         {"text": "TEXT", "label": "label"},
     ),
-    "sorted.csv": (table(S, "'class' + str(i // 50)", rows=5000, header="text,category"), "classify", {}),
+    "sorted.csv": (
+        table(S, "'class' + str(i // 50)", rows=5000, header="text,category"),
+        "classify",
+        {"label": "category"},
+    ),
+    "in turns.csv": (table(S, "i % 2", rows=20_000, header="text,label"), "classify", {"label": "label"}),
+    "places.csv": (
+        table(S, "'\"' + T[i % 3] + ', France\"'", "i % 2", header="text,location,label"),
+        "classify",
+        {"text": "text", "label": "label"},
+    ),
+    "flags.csv": (
+        table(S, "i % 2", "i % 3 // 2", "i % 5 // 4", header="text,is_reply,is_retweet,label"),
+        "classify",
+        {"text": "text", "label": "label"},
+    ),
+    "asked.csv": (
+        table(S, "T[i % 3]", header="What did you like most about our product and why?,sentiment"),
+        "classify",
+        {"label": "sentiment"},
+    ),
+    "spans without a name.jsonl": (
+        "\n".join(
+            json.dumps({"raw_input": sentence(i), "entities": [{"start": 0, "end": 4, "label": "A"}]})
+            for i in range(60)
+        ),
+        "tag",
+        {"text": "raw_input", "spans": "entities"},
+    ),
     "headless.csv": (table(S, "T[i % 3]"), "classify", {"text": "1", "label": "2"}),
     "headless.tsv": (table("i % 2", "s(i)").replace(", and", " and").replace(",", "\t"), "classify", {"text": "2"}),
     "at.txt": (table("s(i) + '@' + T[i % 3]"), "classify", {"text": "1", "label": "2"}),

@@ -61,7 +61,7 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
     (entities that had to be left out, of sources with offsets). All: group and time if configured, document if the
     source has one. Texts and labels that are missing are None, for the check to find. Without `labelled`, as for
-    prediction, a source need not have labels.
+    prediction, a source need not have labels, and those of texts are not read.
 
     Raises:
         InputError: when a column is missing or ambiguous, or a value cannot be what its column says.
@@ -103,7 +103,7 @@ def _texts(source: _Source) -> _Plan:
     used = [f"{part} = '{name}'" for part, name in (("text", text), ("text_b", text_b)) if name]
     fields = {"text": store.TEXT} | ({"text_b": store.TEXT} if text_b else {})
     value, kind = _value(source, label)
-    if label:
+    if label and source.labelled:
         fields["label"] = kind
         used.append(f"label = '{','.join(label)}'")
 
@@ -111,7 +111,7 @@ def _texts(source: _Source) -> _Plan:
         out: Row = {"text": _flat(row[text])}
         if text_b:
             out["text_b"] = _flat(row[text_b])
-        if label:
+        if "label" in fields:
             out["label"] = value(row, index)
         return out
 

@@ -63,10 +63,8 @@ def detect(path: Path, stated: str = "auto") -> Detected:
         )
     fault = _fault(path, "utf-8")
     if line := _zero(path):
-        raise InputError(
-            f"{path}:line {line}: a zero byte in the text; remove it, "
-            "or keep such characters as they are with data.encoding: utf-8"
-        )
+        keep = ", or keep such characters as they are with data.encoding: utf-8" if fault is None else ""
+        raise InputError(f"{path}:line {line}: a zero byte in the text; remove it{keep}")
     if fault is None:
         return Detected("utf-8", "UTF-8")
     # Text of another encoding is nearly all wrong as UTF-8; a damaged UTF-8 file is nearly all right.

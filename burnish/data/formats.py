@@ -12,6 +12,7 @@ from burnish.errors import InputError
 PEEK = 1 << 16
 _JSON = (".json", ".jsonl", ".ndjson")
 _CONLL = (".conll", ".iob", ".iob2", ".bio", ".bioes", ".bmes")
+TABLES = (".csv", ".tsv", ".tab", ".parquet", *_JSON, *_CONLL)  # endings that say that a file holds more than lines
 
 
 def is_parquet(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,12 +57,12 @@ def guess(rows: Rows) -> Guess:
 
 
 def is_headless(rows: Rows) -> bool:
-    """Whether the first line of a table, taken for its names, is a row: it holds a number, a date, a sentence, or a
+    """Whether the first line of a table, taken for its names, is a row: it holds a number, a date, or a
     class that comes again below."""
     if rows.format not in ("csv", "tsv"):
         return False
     header = [name for name in rows.columns if not name.startswith("_")]
-    if any(_numeric([name]) or _date(name) or len(name) > 40 for name in header):
+    if any(_numeric([name]) or _date(name) for name in header):
         return True
     sample = _spread(rows)
     again = sum(any(row[name] == name for row in sample) for name in header)
@@ -69,9 +70,13 @@ def is_headless(rows: Rows) -> bool:
 
 
 def _spread(rows: Rows) -> list[dict[str, Any]]:
-    """Rows at equal distances: a file is often sorted by its label."""
-    count = min(len(rows), _SEEN)
-    return [rows[i * len(rows) // count] for i in range(count)]
+    """Rows drawn by a fixed seed: a file is often sorted by its label, or repeats its labels in turn."""
+    return list(rows.select(sorted(random.Random(0).sample(range(len(rows)), min(len(rows), _SEEN)))))
+
+
+def _values(rows: list[dict[str, Any]], columns: list[str]) -> _Sample:
+    found = {name: [as_text(row[name]) for row in rows if row[name] not in (None, "")] for name in columns}
+    return _Sample({name: values for name, values in found.items() if values}, len(rows))
 
 
 def _tagged(rows: Rows) -> Guess | None:
@@ -87,13 +92,14 @@ def _tagged(rows: Rows) -> Guess | None:
     if words and tags and all(len(row[words] or ()) == len(row[tags] or ()) for row in sample):
         why = f"'{tags}' holds a tag for each of '{words}': task tag"
         return Guess("tag", {"columns": {"words": words, "tags": tags}}, (why,))
-    texts = [name for name in rows.columns if name not in lists and not name.startswith("_")]
-    for name in texts:
-        cells = [row[name] for row in sample]
-        if any(isinstance(c, str) and looks_like_spans(parse(c)) for c in cells):
-            text = names.guess([n for n in texts if n != name], "text", rows.source)
-            columns = {"text": text, "spans": name} if text else {"spans": name}
-            return Guess("tag", {"columns": columns}, (f"'{name}' holds entities with character offsets: task tag",))
+    cells = _values(sample, [name for name in rows.columns if name not in lists and not name.startswith("_")])
+    for name, found in cells.values.items():
+        if any(looks_like_spans(parse(cell)) for cell in found):
+            text = _text([n for n in cells.values if n != name], cells)
+            if text is None:
+                raise _none(rows, cells, "text")
+            why = f"'{name}' holds entities with character offsets: task tag"
+            return Guess("tag", {"columns": {"text": text, "spans": name}}, (_says(text), why))
     return None
 
 
@@ -105,16 +111,11 @@ def _table(rows: Rows) -> Guess:
             "write it as JSON lines, an object a row with a text and its label"
         )
     lists = [n for n in rows.columns if any(isinstance(row[n], list) for row in rows_seen)]
-    values = {
-        name: [as_text(row[name]) for row in rows_seen if row[name] not in (None, "")]
-        for name in rows.columns
-        if name not in lists and not name.startswith("_")
-    }
-    sample = _Sample({name: found for name, found in values.items() if found}, len(rows_seen))
+    sample = _values(rows_seen, [n for n in rows.columns if n not in lists and not n.startswith("_")])
     classes = _wide(sample) or _classes_of(rows_seen, sample, lists)
     text = _text([name for name in sample.values if name not in classes], sample)
     if text is None:
-        raise _none(rows, values, lists, "text")
+        raise _none(rows, sample, "text")
     pair = _pair([name for name in sample.values if name not in classes])
     if len(classes) > 1:
         why = f"'{classes[0]}' and {len(classes) - 1} more columns hold 0 or 1: several classes, one column each"
@@ -124,7 +125,7 @@ def _table(rows: Rows) -> Guess:
         return _several(rows_seen, text, classes[0])
     label = _label(sample, {text, *(pair or ())})
     if label is None:
-        raise _none(rows, values, lists, "a label")
+        raise _none(rows, sample, "a label")
     return _single(sample, text, pair, label)
 
 
@@ -204,17 +205,18 @@ def _wide(sample: _Sample) -> list[str]:
         for name, values in sample.values.items()
         if len(values) == sample.rows and set(values) <= {"0", "1"} and not _numeric([name])
     ]
-    return found if len(found) > 2 else []
+    return found if len(found) > 2 and not any(name.lower().strip() in _LABELS for name in found) else []
 
 
 def _classes_of(rows: list[dict[str, Any]], sample: _Sample, lists: list[str]) -> list[str]:
     """The column, if any, whose cells hold several classes: a list, or parts that come again in other cells."""
-    known = {name for tier in names.tiers("label") for name in tier}
     for name in lists:
         counts = Counter(part for row in rows for part in row[name] or ())
-        if name.lower().strip() in known and counts and len(counts) <= counts.total() // 3:
+        if name.lower().strip() in _LABELS and counts and len(counts) <= counts.total() // 3:
             return [name]
-    for name, values in sample.values.items():
+    labels = [name for name in sample.values if name.lower().strip() in _LABELS]
+    for name in labels or sample.values:
+        values = sample.values[name]
         for mark in _SEPARATORS:
             several = sum(mark in value for value in values)
             counts = Counter(part.strip() for value in values for part in value.split(mark))
@@ -225,9 +227,9 @@ def _classes_of(rows: list[dict[str, Any]], sample: _Sample, lists: list[str]) -
     return []
 
 
-def _none(rows: Rows, values: dict[str, list[str]], lists: list[str], what: str) -> InputError:
-    columns = ", ".join([*(name[:40] for name in values), *lists][:30])
-    constant = next((n for n, found in values.items() if found and len(set(found)) == 1 and n.lower() in _LABELS), None)
+def _none(rows: Rows, sample: _Sample, what: str) -> InputError:
+    columns = ", ".join([name[:40] for name in rows.columns if not name.startswith("_")][:30])
+    constant = next((name for name in sample.values if sample.kinds(name) == 1 and name.lower() in _LABELS), None)
     said = f" ('{constant}' has a single value)" if constant and what != "text" else ""
     return InputError(
         f"'{rows.source}' has no column that looks like {what}{said} (columns: {columns}); a label has at least two "

@@ -92,7 +92,7 @@ def missing(columns: Sequence[str], part: str, source: str) -> InputError:
     """The error for a part that no column plays."""
     usual = [name for tier in _TIERS.get(part.removesuffix("_b"), ()) for name in tier]
     close = [name for name in columns if get_close_matches(name.lower(), usual, n=1, cutoff=0.75)]
-    guess = f"did you mean '{close[0]}'? " if close else ""
+    guess = f"did you mean '{close[0]}'? " if close and not part.endswith("_b") else ""
     return InputError(
         f"'{source}' has no column that is clearly the {part} (columns: {_listed(columns)}); "
         f"{guess}name it with data.columns.{part}{_headless(columns)}"

@@ -85,8 +85,8 @@ def _text_file(path: Path, config: Data, columns: Columns, found: Detected) -> s
 
 def _by_number(columns: Columns) -> bool:
     """Columns named by number mean a table without a header row."""
-    named = [columns.text, columns.text_b, columns.group, columns.time, *(columns.label or "").split(",")]
-    given = [name for name in named if name]
+    single = (columns.text, columns.text_b, columns.spans, columns.group, columns.time)
+    given = [name for name in (*single, *(columns.label or "").split(",")) if name]
     return bool(given) and all(name.strip().isdecimal() for name in given)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,20 +29,23 @@ TSV = Dialect("\t", None)
 """SST-2 and its like hold single quotation marks, which any quoting rule would tear rows apart by."""
 
 
+AT = Dialect("@", None)
+
+
 def csv_dialect(begin: str) -> Dialect:
     """Delimiter of a CSV file from its first lines: whichever of comma, semicolon, tab and bar the first has most of.
 
     Files of `text@class` are known by every line having one `@`, before a class that comes again.
     """
     if ends_in_classes(begin):
-        return Dialect("@", None)
-    outside = "".join(begin.partition("\n")[0].split('"')[::2])
+        return AT
+    outside = "".join(re.split("[\r\n]", begin, maxsplit=1)[0].split('"')[::2])
     return Dialect(max(",;\t|", key=outside.count), '"')
 
 
 def ends_in_classes(begin: str) -> bool:
     """Whether each full line is a text, one `@` and a word, of which there are few."""
-    lines = begin.splitlines()[:1000]
+    lines = [line.rstrip("\r") for line in begin.split("\n")[:1000]]
     lines = lines[:-1] if len(lines) > 1 and not begin.endswith("\n") else lines
     parts = [line.split("@") for line in lines if line]
     return (
@@ -105,8 +109,8 @@ def _records(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
     if dialect.quote is None:
         with path.open(encoding=encoding, newline="\n") as file:
             for line, text in enumerate(file, 1):
-                if text := text.rstrip("\r\n"):
-                    yield line, text.split(dialect.delimiter)
+                if text := text.rstrip("\r\n"):  # a class holds no @, a text may
+                    yield line, text.rsplit("@", 1) if dialect == AT else text.split(dialect.delimiter)
         return
     csv.field_size_limit(sys.maxsize)  # the default refuses a cell of 128 KB
     with path.open(encoding=encoding, newline="") as file:

@@ -122,6 +122,24 @@ def test_prediction_needs_no_label(tmp_path: Path) -> None:
     assert load(tmp_path / "a.csv", "review\nfine\n", labelled=False)[0]["text"] == "fine"
 
 
+def test_prediction_does_not_read_labels(tmp_path: Path) -> None:
+    rows = load(tmp_path / "a.csv", "text,score\na,?\nb,2\n", "score", labelled=False)
+    assert rows.columns[:1] == ["text"]
+    assert "label" not in rows.columns
+
+
+def test_lines_that_end_in_a_class(tmp_path: Path) -> None:
+    lines = [f"mail {i} to me@home or\u2028so@{'good' if i % 2 else 'bad'}" for i in range(1000, 1300)]
+    plain = [f"text {i}@{'good' if i % 2 else 'bad'}" for i in range(1000)]
+    rows = load(tmp_path / "a.txt", "\n".join(plain + lines) + "\n", columns={"text": "1", "label": "2"})
+    assert pairs(rows)[1000] == ("mail 1000 to me@home or\u2028so", "bad")
+
+
+def test_lines_that_end_in_a_carriage_return(tmp_path: Path) -> None:
+    rows = load(tmp_path / "a.csv", "text;label\ra, b, c;pos\rd, e, f;neg\r")
+    assert pairs(rows) == [("a, b, c", "pos"), ("d, e, f", "neg")]
+
+
 def test_columns_by_number_mean_no_header(tmp_path: Path) -> None:
     rows = load(tmp_path / "a.csv", "x,0\ny,1\n", columns={"text": "1", "label": "2"})
     assert pairs(rows) == [("x", "0"), ("y", "1")]
