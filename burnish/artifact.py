@@ -22,7 +22,9 @@ from burnish.models.net import Pooling
 FORMAT = 1
 MANIFEST = "burnish.json"
 _AGAIN = "copy or tune the model again"
-_KEYS = {"task": str, "state": dict, "network": dict, "job": dict, "metrics": dict, "files": dict}
+_DICTS = ("state", "network", "job", "metrics", "before", "data", "training", "environment", "files")
+_KEYS = {"task": str, **dict.fromkeys(_DICTS, dict)}
+_NETWORK = ("pooling", "word_shape", "max_tokens")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Artifact:
             raise InputError(f"'{path}' is damaged: it holds no object; {_AGAIN}")
         if manifest.get("format") != FORMAT:
             raise InputError(f"'{path}' has format {manifest.get('format')}; this burnish reads format {FORMAT}")
-        if lost := [key for key, kind in _KEYS.items() if not isinstance(manifest.get(key), kind)]:
+        lost = [key for key, kind in _KEYS.items() if not isinstance(manifest.get(key), kind)]
+        if lost := lost or [f"network.{key}" for key in _NETWORK if key not in manifest["network"]]:
             raise InputError(f"'{path}' is damaged: it lacks {', '.join(lost)}; {_AGAIN}")
         artifact = cls(folder, manifest)
         if verify:

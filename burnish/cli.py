@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,7 +75,7 @@ def tune(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> N
     _tune(job, override, as_json)
 
 
-@app.command(epilog="Example: burnish run recipes/ner.yaml")
+@app.command(epilog="Example: burnish run recipes/demo.yaml")
 def run(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> None:
     """Run the whole flow of a job: check, tune, measure, report."""
     _tune(job, override, as_json)
@@ -206,13 +207,17 @@ def schema() -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    fresh = path.with_name(f".{path.name}.writing")
+    place = path.resolve()
+    fresh = place.with_name(f".{place.name}.writing")
     try:
         fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
+        os.replace(fresh, place)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise InputError(f"'{path}' could not be written: {error.strerror}") from None
+        from burnish.artifact import disk_error
+
+        with suppress(OSError):
+            fresh.unlink()
+        raise disk_error(error, path) from None
 
 
 def _say(line: str) -> None:
@@ -253,7 +258,7 @@ def main() -> None:
     except SystemExit as leaving:  # typer has turned Ctrl-C into this exit code
         if leaving.code == 130:
             print(
-                "interrupted; an earlier result is as it was, and a tuning run resumes when started again",
+                "interrupted; an earlier result is as it was, and a tuning run resumes from its last checkpoint",
                 file=sys.stderr,
             )
         raise

@@ -147,7 +147,7 @@ def alone_words(report: TuneReport) -> str:
         return "Plain transformers loads this folder and computes the same scores."
     metric = report.after.metric
     return (
-        f"Plain transformers loads this folder without the extra inputs that only burnish reads, and reaches "
+        f"Plain transformers loads this folder without what only burnish reads, and reaches "
         f"{metric} {with_interval(report.alone, metric)} on {report.alone.split}; "
-        f"with them it is {with_interval(report.after, metric)} on {report.after.split}."
+        f"with it, it is {with_interval(report.after, metric)} on {report.after.split}."
     )

@@ -34,7 +34,7 @@ def test_the_card_says_how_to_load_and_what_is_lost(reports: dict[str, Callable[
     assert front["metrics"][0] == "entity_f1"
     assert "AutoModelForTokenClassification" in card
     assert "Engine.open(" in card
-    assert "reaches entity_f1 0.912 on dev; with them it is 0.941 (0.933 to 0.948)" in card
+    assert "reaches entity_f1 0.912 on dev; with it, it is 0.941 (0.933 to 0.948)" in card
     assert "| train | 14,041 |" in card
     assert "22,713" not in card
 

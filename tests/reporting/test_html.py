@@ -82,7 +82,7 @@ def test_headline_says_what_was_gained(reports: dict[str, Callable[[], TuneRepor
     words = Page(report_html(reports["tag"]())).words
     assert "entity_f1 0.941 (tuned) against 0.847 (TF-IDF + linear model) on the same 3,250 rows: +0.094" in words
     assert "p < 0.001, so the gain is unlikely to be chance" in words
-    assert "without the extra inputs that only burnish reads, and reaches entity_f1 0.912 on dev" in words
+    assert "without what only burnish reads, and reaches entity_f1 0.912 on dev" in words
     assert "with document context" in words
     for part in ("Entities, exact match", "Token classes", "weighted avg", "B-MISC", "Hardest examples", "max_tokens"):
         assert part in words
