@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from burnish import job as flow
 from burnish.config import Job, parse
+from burnish.training.events import Event, Saved
+from burnish.training.sinks import Sinks
 
 WORDS = ("anna", "ben", "lives", "works", "in", "at", "paris", "rome", "acme", "corp", "the", "good", "bad")
 WORDS += ("film", "was", "very", "today", ".", ",", "not")
@@ -97,16 +100,13 @@ class _Killed(BaseException):
     pass
 
 
-def tune_with_kills(job: Job, monkeypatch: pytest.MonkeyPatch, every: int) -> None:
+def tune_with_kills(job: Job, monkeypatch: pytest.MonkeyPatch, every: int) -> flow.Tuned:
     """Tune, cut off after each `every`-th checkpoint and started again, until it gets to the end."""
-    from burnish import job as flow
-    from burnish.training.events import Event, Saved
-    from burnish.training.sinks import Sinks
-
-    seen = 0
+    seen, hand = 0, Sinks.__call__
 
     def kill(self: Sinks, event: Event) -> None:
         nonlocal seen
+        hand(self, event)
         seen += isinstance(event, Saved)
         if isinstance(event, Saved) and seen % every == 0:
             raise _Killed
@@ -115,8 +115,9 @@ def tune_with_kills(job: Job, monkeypatch: pytest.MonkeyPatch, every: int) -> No
         patch.setattr(Sinks, "__call__", kill)
         for _ in range(100):
             try:
-                flow.tune(job)
+                done = flow.tune(job)
                 break
             except _Killed:
                 continue
     assert seen > every, "it was cut off at least once"
+    return done

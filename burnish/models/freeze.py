@@ -12,7 +12,6 @@ from torch import nn
 
 from burnish.models.net import Net
 
-_NUMBERED = re.compile(r"^model\.[a-z_.]+\.(?:layer|layers|h|block)\.\d+$")
 _LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
 
 
@@ -43,12 +42,12 @@ def freeze(net: Net, what: str) -> None:
 
 def layers(net: Net) -> list[nn.Module]:
     """The numbered layers of the encoder, lowest first."""
-    return [module for name, module in net.named_modules() if _NUMBERED.search(name)]
+    return [m for name, m in net.named_modules() if not _LAYER.search(name) and _LAYER.search(f"{name}.")]
 
 
 @contextmanager
 def learning_from(layer: nn.Module | None) -> Iterator[None]:
-    """Run forward passes in which nothing below `layer` gets a gradient; None changes nothing."""
+    """Run one forward pass in which nothing below `layer` gets a gradient; None changes nothing."""
     if layer is None:
         yield
         return

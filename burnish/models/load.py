@@ -96,16 +96,6 @@ def load_tokenizer(source: Source) -> Any:
     return tokenizer
 
 
-def load_config(source: Source) -> Any:
-    """Load the configuration of a model; code that comes with a model is never run."""
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(source.place)
-    except (OSError, ValueError, KeyError) as error:
-        raise _not_loaded(source, error) from None
-
-
 def _not_loaded(source: Source, error: Exception) -> InputError:
     first = str(error).strip().split("\n")[0][:200]
     if source.kind == "hub":

@@ -71,10 +71,8 @@ class Net(nn.Module):
         return logits
 
     def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Text vectors (n, hidden) before dropout and head: the mean over the tokens, or the first token's state."""
-        if self.pooling == "cls":
-            return self.first_states(batch)
-        states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state
+        """Text vectors (n, hidden): the mean of the last states over the tokens."""
+        states = self._states(batch)
         mask = batch["attention_mask"].unsqueeze(-1).to(states)
         return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
@@ -84,19 +82,22 @@ class Net(nn.Module):
         head = getattr(self.model, "classifier", None) if self.kind == "token" else None
         if "head" in self.extras:
             head = self.extras["head"]
+        elif any(name.startswith("model.") and ".classifier." not in name for name in self.head_parameters()):
+            return None  # more stands between encoder and classifier, as in ModernBERT
         return head if isinstance(head, nn.Linear) else None
 
     def read(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """What the head reads, before dropout: text vectors (n, hidden), or states (n, tokens, hidden)."""
-        if self.kind == "sequence":
-            return self.vectors(batch)
-        states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state
-        return states
+        return self.vectors(batch) if self.kind == "sequence" else self._states(batch)
 
     def first_states(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Last states of the first tokens (n, hidden)."""
+        return self._states(batch)[:, 0]
+
+    def _states(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Last states (n, tokens, hidden)."""
         states: torch.Tensor = self.model.base_model(**self._inputs(batch)).last_hidden_state
-        return states[:, 0]
+        return states
 
     def _inputs(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         inputs: dict[str, torch.Tensor] = {

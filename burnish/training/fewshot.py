@@ -24,6 +24,7 @@ from burnish.models.freeze import learning_from
 from burnish.models.net import Net
 from burnish.training import checkpoint
 from burnish.training.events import Evaluated, Event
+from burnish.training.head import gather
 from burnish.training.loop import Trainer
 
 _ROWS = 64  # of a step: more rows give more pairs, fewer give more steps
@@ -71,7 +72,8 @@ class FewShot(Trainer):
         """Fit the head by logistic regression on vectors of unit length, and scale it to those of mean length."""
         from sklearn.linear_model import LogisticRegression
 
-        vectors, labels = self._all_vectors(), self.features.targets["labels"]
+        vectors, targets = gather(self.net, self.net.vectors, self.features, len(self.features), self.pad_id)
+        vectors, labels = vectors.cpu(), targets["labels"].cpu()
         lengths = vectors.norm(dim=-1, keepdim=True)
         model = LogisticRegression(C=_REGULAR, fit_intercept=False, max_iter=1000)
         found = torch.from_numpy(model.fit((vectors / lengths).numpy(), labels).coef_) / lengths.mean()
@@ -81,17 +83,10 @@ class FewShot(Trainer):
             head.weight.copy_(torch.cat([-found / 2, found / 2]) if len(found) == 1 else found)
             head.bias.zero_()
 
-    def _all_vectors(self) -> torch.Tensor:
-        found = torch.zeros(len(self.features), self.net.model.config.hidden_size)
-        self.net.eval()
-        with torch.inference_mode():
-            for rows in by_length(self.features.lengths, self.tune.tokens_per_batch):
-                found[torch.from_numpy(rows)] = self._vectors(rows)[0].float().cpu()
-        return found
-
-    def _vectors(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _learning(self, rows: NDArray[np.int64], lowest: nn.Module | None) -> tuple[torch.Tensor, torch.Tensor]:
         batch = {k: v.to(self.device) for k, v in collate(self.features, rows, self.pad_id).items()}
-        return self.net.vectors(batch), batch["labels"]
+        with learning_from(lowest):
+            return self.net.vectors(batch), batch["labels"]
 
     def _epoch(self, seed: int, epoch: int) -> list[list[NDArray[np.int64]]]:
         generator = np.random.default_rng([seed, epoch])
@@ -99,12 +94,12 @@ class FewShot(Trainer):
 
     def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
         rows = np.concatenate(step)
-        total = 0.0
+        total, lowest = 0.0, self.passes.draw()
         # Out of memory: the batch falls into smaller ones, each with the pairs inside it.
         for part in np.array_split(rows, min(len(rows), 1 << self.progress.halvings)):
             passes = by_length(self.features.lengths[part], self.tune.tokens_per_batch)
-            with autocast(self.device, self.setting.precision), learning_from(self.passes.draw()):
-                vectors, labels = zip(*(self._vectors(part[some]) for some in passes), strict=True)
+            with autocast(self.device, self.setting.precision):
+                vectors, labels = zip(*(self._learning(part[some], lowest) for some in passes), strict=True)
             loss = contrast(torch.cat(vectors).float(), torch.cat(labels)) * (len(part) / len(rows))
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
@@ -40,7 +41,7 @@ class Fitted:
     Attributes:
         precision: the one it ran in, which `auto` leaves to a measurement.
         trained: parameters that learnt.
-        seconds: time of training alone, the speeds are over all of its steps.
+        seconds: time of training alone, with that of fitting the head; the speeds are over all of its steps.
     """
 
     precision: Precision
@@ -72,6 +73,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     few = tune.method == "few-shot"
     rows = chain(train, augment(train, job.task, tune.augment, job.seed), names(task.labels) if few else ())
     features = task.encode(rows, tokenizer, tune.max_tokens)
+    options, pad_id = loss_for(job, task, train), tokenizer.pad_token_id or 0
     hidden = net.model.config.hidden_size
     precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
     setting = Setting(identity(job, train), precision, torch.get_num_threads())
@@ -85,10 +87,10 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
             task,
             features,
             tune,
-            loss_for(job, task, train),
+            options,
             setting,
             folder=folder,
-            pad_id=tokenizer.pad_token_id or 0,
+            pad_id=pad_id,
             seed=job.seed,
             device=place,
             evaluate=_measure_on_dev(job, parts, task, net, tokenizer),
@@ -106,11 +108,12 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
     if tune.lora:
         lora.merge(net)
-    ran, options, pad_id = trainer.setting.precision, trainer.passes.options, trainer.pad_id
+    ran, started = trainer.setting.precision, time.perf_counter()
     if not few:
-        refit_head(net, task, features, options, pad_id, ran, trainer.evaluate)
+        refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
+    seconds = progress.fitting + progress.seconds + time.perf_counter() - started
     fit_plain_head(net, task, features, options, pad_id)
-    return Fitted(ran, trained, progress.seconds, curve, progress.tokens / spent, progress.rows / spent)
+    return Fitted(ran, trained, seconds, curve, progress.tokens / spent, progress.rows / spent)
 
 
 def _measure_on_dev(
@@ -134,6 +137,11 @@ def identity(job: Job, train: Rows) -> str:
     kept = job.model_dump(mode="json", exclude={"out", "report", "gates", "track"})
     source = resolve(job.model)
     # Frozen weights are not in a checkpoint: they have to be the same ones when the run goes on.
-    start = Artifact.open(source.place, verify=False).manifest["files"] if source.kind == "artifact" else {}
+    start: dict[str, Any] = {}
+    if source.kind == "artifact":
+        start = Artifact.open(source.place, verify=False).manifest["files"]
+    elif source.kind == "folder":
+        seen = ((file.name, file.stat()) for file in sorted(Path(source.place).glob("*.safetensors")))
+        start = {name: [about.st_size, about.st_mtime_ns] for name, about in seen}
     text = json.dumps([kept, start], sort_keys=True) + fingerprint(train)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -34,7 +34,7 @@ def fit_head(net: Net, task: Task, features: Features, options: LossOptions, pad
     if net.kind == "token":
         count = max(1, min(len(features), int(len(features) * _TOKENS / features.lengths.sum())))
     with autocast(head.weight.device, precision):
-        vectors, targets = _gather(net, net.read, features, count, pad_id)
+        vectors, targets = gather(net, net.read, features, count, pad_id)
     if not len(vectors):
         return 0
     penalty = _PENALTY * vectors.square().sum(-1).mean()
@@ -53,16 +53,20 @@ def refit_head(
     pad_id: int,
     precision: Precision,
     measure: Callable[[], float] | None,
+    reached: float | None,
 ) -> None:
-    """Fit the head of a text model once more, now to the trained encoder; dev must not lose by it, if there is one.
+    """Fit the head of a text model once more, now to the trained encoder.
 
     Nothing is done where there are more rows than `fit_head` looks at.
+
+    Args:
+        measure: value on dev, larger is better; where it falls below what the net has `reached`, the old head stays.
     """
     if net.linear is None or net.kind == "token" or len(features) > _ROWS:
         return
-    trained, reached = deepcopy(net.linear.state_dict()), measure() if measure else 0.0
+    trained = deepcopy(net.linear.state_dict())
     fit_head(net, task, features, options, pad_id, precision)
-    if measure and measure() < reached:
+    if measure and reached is not None and measure() < reached:
         net.linear.load_state_dict(trained)
 
 
@@ -74,14 +78,14 @@ def fit_plain_head(net: Net, task: Task, features: Features, options: LossOption
     model = net.model
     if not isinstance(model, Bert) or "head" not in net.extras:
         return
-    states, targets = _gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
+    states, targets = gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
     head = [*model.bert.pooler.parameters(), *model.classifier.parameters()]
     for parameter in head:
         parameter.requires_grad_(True)
     _minimize(head, lambda: task.loss(model.head(states), targets, options))
 
 
-def _gather(
+def gather(
     net: Net, states_of: Callable[[Batch], torch.Tensor], features: Features, count: int, pad_id: int
 ) -> tuple[torch.Tensor, Batch]:
     """Vectors (m, hidden) in fp32 of `count` pieces at equal distances, or of their labelled words; and the targets."""
@@ -111,12 +115,18 @@ def _minimize(parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Te
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         loss = loss_of()
+        if not bool(torch.isfinite(loss)):
+            raise FloatingPointError
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    try:
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+        finite = all(bool(torch.isfinite(parameter).all()) for parameter in learning)
+    except FloatingPointError:
+        finite = False
     optimizer.zero_grad()
-    if not all(bool(torch.isfinite(parameter).all()) for parameter in learning):
+    if not finite:
         with torch.no_grad():
             for parameter, value in zip(learning, before, strict=True):
                 parameter.copy_(value)

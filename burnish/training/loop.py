@@ -32,12 +32,13 @@ _LOST = 20  # steps in a row without a finite loss before the run is given up
 
 @dataclass
 class Progress:
-    """What a resumed run has to know beside the weights."""
+    """What a resumed run has to know beside the weights; `seconds` are those of the steps, `fitting` of the head."""
 
     step: int = 0
     rows: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    fitting: float = 0.0
     halvings: int = 0
     stale: int = 0
     best: float | None = None
@@ -113,9 +114,9 @@ class Trainer:
         else:
             started = time.perf_counter()
             rows = self._begin()
-            progress.seconds += time.perf_counter() - started
+            progress.fitting = time.perf_counter() - started
             if rows:
-                yield Begun(progress.step, rows, progress.seconds)
+                yield Begun(progress.step, rows, progress.fitting)
         self.net.train()
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         every = max(1, self._per_epoch // self.tune.evaluations)
@@ -171,7 +172,7 @@ class Trainer:
                 if self.tune.patience and progress.stale >= self.tune.patience:
                     yield Stopped(progress.step)
                     break
-            if time.monotonic() - saved >= self.tune.checkpoint_seconds and not last:
+            if last or time.monotonic() - saved >= self.tune.checkpoint_seconds:
                 self._save()
                 saved = time.monotonic()
                 yield Saved(progress.step)
@@ -191,10 +192,10 @@ class Trainer:
         """Add up the gradients of a step; return its mean loss, its tokens and its rows."""
         parts = [p for batch in step for p in np.array_split(batch, min(len(batch), 1 << self.progress.halvings))]
         pieces = sum(map(len, parts))
-        total, tokens = 0.0, 0
+        total, tokens, lowest = 0.0, 0, self.passes.draw()
         for part in parts:
             batch = {k: v.to(self.device) for k, v in collate(self.features, part, self.pad_id).items()}
-            total += self.passes.backward(batch, len(part) / pieces, self.setting.precision)
+            total += self.passes.backward(batch, len(part) / pieces, self.setting.precision, lowest)
             tokens += int(self.features.lengths[part].sum())
         return total, tokens, pieces
 

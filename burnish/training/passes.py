@@ -26,20 +26,20 @@ class Passes:
         self, net: Net, task: Task, options: LossOptions, tune: Tune, device: torch.device, steps: int
     ) -> None:
         self.net, self.task, self.options, self.tune, self.device = net, task, options, tune, device
-        random = tune.backward == "random" or (tune.backward == "auto" and steps >= _LONG)
+        random = tune.backward == "random" or (tune.backward == "auto" and steps >= _LONG and not tune.adversarial)
         self._lowest = [None, *layers(net)[1:-1]] if random else [None]
 
-    def backward(self, batch: Batch, share: float, precision: Precision) -> float:
-        """Add the gradient of `share` times the mean loss of a batch; return that loss."""
+    def backward(self, batch: Batch, share: float, precision: Precision, lowest: nn.Module | None = None) -> float:
+        """Add the gradient of `share` times the mean loss of a batch, down to the layer `lowest`; return that loss."""
         if self.tune.adversarial:
             return self._adversarial(batch, share, precision)
-        with autocast(self.device, precision), learning_from(self.draw()):
+        with autocast(self.device, precision), learning_from(lowest):
             loss = (self._agreeing(batch) if self.tune.r_drop else self._loss(batch)) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 
     def draw(self) -> nn.Module | None:
-        """The lowest layer that learns in this pass; None for all of them and the embeddings."""
+        """The lowest layer that learns in a step; None for all of them and the embeddings."""
         return self._lowest[int(torch.randint(len(self._lowest), ()))]
 
     def _loss(self, batch: Batch) -> torch.Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from burnish.config import Job
 from burnish.errors import InputError
@@ -33,13 +34,17 @@ class Sinks:
     """
 
     def __init__(self, job: Job, folder: Path, quiet: bool) -> None:
-        self._stack = ExitStack()
-        self._sinks: list[Sink] = [_jsonl(folder / "events.jsonl", self._stack)]
-        if not quiet:
-            self._sinks.append(_progress(self._stack))
         makers = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wandb": _wandb}
-        for name in job.track:
-            self._sinks.append(makers[name](job, self._stack))
+        self._stack = ExitStack()
+        try:
+            self._sinks: list[Sink] = [_jsonl(folder / "events.jsonl", self._stack)]
+            if not quiet:
+                self._sinks.append(_progress(self._stack))
+            for name in job.track:
+                self._sinks.append(makers[name](job, self._stack))
+        except BaseException:
+            self._stack.__exit__(*sys.exc_info())  # what has begun is ended, as failed
+            raise
 
     def __call__(self, event: Event) -> None:
         for sink in self._sinks:
@@ -55,10 +60,13 @@ class Sinks:
 
 
 def _jsonl(path: Path, stack: ExitStack) -> Sink:
-    file = stack.enter_context(path.open("a", encoding="utf-8", buffering=1))
+    files: list[IO[str]] = []
 
     def write(event: Event) -> None:
-        file.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
+        if not files:  # events of a run that is not gone on with are no part of this one
+            mode = "a" if isinstance(event, Resumed) else "w"
+            files.append(stack.enter_context(path.open(mode, encoding="utf-8", buffering=1)))
+        files[0].write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
 
     return write
 
@@ -138,7 +146,7 @@ def _mlflow(job: Job, stack: ExitStack) -> Sink:
     failed: type[Exception] = mlflow.exceptions.MlflowException
     try:
         mlflow.start_run(run_name=Path(job.out).name, nested=mlflow.active_run() is not None)
-        stack.push(lambda kind, error, trace: mlflow.end_run("FAILED" if kind else "FINISHED"))
+        stack.push(_ending(lambda well: mlflow.end_run("FINISHED" if well else "FAILED"), "MLflow", failed))
         mlflow.log_params(_options(job))
     except failed as error:
         raise InputError(
@@ -156,7 +164,7 @@ def _wandb(job: Job, stack: ExitStack) -> Sink:
         raise InputError(
             f"track: Weights & Biases did not start a run: {error}; run `wandb login`, or set WANDB_MODE=offline"
         ) from None
-    stack.push(lambda kind, error, trace: run.finish(exit_code=1 if kind else 0))
+    stack.push(_ending(lambda well: run.finish(exit_code=0 if well else 1), "Weights & Biases", failed))
     return _tolerant(lambda event, numbers: run.log(numbers, step=event.step), "Weights & Biases", failed)
 
 
@@ -170,11 +178,23 @@ def _tolerant(log: Callable[[Event, dict[str, float]], None], name: str, failed:
             return
         try:
             log(event, numbers)
-        except failed as error:
+        except (failed, OSError) as error:
             lost.append(error)
             warnings.warn(f"{name} takes no more values, and gets none from here on: {error}", stacklevel=2)
 
     return write
+
+
+def _ending(end: Callable[[bool], None], name: str, failed: type[Exception]) -> Callable[..., None]:
+    """What tells a tracker how a run ended, and bears that it no longer answers."""
+
+    def leave(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            end(kind is None)
+        except (failed, OSError) as lost:
+            warnings.warn(f"{name} did not take the end of the run: {lost}", stacklevel=2)
+
+    return leave
 
 
 def _options(job: Job) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from burnish.config import FromScratch, Job
 from burnish.data.rows import Rows
 from burnish.device import Precision
 from burnish.engine import Engine
-from burnish.errors import InputError
+from burnish.errors import BurnishError, InputError
 from burnish.models.load import resolve
 from burnish.results import Evaluation, Transfer
 from burnish.tasks import task_named
@@ -58,7 +58,7 @@ def gain(
         other = base_job(job, source, precision, work_folder(job) / "base")
         say(f"'{job.model}' was tuned from {base}: running the same job from {base} as well, to compare the two")
         engine = _tuned(other, parts, quiet)
-    except InputError as error:
+    except BurnishError as error:  # also one that diverges: the tuned model is worth more than the comparison
         say(f"no comparison with {base}: {error}")
         return replace(about, missing=str(error)), {}
     split, task, name = measured.after.split, engine.task, f"from {base}"

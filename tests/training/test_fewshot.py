@@ -97,18 +97,40 @@ def test_resumed_run_reaches_the_same_bits_and_serves(
 def test_out_of_memory_makes_smaller_contrasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = tiny.job(tmp_path, "classify", method="few-shot", epochs=1)
     sizes: list[int] = []
+    refused: list[int] = []
     contrast = fewshot.contrast
 
     def small(vectors: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         if len(vectors) > 20:
+            refused.append(len(vectors))
             raise torch.OutOfMemoryError("not enough memory")
         sizes.append(len(vectors))
         return contrast(vectors, labels)
 
     monkeypatch.setattr(fewshot, "contrast", small)
     flow.tune(job)
+    assert refused
     assert sizes
-    assert max(sizes) <= 20
+
+
+def test_a_step_of_several_passes_learns_above_the_drawn_layer_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[str]] = []
+    gradients = fewshot.FewShot._gradients
+
+    def watched(self: fewshot.FewShot, step: list[Any]) -> tuple[float, int, int]:
+        lowest = self.net.model.bert.encoder.layer[1]
+        monkeypatch.setattr(self.passes, "draw", lambda: lowest)
+        found = gradients(self, step)
+        seen.append({name for name, p in self.net.named_parameters() if p.grad is not None and p.grad.any()})
+        return found
+
+    monkeypatch.setattr(fewshot.FewShot, "_gradients", watched)
+    flow.tune(tiny.job(tmp_path, "classify", method="few-shot", epochs=1, tokens_per_batch=64))
+    assert seen
+    assert all(".layer.1." in name or ".layer.2." in name for names in seen for name in names)
+    assert all(seen)
 
 
 def test_the_result_lies_halfway_to_the_first_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +155,9 @@ def test_the_result_lies_halfway_to_the_first_weights(tmp_path: Path, monkeypatc
         ("tag", {}, {}),
         ("classify", {"multi_label": True}, {}),
         ("classify", {}, {"freeze": "head"}),
+        ("classify", {}, {"freeze": "top:0"}),
+        ("classify", {}, {"r_drop": 1.0}),
+        ("classify", {}, {"tokens_per_step": 4096}),
         ("classify", {}, {"pooling": "cls"}),
         ("classify", {}, {"model": "scratch"}),
     ],

@@ -11,10 +11,11 @@ import torch
 from burnish import job as flow
 from burnish.data.load import load, usable
 from burnish.engine import Engine
+from burnish.models.net import start_net
 from burnish.tasks import task_named
 from burnish.tasks.base import LossOptions
 from burnish.training.build import net_for, tokenizer_for
-from burnish.training.head import fit_head, refit_head
+from burnish.training.head import _minimize, fit_head, refit_head
 from tests import tiny
 
 
@@ -48,8 +49,8 @@ def test_the_head_starts_where_the_encoder_stands(
             assert answer.label == row["label"] if kind == "classify" else list(answer.tags) == list(row["tags"])
 
 
-@pytest.mark.parametrize(("dev", "kept"), [(None, True), ([0.5, 0.5], True), ([0.5, 0.4], False)])
-def test_a_head_that_dev_loses_by_is_not_kept(dev: list[float] | None, kept: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dev", "kept"), [(None, True), ((0.5, 0.5), True), ((0.5, 0.4), False)])
+def test_a_head_that_dev_loses_by_is_not_kept(dev: tuple[float, float] | None, kept: bool, tmp_path: Path) -> None:
     job = tiny.job(tmp_path, "classify")
     train = usable(load(job)["train"], job.task)
     tokenizer = tokenizer_for(job, train)
@@ -57,9 +58,35 @@ def test_a_head_that_dev_loses_by_is_not_kept(dev: list[float] | None, kept: boo
     net = net_for(job, task, tokenizer)
     features = task.encode(train, tokenizer, job.tune.max_tokens)
     before = net.get_parameter("extras.head.weight").clone()
-    values = iter(dev or ())
-    refit_head(net, task, features, LossOptions(), 0, "fp32", (lambda: next(values)) if dev else None)
+    reached, then = dev or (None, 0.0)
+    refit_head(net, task, features, LossOptions(), 0, "fp32", (lambda: then) if dev else None, reached)
     assert torch.equal(net.get_parameter("extras.head.weight"), before) is not kept
+
+
+def test_a_fit_that_does_not_stay_finite_is_undone() -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    _minimize([weight], lambda: (weight * torch.nan).sum())
+    assert torch.equal(weight, torch.ones(2))
+
+
+def test_a_head_behind_further_layers_is_left_alone(tmp_path: Path) -> None:
+    from transformers import DistilBertConfig, DistilBertModel, ModernBertConfig, ModernBertModel
+
+    size: dict[str, Any] = {"vocab_size": 40, "pad_token_id": 0}
+    modern = ModernBertConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, cls_token_id=1,
+        sep_token_id=2, bos_token_id=1, eos_token_id=2, **size,
+    )  # fmt: skip
+    distil = DistilBertConfig(dim=16, hidden_dim=16, n_layers=2, n_heads=2, **size)
+    ids = torch.arange(5, 17).view(2, 6)
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "words": ids}
+    for name, model in (("modern", ModernBertModel(modern)), ("distil", DistilBertModel(distil))):
+        model.save_pretrained(tmp_path / name)
+        options: dict[str, Any] = {"dropout": 0.0, "attention_dropout": 0.0, "pooling": "cls", "word_shape": False}
+        net = start_net(str(tmp_path / name), "token", ("O", "B-X", "I-X"), **options).eval()
+        assert (net.linear is None) is (name == "modern")
+        if net.linear is not None:
+            torch.testing.assert_close(net(batch), net.linear(net.read(batch)))
 
 
 def test_plain_transformers_finds_a_fitted_head(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from burnish import job as flow
-from burnish.config import Tune
+from burnish.config import Job, Tune, parse
 from burnish.data.features import collate
 from burnish.data.load import load
 from burnish.engine import Engine
@@ -18,6 +18,7 @@ from burnish.models.load import load_tokenizer, resolve
 from burnish.models.net import Net
 from burnish.tasks import task_named
 from burnish.tasks.base import LossOptions
+from burnish.training import passes as passing
 from burnish.training.average import Average
 from burnish.training.build import net_for
 from burnish.training.evaluate import outcome
@@ -25,13 +26,22 @@ from burnish.training.passes import Passes
 from tests import tiny
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
-    ("tag", {"crf": True, "average": 0.9, "context": 8}),
+    ("tag", {"crf": True, "average": 0.9}),
+    ("tag", {"context": 8}),
     ("tag", {"r_drop": 1.0}),
     ("classify", {"adversarial": 0.5, "average": 0.9}),
     ("classify", {"r_drop": 1.0}),
     ("tag", {"lora": {"rank": 4}, "crf": True, "average": 0.9}),
     ("classify", {"lora": {"rank": 4}, "adversarial": 0.5}),
 ]
+
+
+def given(job: Job, tune: dict[str, Any]) -> Job:
+    """The job with options; its rows are whole files, as document context asks for."""
+    dump = job.model_dump(mode="json")
+    dump["data"] |= {"dev": dump["data"]["train"], "split": {"dev": 0.0}}
+    dump["tune"] |= ({"backward": "full"} if "adversarial" in tune else {}) | tune
+    return parse(dump)
 
 
 def weights(folder: str) -> dict[str, bytes]:
@@ -44,9 +54,11 @@ def test_resumed_run_reaches_the_same_bits(
 ) -> None:
     if "lora" in tune:
         pytest.importorskip("peft")
-    job = tiny.job(tmp_path, name, epochs=2, checkpoint_seconds=0.0, dropout=0.1, **tune)
+    job = given(tiny.job(tmp_path, name, epochs=2, checkpoint_seconds=0.0, dropout=0.1), tune)
     flow.tune(job)
-    plain = tiny.job(tmp_path, name, epochs=2, dropout=0.1).model_copy(update={"out": str(tmp_path / "plain")})
+    plain = given(tiny.job(tmp_path, name, epochs=2, dropout=0.1), {}).model_copy(
+        update={"out": str(tmp_path / "plain")}
+    )
     flow.tune(plain)
     assert weights(plain.out)["model.safetensors"] != weights(job.out)["model.safetensors"]
     other = job.model_copy(update={"out": str(tmp_path / "killed")})
@@ -55,7 +67,7 @@ def test_resumed_run_reaches_the_same_bits(
 
 
 def test_crf_and_context_come_back_from_the_folder(tmp_path: Path) -> None:
-    job = tiny.job(tmp_path, "tag", epochs=3, crf=True, context=8, head_learning_rate=0.05)
+    job = given(tiny.job(tmp_path, "tag", epochs=3, head_learning_rate=0.05), {"crf": True, "context": 8})
     tuned = flow.tune(job)
     engine = Engine.open(job.out)
     assert engine.task.state() == {"labels": engine.task.labels, "crf": True, "context": 8}
@@ -122,8 +134,46 @@ def test_context_needs_documents() -> None:
         task_named("tag").learn([{"tags": ["B-A"]}], tune=Tune(context=4))
 
 
-def test_a_test_file_without_dev_is_measured(tmp_path: Path) -> None:
-    job = tiny.job(tmp_path, "classify", epochs=1, average=0.5)
-    data = job.data.model_copy(update={"test": job.data.train, "split": job.data.split.model_copy(update={"dev": 0.0})})
-    tuned = flow.tune(job.model_copy(update={"data": data}))
-    assert tuned.report.after.split == "test"
+def test_without_dev_the_average_is_what_is_saved(tmp_path: Path) -> None:
+    saved = []
+    for average in (0.0, 0.5):
+        job = tiny.job(tmp_path, "classify", epochs=1, average=average)
+        dump = job.model_dump(mode="json")
+        dump["data"] |= {"test": dump["data"]["train"], "split": {"dev": 0.0}}
+        dump["out"] = str(tmp_path / f"average-{average}")
+        assert flow.tune(parse(dump)).report.after.split == "test"
+        saved.append(weights(dump["out"])["model.safetensors"])
+    assert saved[0] != saved[1]
+
+
+@pytest.mark.parametrize(
+    ("tune", "steps", "places"),
+    [
+        ({}, 999, 1),
+        ({}, 1000, 2),
+        ({"backward": "random"}, 1, 2),
+        ({"backward": "full"}, 5000, 1),
+        ({"adversarial": 0.5}, 5000, 1),
+    ],
+)
+def test_long_runs_learn_from_a_random_depth(tune: dict[str, Any], steps: int, places: int, tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", **({"backward": "auto"} | tune))
+    tokenizer = load_tokenizer(resolve(job.model))
+    task = task_named("classify").learn([{"text": "a", "label": "a"}, {"text": "b", "label": "b"}], False, job.tune)
+    net = net_for(job, task, tokenizer)
+    passes = Passes(net, task, LossOptions(), job.tune, torch.device("cpu"), steps)
+    drawn = {id(passes.draw()) for _ in range(50)}
+    assert len(drawn) == places
+    assert {id(None)} <= drawn <= {id(None), id(net.model.bert.encoder.layer[1])}
+
+
+def test_a_model_from_scratch_learns_in_all_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(Passes, "draw", lambda self: seen.append(len(self._lowest)))
+    monkeypatch.setattr(passing, "_LONG", 1)
+    scratch = {"layers": 4, "hidden": 16, "heads": 2, "vocabulary": 100}
+    for model, places in (("scratch", 1), (None, 2)):
+        dump = tiny.job(tmp_path, "classify", epochs=1, backward="auto", scratch=scratch).model_dump(mode="json")
+        flow.tune(parse(dump | {"model": model or dump["model"]}))
+        assert set(seen) == {places}
+        seen.clear()

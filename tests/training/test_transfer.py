@@ -14,11 +14,9 @@ from burnish import job as flow
 from burnish.artifact import Artifact
 from burnish.config import Job, parse
 from burnish.engine import Engine
-from burnish.errors import InputError
+from burnish.errors import BurnishError, InputError
 from burnish.training import transfer
-from burnish.training.events import Event, Saved
 from burnish.training.fit import identity
-from burnish.training.sinks import Sinks
 from tests import tiny
 
 STILL = {"learning_rate": 1e-12, "head_learning_rate": 1e-12, "weight_decay": 0.0}  # weights stay where they began
@@ -157,27 +155,8 @@ def test_both_runs_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     whole = flow.tune(job).report
     weights = (Path(job.out) / "model.safetensors").read_bytes()
 
-    class Killed(BaseException):
-        pass
-
-    seen = 0
-
-    def kill(self: Sinks, event: Event) -> None:
-        nonlocal seen
-        seen += isinstance(event, Saved)
-        if isinstance(event, Saved) and seen % 3 == 0:
-            raise Killed
-
     other = job.model_copy(update={"out": str(tmp_path / "killed")})
-    with monkeypatch.context() as patch:
-        patch.setattr(Sinks, "__call__", kill)
-        for _ in range(100):
-            try:
-                report = flow.tune(other).report
-                break
-            except Killed:
-                continue
-    assert seen > 6
+    report = tiny.tune_with_kills(other, monkeypatch, every=3).report
     assert (Path(other.out) / "model.safetensors").read_bytes() == weights
     assert report.before.keys() == whole.before.keys()
     assert report.before[f"from {made.model}"].metrics == whole.before[f"from {made.model}"].metrics
@@ -190,3 +169,17 @@ def test_a_source_that_was_tuned_again_starts_anew(tmp_path: Path) -> None:
     before = identity(job, parts["train"])
     flow.tune(made.model_copy(update={"seed": 1}))
     assert identity(job, parts["train"]) != before
+
+
+def test_a_comparison_that_diverges_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "first").mkdir()
+    made = source(tmp_path / "first", "classify")
+
+    def diverge(*_: Any) -> Engine:
+        raise BurnishError("the loss was not finite for 20 steps")
+
+    monkeypatch.setattr(transfer, "_tuned", diverge)
+    report = flow.tune(target(tmp_path, "classify", made.out)).report
+    assert report.transfer is not None
+    assert "not finite" in report.transfer.missing
+    assert Artifact.open(tmp_path / "out").task == "classify"
