@@ -128,7 +128,7 @@ class Tune(_Section):
     backward: Literal["auto", "random", "full"] = Field(
         "auto",
         description="random: each step learns from a layer drawn anew upwards; full: all of them always; auto: random "
-        "in runs of 1,000 steps and more.",
+        "in runs of 1,000 steps and more, but not from scratch and not with adversarial.",
     )
     lora: Lora | None = Field(
         None, description="Train low-rank updates and add them to the weights in the end; `{}` for the defaults."
@@ -204,19 +204,34 @@ class Job(_Section):
             raise ValueError("tune.crf has a loss of its own; leave out tune.label_smoothing and tune.focal")
         if (tune.crf or tune.context) and self.task != "tag":
             raise ValueError("tune.crf and tune.context go with task: tag")
+        split = self.data.split
+        if tune.context and ((not self.data.dev and split.dev) or (not self.data.test and split.test)):
+            raise ValueError(
+                "tune.context shows the neighbours of a sentence, and splitting rows off would take them away: give "
+                "data.dev and data.test, or data.split: {dev: 0, test: 0}"
+            )
+        if tune.context and any(tune.augment.model_dump().values()):
+            raise ValueError("tune.context shows the neighbours of a sentence, and augmented ones have none")
         if tune.r_drop and not classes:
             raise ValueError("tune.r_drop goes with one class a row or word, so not with score or multi_label")
         if tune.r_drop and tune.adversarial:
             raise ValueError("tune.r_drop and tune.adversarial each take a second pass; set one of them")
+        if tune.adversarial and tune.backward == "random":
+            raise ValueError("tune.adversarial moves the word vectors, to which tune.backward: random seldom goes")
         freeze = self.tune.freeze
         if self.tune.method == "few-shot":
             if self.task != "classify" or self.data.multi_label:
                 raise ValueError("tune.method: few-shot goes with task: classify and one class a row")
             if self.model == "scratch":
                 raise ValueError("tune.method: few-shot needs a pretrained model, not model: scratch")
-            if freeze == "head" or self.tune.pooling == "cls":
+            if freeze in ("head", "top:0") or tune.pooling == "cls":
                 raise ValueError(
                     "tune.method: few-shot trains the encoder on mean vectors: no freeze: head, no pooling: cls"
+                )
+            if tune.r_drop or tune.adversarial or tune.tokens_per_step:
+                raise ValueError(
+                    "tune.method: few-shot has a loss and batches of its own; leave out r_drop, adversarial and "
+                    "tokens_per_step"
                 )
         if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
             raise ValueError(f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K")
