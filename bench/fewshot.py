@@ -2,8 +2,9 @@
 
 For each seed some rows of each class are drawn to train on and others to measure on; every learner gets both as files
 and runs in a process of its own, in turns. SetFit runs as its documentation has it, and once more with so few pairs
-that it takes about burnish's time; it lives in the peers' environment (make bench-env). With --json FILE finished runs
-are kept there, and the same command goes on where the file ends.
+that it takes about burnish's time; it lives in the peers' environment (make bench-env). Times are those of the
+processor, which other work on the machine does not lengthen. With --json FILE finished runs are kept there, and the
+same command goes on where the file ends.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from math import ceil
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -60,16 +62,26 @@ def draw(source: str, folder: Path, shots: int, rows: int | None, seed: int) -> 
 
 def key(name: str, args: argparse.Namespace, settings: dict[str, Any]) -> str:
     """What a run depends on: a kept run with another key is made again."""
-    parts: dict[str, Any] = {"data": Path(args.data).read_bytes().hex(), "shots": args.shots, "rows": args.rows}
-    parts |= settings | {"recipe": RECIPE.read_text(encoding="utf-8") if name == "burnish" else ""}
+    data = hashlib.sha256(Path(args.data).read_bytes()).hexdigest()
+    parts: dict[str, Any] = {"data": data, "shots": args.shots, "rows": args.rows, "model": args.model, **settings}
+    if name == "burnish":
+        parts["recipe"] = RECIPE.read_text(encoding="utf-8")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def short(runs: Runs, iterations: int) -> int:
+    """SetFit's num_iterations that take no less than burnish's time."""
+    shares = [own / full for own, full in paired(runs, "burnish", "setfit", "train_seconds")]
+    if not shares:
+        raise SystemExit("setfit_short is sized by a run of burnish and one of setfit; add both to --peers")
+    return max(1, ceil(iterations * median(shares)))
 
 
 def keep(path: str | None, runs: Runs) -> None:
     """Write what is finished, beside and renamed, so that a killed benchmark loses one run at most."""
     if path:
         fresh = Path(path + ".writing")
-        fresh.write_text(json.dumps({"ratios": ratios(runs), "runs": runs}, indent=2) + "\n", encoding="utf-8")
+        fresh.write_text(json.dumps({"ratios": {}, "runs": runs}, indent=2) + "\n", encoding="utf-8")
         fresh.replace(path)
 
 
@@ -114,10 +126,11 @@ def main() -> None:
     args.shots = args.shots or (4 if args.quick else 8)
     args.rows = args.rows or (200 if args.quick else 2000)
     args.iterations = args.iterations or (3 if args.quick else 20)
-    model = args.model or measure.bundled()
+    args.model = args.model or measure.bundled()
     pythons = {name: interpreter(NEEDS.get(name, "setfit")) for name in args.peers}
 
     runs = kept(args.json)
+    asked: Runs = {}
     for seed in args.seeds if args.seeds is not None else [0] if args.quick else range(10):
         print(f"seed {seed}: {args.shots} rows a class", flush=True)
         with tempfile.TemporaryDirectory() as name:
@@ -125,38 +138,29 @@ def main() -> None:
             for peer in (p for p in PEERS if p in args.peers):
                 done = runs.setdefault(peer, {})
                 settings: dict[str, Any] = {}
-                if peer.startswith("setfit"):
+                if peer == "setfit":
                     settings["iterations"] = args.iterations
-                if peer == "setfit_short":
-                    share = [own / full for own, full in paired(runs, "burnish", "setfit", "train_seconds")]
-                    settings["iterations"] = max(1, round(args.iterations * median(share or [1.0])))
-                    if str(seed) in done:  # the share moves a little with each seed
-                        settings["iterations"] = done[str(seed)]["iterations"]
+                elif peer == "setfit_short":  # what it is sized by moves a little with each seed
+                    known = done.get(str(seed), {}).get("iterations")
+                    settings["iterations"] = known or short(runs, args.iterations)
                 of = key(peer, args, settings)
-                if done.get(str(seed), {}).get("of") == of:
-                    continue
-                given = {
-                    "train": train,
-                    "test": test,
-                    "model": model,
-                    "seed": seed,
-                    "out": f"{name}/{peer}",
-                    **settings,
-                }
-                child = measure.run([pythons[peer], "bench/fewshot_peers.py", peer, json.dumps(given)])
-                figures = {**child.result, "wall_seconds": child.seconds, "peak_mb": child.peak_mb}
-                print("  " + peer.ljust(14) + "  ".join(f"{k} {v:,.3f}" for k, v in figures.items()), flush=True)
-                done[str(seed)] = {**figures, **settings, "of": of}
-                keep(args.json, runs)
+                if done.get(str(seed), {}).get("of") != of:
+                    given = {"train": train, "test": test, "model": args.model, "seed": seed, "out": f"{name}/{peer}"}
+                    child = measure.run([pythons[peer], "bench/fewshot_peers.py", peer, json.dumps(given | settings)])
+                    figures = {**child.result, "wall_seconds": child.seconds, "peak_mb": child.peak_mb}
+                    print("  " + peer.ljust(14) + "  ".join(f"{k} {v:,.3f}" for k, v in figures.items()), flush=True)
+                    done[str(seed)] = {**figures, **settings, "of": of}
+                    keep(args.json, runs)
+                asked.setdefault(peer, {})[str(seed)] = done[str(seed)]
 
     columns = ["accuracy", "train_seconds", "wall_seconds", "peak_mb"]
     lines = [
-        [peer, len(runs[peer]), *(mean(run[column] for run in runs[peer].values()) for column in columns)]
+        [peer, len(asked[peer]), *(mean(run[column] for run in asked[peer].values()) for column in columns)]
         for peer in PEERS
-        if runs.get(peer)
+        if peer in asked
     ]
     measure.table(["mean", "seeds", *columns], lines)
-    measure.finish(args, ratios(runs), {"runs": runs, "shots": args.shots, "rows": args.rows})
+    measure.finish(args, ratios(asked), {"runs": runs, "shots": args.shots, "rows": args.rows})
 
 
 if __name__ == "__main__":

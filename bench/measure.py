@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "recipes" / "data"
 BURNISH = str(Path(sys.executable).with_name("burnish"))
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
+OFFLINE["CUDA_VISIBLE_DEVICES"] = ""  # peers and burnish are compared on the processor
 
 
 @dataclass(frozen=True)
