@@ -21,8 +21,8 @@ check: $(VENV)/.ready  ## lint, format and types
 test: check  ## check, then the tests; no network
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
-bench: $(VENV)/.ready  ## the quick form of every measurement
-	for file in bench/tune.py bench/folds.py bench/transfer.py bench/kill.py bench/memory.py bench/startup.py bench/options.py; do $(BIN)/python $$file --quick || exit 1; done
+bench: $(VENV)/.ready bench-env  ## the quick form of every measurement
+	for file in bench/tune.py bench/folds.py bench/transfer.py bench/fewshot.py bench/kill.py bench/memory.py bench/startup.py bench/options.py; do $(BIN)/python $$file --quick || exit 1; done
 
 bench-env:  ## an environment of their own for the peers
 	test -x .bench-env/bin/python || $(PYTHON) -m venv .bench-env
