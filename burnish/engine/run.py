@@ -47,7 +47,14 @@ def answers(
 
 
 def predictions(
-    net: Net, task: Task, features: Features, rows: Iterable[Row], *, pad_id: int, device: torch.device
+    net: Net,
+    task: Task,
+    features: Features,
+    rows: Iterable[Row],
+    *,
+    pad_id: int,
+    device: torch.device,
+    precision: Precision = "fp32",
 ) -> Iterator[Any]:
     """One prediction a row, in order; `features` are those of `rows`. Answers of one portion are held at a time."""
     found: list[Any] = []
@@ -56,7 +63,7 @@ def predictions(
         if index % PORTION == 0:
             first, last = np.searchsorted(features.row, [index, index + PORTION])
             pieces = np.arange(first, last)
-            found = answers(net, task, features, pad_id=pad_id, device=device, pieces=pieces)
+            found = answers(net, task, features, pad_id=pad_id, device=device, pieces=pieces, precision=precision)
             owners, at = features.row[first:last], 0
         start = at
         while at < len(found) and owners[at] == index:

@@ -36,7 +36,7 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 _ARCHITECTURES = {"token": "BertForTokenClassification", "sequence": "BertForSequenceClassification"}
 WEIGHTS = "model.safetensors"
-_GRAIN = 128  # in training, states are filled up to a multiple of it: oneDNN compiles for every number of rows it meets
+_GRAIN = 128  # states are filled up to a multiple of it: in bf16 oneDNN compiles for every number of rows it meets
 _KEPT = 64  # the same for the places of which the last layer gives the states
 
 
@@ -161,7 +161,7 @@ class Encoder(nn.Module):
         kinds = types.weight[0] if token_type_ids is None else types(token_type_ids)
         n, tokens, hidden = words.shape
         states = (words + parts.position_embeddings.weight[:tokens] + kinds).view(n * tokens, hidden)
-        if self.training:
+        if self.training or torch.is_autocast_enabled(states.device.type):
             states = F.pad(states, (0, 0, 0, -len(states) % _GRAIN))
         states = self.dropout(_lowered(parts.LayerNorm(states)))
         bias = None

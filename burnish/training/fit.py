@@ -118,15 +118,15 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
 
 def _measure_on_dev(
     job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any
-) -> Callable[[], float] | None:
+) -> Callable[[Precision], float] | None:
     if "dev" not in parts:
         return None
     dev, pad_id = parts["dev"], tokenizer.pad_token_id or 0
     features = task.encode(unlabelled(dev), tokenizer, job.tune.max_tokens)  # once, not at each measurement
     place = device.choose_device()
 
-    def measure() -> float:
-        said = predictions(net, task, features, dev, pad_id=pad_id, device=place)
+    def measure(precision: Precision) -> float:
+        said = predictions(net, task, features, dev, pad_id=pad_id, device=place, precision=precision)
         return metric_value(task, job.tune.metric or task.metric, outcome(task, said, dev))
 
     return measure

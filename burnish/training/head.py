@@ -52,7 +52,7 @@ def refit_head(
     options: LossOptions,
     pad_id: int,
     precision: Precision,
-    measure: Callable[[], float] | None,
+    measure: Callable[[Precision], float] | None,
     reached: float | None,
 ) -> None:
     """Fit the head of a text model once more, now to the trained encoder.
@@ -66,7 +66,7 @@ def refit_head(
         return
     trained = deepcopy(net.linear.state_dict())
     fit_head(net, task, features, options, pad_id, precision)
-    if measure and reached is not None and measure() < reached:
+    if measure and reached is not None and measure(precision) < reached:
         net.linear.load_state_dict(trained)
 
 

@@ -71,7 +71,7 @@ class Trainer:
         pad_id: int,
         seed: int,
         device: torch.device,
-        evaluate: Callable[[], float] | None = None,
+        evaluate: Callable[[Precision], float] | None = None,
     ) -> None:
         self.net, self.features, self.tune = net.to(device), features, tune
         self.average = Average(net, tune.average) if tune.average else None
@@ -192,17 +192,17 @@ class Trainer:
         """Add up the gradients of a step; return its mean loss, its tokens and its rows."""
         parts = [p for batch in step for p in np.array_split(batch, min(len(batch), 1 << self.progress.halvings))]
         pieces = sum(map(len, parts))
-        total, tokens, lowest = 0.0, 0, self.passes.draw()
+        total, tokens, turn = 0.0, 0, self.passes.turn(self.progress.step)
         for part in parts:
             batch = {k: v.to(self.device) for k, v in collate(self.features, part, self.pad_id).items()}
-            total += self.passes.backward(batch, len(part) / pieces, self.setting.precision, lowest)
+            total += self.passes.backward(batch, len(part) / pieces, self.setting.precision, turn)
             tokens += int(self.features.lengths[part].sum())
         return total, tokens, pieces
 
     def _measure(self) -> Evaluated:
         assert self.evaluate is not None
         progress = self.progress
-        value = self.evaluate()
+        value = self.evaluate(self.setting.precision)
         self.net.train()
         progress.evaluations.append((progress.step, value))
         better = progress.best is None or value > progress.best

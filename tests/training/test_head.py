@@ -59,7 +59,7 @@ def test_a_head_that_dev_loses_by_is_not_kept(dev: tuple[float, float] | None, k
     features = task.encode(train, tokenizer, job.tune.max_tokens)
     before = net.get_parameter("extras.head.weight").clone()
     reached, then = dev or (None, 0.0)
-    refit_head(net, task, features, LossOptions(), 0, "fp32", (lambda: then) if dev else None, reached)
+    refit_head(net, task, features, LossOptions(), 0, "fp32", (lambda precision: then) if dev else None, reached)
     assert torch.equal(net.get_parameter("extras.head.weight"), before) is not kept
 
 
