@@ -54,11 +54,10 @@ def test_resumed_run_reaches_the_same_bits(
 ) -> None:
     if "lora" in tune:
         pytest.importorskip("peft")
-    job = given(tiny.job(tmp_path, name, epochs=2, checkpoint_seconds=0.0, dropout=0.1), tune)
+    base: dict[str, Any] = {"epochs": tune.get("epochs", 2), "dropout": 0.1, "tokens_per_batch": 32}
+    job = given(tiny.job(tmp_path, name, checkpoint_seconds=0.0, **base), tune)
     flow.tune(job)
-    plain = given(tiny.job(tmp_path, name, epochs=tune.get("epochs", 2), dropout=0.1), {}).model_copy(
-        update={"out": str(tmp_path / "plain")}
-    )
+    plain = given(tiny.job(tmp_path, name, **base), {}).model_copy(update={"out": str(tmp_path / "plain")})
     flow.tune(plain)
     assert weights(plain.out)["model.safetensors"] != weights(job.out)["model.safetensors"]
     other = job.model_copy(update={"out": str(tmp_path / "killed")})
