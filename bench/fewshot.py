@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import json
 import random
 import subprocess
@@ -61,12 +60,8 @@ def draw(source: str, folder: Path, shots: int, rows: int | None, seed: int) -> 
 
 
 def key(name: str, args: argparse.Namespace, settings: dict[str, Any]) -> str:
-    """What a run depends on: a kept run with another key is made again."""
-    data = hashlib.sha256(Path(args.data).read_bytes()).hexdigest()
-    parts: dict[str, Any] = {"data": data, "shots": args.shots, "rows": args.rows, "model": args.model, **settings}
-    if name == "burnish":
-        parts["recipe"] = RECIPE.read_text(encoding="utf-8")
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    files = [args.data, *([RECIPE] if name == "burnish" else [])]
+    return measure.key(*files, shots=args.shots, rows=args.rows, model=args.model, **settings)
 
 
 def short(runs: Runs, iterations: int) -> int:
@@ -75,21 +70,6 @@ def short(runs: Runs, iterations: int) -> int:
     if not shares:
         raise SystemExit("setfit_short is sized by a run of burnish and one of setfit; add both to --peers")
     return max(1, ceil(iterations * median(shares)))
-
-
-def keep(path: str | None, runs: Runs) -> None:
-    """Write what is finished, beside and renamed, so that a killed benchmark loses one run at most."""
-    if path:
-        fresh = Path(path + ".writing")
-        fresh.write_text(json.dumps({"ratios": {}, "runs": runs}, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(path)
-
-
-def kept(path: str | None) -> Runs:
-    if not path or not Path(path).exists():
-        return {}
-    found: Runs = json.loads(Path(path).read_text(encoding="utf-8")).get("runs", {})
-    return found
 
 
 def paired(runs: Runs, one: str, other: str, value: str) -> list[tuple[float, float]]:
@@ -129,7 +109,7 @@ def main() -> None:
     args.model = args.model or measure.bundled()
     pythons = {name: interpreter(NEEDS.get(name, "setfit")) for name in args.peers}
 
-    runs = kept(args.json)
+    runs: Runs = measure.kept(args.json, "runs", {})
     asked: Runs = {}
     for seed in args.seeds if args.seeds is not None else [0] if args.quick else range(10):
         print(f"seed {seed}: {args.shots} rows a class", flush=True)
@@ -150,7 +130,7 @@ def main() -> None:
                     figures = {**child.result, "wall_seconds": child.seconds, "peak_mb": child.peak_mb}
                     print("  " + peer.ljust(14) + "  ".join(f"{k} {v:,.3f}" for k, v in figures.items()), flush=True)
                     done[str(seed)] = {**figures, **settings, "of": of}
-                    keep(args.json, runs)
+                    measure.keep(args.json, {"runs": runs})
                 asked.setdefault(peer, {})[str(seed)] = done[str(seed)]
 
     columns = ["accuracy", "train_seconds", "wall_seconds", "peak_mb"]

@@ -62,17 +62,18 @@ def main() -> None:
     folds = args.folds or (2 if args.quick else 5)
     options = [*args.set, *(["tune.epochs=2"] if args.quick else [])]
 
-    same = {"data": Path(args.data).name, "folds": folds, "options": options}
-    runs: list[dict[str, float]] = []
-    if args.json and Path(args.json).exists():
-        earlier = json.loads(Path(args.json).read_text(encoding="utf-8"))
-        runs = earlier["runs"] if earlier.get("of") == same else []
+    of = measure.key(args.data, measure.ROOT / args.recipe, folds=folds, label=args.label, options=options)
+    runs: list[dict[str, float]] = (
+        measure.kept(args.json, "runs", []) if measure.kept(args.json, "of", "") == of else []
+    )
     for train, test in split(args.data, args.label, folds)[len(runs) : args.only or folds]:
         runs.append(run(args.recipe, train, test, options))
         print(f"fold {len(runs)} of {folds}: " + "  ".join(f"{k} {v:.4f}" for k, v in runs[-1].items()), flush=True)
-        measure.finish(args, ratios(runs), {"runs": runs, "of": same})
+        measure.keep(args.json, {"runs": runs, "of": of})
+    runs = runs[: args.only or folds]
     names = sorted({name for one in runs for name in one})
     measure.table(["mean of the folds", "value"], [[name, mean(one[name] for one in runs)] for name in names])
+    measure.finish(args, ratios(runs), {"runs": runs, "of": of})
 
 
 def ratios(runs: list[dict[str, float]]) -> dict[str, float]:

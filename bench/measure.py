@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -69,6 +70,27 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Child:
             said = (out.read() + err.read())[-3000:]
             raise SystemExit(f"exit code {process.returncode} from: {' '.join(command)}\n{said}")
         return Child(seconds, usage.ru_maxrss / 1024, out.read())
+
+
+def key(*files: str | Path, **given: Any) -> str:
+    """What a kept run depends on: the content of files and the arguments; a run with another key is made again."""
+    parts = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
+    return hashlib.sha256(json.dumps([parts, given], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def keep(path: str | None, found: Mapping[str, Any]) -> None:
+    """Write what is finished, beside and renamed, so that a killed benchmark loses one run at most."""
+    if path:
+        fresh = Path(path + ".writing")
+        fresh.write_text(json.dumps({"ratios": {}, **found}, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(path)
+
+
+def kept(path: str | None, name: str, otherwise: Any) -> Any:
+    """What an earlier run of the same benchmark left under `name`."""
+    if not path or not Path(path).exists():
+        return otherwise
+    return json.loads(Path(path).read_text(encoding="utf-8")).get(name, otherwise)
 
 
 def bundled() -> str:

@@ -1,7 +1,8 @@
 """Gain and cost of each training option, against the same recipe without it, on words and on texts.
 
 One process a run, in turns over the seeds. The score is that of the last weights, on rows that nothing was chosen on.
-Runs are kept in --json FILE as they end, and those that stand there are not repeated.
+Runs are kept in --json FILE as they end, and those that stand there are not repeated. Precision is given and not
+measured, and every step of a base run goes back to the bottom, so that no two runs differ by more than their option.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import csv
 import json
 import random
-import sys
 import tempfile
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -19,12 +19,14 @@ import measure
 
 METRIC = {"tag": "f1", "classify": "accuracy"}
 BASE: dict[str, dict[str, Any]] = {
-    "tag": {"epochs": 4, "learning_rate": 5e-4},
-    "classify": {"epochs": 6, "learning_rate": 2e-4},
+    "tag": {"epochs": 4, "learning_rate": 5e-4, "backward": "full"},
+    "classify": {"epochs": 6, "learning_rate": 2e-4, "backward": "full"},
 }
 BOTH, TAG, TEXT = ("tag", "classify"), ("tag",), ("classify",)
 # Those first that say most; a run that is cut short goes on where it stood.
 OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "backward random": (BOTH, {"backward": "random"}),
+    "lora": (BOTH, {"lora": {}, "learning_rate": 2e-3}),
     "crf": (TAG, {"crf": True}),
     "average 0.98": (BOTH, {"average": 0.98}),
     "r_drop 1": (BOTH, {"r_drop": 1.0}),
@@ -126,7 +128,7 @@ def main() -> None:
     parser.add_argument("--options", nargs="+", default=None, choices=["base", *OPTIONS], metavar="OPTION")
     parser.add_argument("--seeds", nargs="+", type=int, help="0 with --quick, else 0 1 2")
     parser.add_argument("--epochs", type=int, help="in place of the recipe's; 1 with --quick")
-    parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"])
+    parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
     args = parser.parse_args()
     seeds = args.seeds or ([0] if args.quick else [0, 1, 2])
     chosen = args.options or (QUICK if args.quick else list(OPTIONS))
@@ -134,10 +136,9 @@ def main() -> None:
     epochs = args.epochs or (1 if args.quick else None)
     always = {"precision": args.precision} | ({"epochs": epochs} if epochs else {})
 
-    kept = Path(args.json) if args.json else None
-    runs: list[dict[str, Any]] = []
-    if kept and kept.is_file():
-        runs = json.loads(kept.read_text(encoding="utf-8"))["runs"]
+    tests = (args.tag_test_rows, args.texts_test_rows)
+    of = measure.key(args.tag_train, args.tag_test, args.texts, base=BASE, always=always, rows=rows, tests=tests)
+    runs: list[dict[str, Any]] = [run for run in measure.kept(args.json, "runs", []) if run["of"] == of]
     with tempfile.TemporaryDirectory() as name:
         folders = {task: Path(name) / task for task in args.tasks}
         for task, folder in folders.items():
@@ -153,29 +154,20 @@ def main() -> None:
                 tasks, tune = OPTIONS.get(option, (BOTH, {}))
                 for task in [t for t in args.tasks if t in tasks and (t, option, seed) not in done]:
                     found = run(folders[task], task, seed, {**always, **tune})
-                    runs.append({"task": task, "option": option, "seed": seed, **found})
+                    runs.append({"task": task, "option": option, "seed": seed, "of": of, **found})
                     print(f"  {task} {option} seed {seed}: {found['points']:.2f}, {found['seconds']:.1f} s", flush=True)
-                    report(args, runs, kept)
-    report(args, runs, kept, show=True)
-
-
-def report(args: Any, runs: list[dict[str, Any]], kept: Path | None, show: bool = False) -> None:
-    """Write what there is to the file; at the end also show it."""
-    lines, ratios = [], {}
+                    measure.keep(args.json, {"runs": runs})
+    lines: list[list[object]] = []
+    ratios: dict[str, float] = {}
     for option in ["base", *OPTIONS]:
         for task in BOTH:
-            if found := against_base(runs, task, option):
-                lines.append([f"{task}: {option}", *found.values()])
+            if gained := against_base(runs, task, option):
+                lines.append([f"{task}: {option}", *gained.values()])
                 if option != "base":
-                    ratios |= {f"{task} {option} points": found["gain"], f"{task} {option} cost": found["cost"]}
-    if show:
-        measure.table(["option", "seeds", "score", "gain in points", "spread", "cost"], lines)
-        measure.finish(args, ratios, {"runs": runs})
-    elif kept:
-        fresh = kept.with_suffix(".writing")
-        fresh.write_text(json.dumps({"ratios": ratios, "runs": runs}), encoding="utf-8")
-        fresh.replace(kept)
+                    ratios |= {f"{task} {option} points": gained["gain"], f"{task} {option} cost": gained["cost"]}
+    measure.table(["option", "seeds", "score", "gain in points", "spread", "cost"], lines)
+    measure.finish(args, ratios, {"runs": runs})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

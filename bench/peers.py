@@ -158,8 +158,9 @@ def run_trainer(args: dict[str, Any], batch: int, **settings: Any) -> dict[str, 
     return {"rows_per_second": counted / (end - times[WARMUP]), "train_seconds": end - times[0], "f1": f1}
 
 
-def run_burnish(args: dict[str, Any]) -> dict[str, float]:
-    """This project, through its Python API; the rate is of training alone, without check, evaluation and report, and
+def run_burnish(args: dict[str, Any], backward: str = "random") -> dict[str, float]:
+    """This project, through its Python API, learning from a random depth as `recipes/ner-conll2003.yaml` does, or
+    always from the bottom; the rate is of training alone, without check, evaluation and report, and
     like that of the others without the first steps."""
     import burnish
     from burnish import config
@@ -171,7 +172,7 @@ def run_burnish(args: dict[str, Any]) -> dict[str, float]:
             "model": args["model"],
             "out": args["out"],
             "seed": args["seed"],
-            "tune": {"epochs": args["epochs"], "learning_rate": 5e-4, "backward": "random"},
+            "tune": {"epochs": args["epochs"], "learning_rate": 5e-4, "backward": backward},
             "report": {"bootstrap": 0},
         }
     )
@@ -192,6 +193,7 @@ PEERS: dict[str, Callable[[dict[str, Any]], dict[str, float]]] = {
     "reference": run_reference,
     **{name: lambda args, s=settings: run_trainer(args, **s) for name, settings in TRAINERS.items()},  # type: ignore[misc]
     "burnish": run_burnish,
+    "burnish_full": lambda args: run_burnish(args, backward="full"),
 }
 
 if __name__ == "__main__":

@@ -114,7 +114,9 @@ def main() -> None:
     parser.add_argument("--source", default=str(measure.DATA / "sentiment.tsv"), help="rows of the source task")
     parser.add_argument("--source-model", help="a model tuned on the source task before; else one is tuned")
     parser.add_argument("--target", default=str(measure.DATA / "graded.csv"), help="rows of the target task")
-    parser.add_argument("--rows", type=int, help="target rows to tune on; 60 with --quick, else 500")
+    parser.add_argument(
+        "--rows", type=int, help="target rows to tune on; 60 with --quick, else 500, or half of what there is if less"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", help="0 with --quick, else 0 to 4")
     parser.add_argument("--source-epochs", type=int, default=2)
     parser.add_argument("--source-rate", type=float, default=2e-4, help="learning rate on the source")
@@ -122,7 +124,6 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=2e-4, help="on the target, for both starts")
     parser.add_argument("--choose", action="store_true", help="measure on rows that the report does not use")
     args = parser.parse_args()
-    args.rows = args.rows or (60 if args.quick else 500)
     seeds = args.seeds or ([0] if args.quick else [0, 1, 2, 3, 4])
 
     target = read(Path(args.target))
@@ -130,6 +131,7 @@ def main() -> None:
     for row in sorted(target):
         sides[zlib.crc32(row[0].encode()) % 2].append(row)
     held, pool = sides
+    args.rows = args.rows or min(60 if args.quick else 500, len(pool) // 2)
     if len(pool) <= args.rows:
         parser.error(f"--rows {args.rows}: half of the target has {len(pool)} rows")
     with tempfile.TemporaryDirectory() as name:

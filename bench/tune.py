@@ -16,7 +16,7 @@ import conll
 import measure
 
 TRAINERS = ["trainer", *(f"trainer_{p}_grouped_{b}" for p in ("bf16", "fp32") for b in (16, 32))]
-PEERS = ["reference", *TRAINERS, "burnish"]
+PEERS = ["reference", *TRAINERS, "burnish", "burnish_full"]
 
 
 def run_peer(name: str, settings: dict[str, Any]) -> dict[str, float]:
@@ -94,6 +94,9 @@ def compare(middle: dict[str, dict[str, float]]) -> dict[str, float]:
             ratios[f"wall_vs_{name}"] = other["wall_seconds"] / own["wall_seconds"]
             ratios[f"memory_vs_{name}"] = own["peak_mb"] / other["peak_mb"]
             ratios[f"f1_points_over_{name}"] = 100 * (own["f1"] - other["f1"])
+    if trainers and (full := middle.get("burnish_full")):
+        fastest = max(trainer["rows_per_second"] for trainer in trainers)
+        ratios["full_vs_best_trainer"] = full["rows_per_second"] / fastest
     if trainers:
         ratios["f1_points_over_any_trainer"] = 100 * (own["f1"] - max(m["f1"] for m in trainers))
         ratios["memory_vs_leanest_trainer"] = own["peak_mb"] / min(m["peak_mb"] for m in trainers)
