@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from burnish import job as flow
+from burnish.engine.run import predictions
 from burnish.errors import BurnishError
-from burnish.training import checkpoint
+from burnish.training import checkpoint, fit
 from burnish.training.events import Event, Shrunk, Skipped, Stopped
 from burnish.training.loop import Trainer
 from burnish.training.sinks import Sinks
@@ -95,3 +96,16 @@ def test_a_test_file_without_dev_rows(tmp_path: Path) -> None:
     data = job.data.model_copy(update={"test": job.data.train, "split": job.data.split.model_copy(update={"dev": 0.0})})
     report = flow.tune(job.model_copy(update={"data": data})).report
     assert (report.after.split, report.further) == ("test", {})
+
+
+def test_weights_are_chosen_in_the_precision_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def watched(*given: Any, precision: str, **options: Any) -> Any:
+        seen.append(precision)
+        return predictions(*given, precision=precision, **options)
+
+    monkeypatch.setattr(fit, "predictions", watched)
+    tuned = flow.tune(tiny.job(tmp_path, "tag", precision="bf16"))
+    assert set(seen) == {"bf16"}
+    assert tuned.report.after.split == "dev"
