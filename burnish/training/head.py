@@ -19,6 +19,7 @@ from burnish.tasks.base import LossOptions, Task
 _ROWS = 20_000  # enough for a linear head, and 30 MB of vectors
 _TOKENS = 80_000  # the same where each word is an example
 _TURNS = 300
+_SEEN = 1_000_000  # the head of two layers sees so many rows in all turns together
 _PENALTY = 1e-5  # on the squared weights of a head, counted for vectors of length 1
 
 
@@ -82,7 +83,8 @@ def fit_plain_head(net: Net, task: Task, features: Features, options: LossOption
     head = [*model.bert.pooler.parameters(), *model.classifier.parameters()]
     for parameter in head:
         parameter.requires_grad_(True)
-    _minimize(head, lambda: task.loss(model.head(states), targets, options))
+    turns = max(20, min(_TURNS, _SEEN // len(states)))
+    _minimize(head, lambda: task.loss(model.head(states), targets, options), turns)
 
 
 def gather(
@@ -106,11 +108,11 @@ def gather(
     return torch.cat(vectors), {name: torch.cat([part[name] for part in targets]) for name in targets[0]}
 
 
-def _minimize(parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Tensor]) -> None:
+def _minimize(parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Tensor], turns: int = _TURNS) -> None:
     """Minimize in place; weights that are not finite in the end are put back."""
     learning = list(parameters)
     before = [parameter.detach().clone() for parameter in learning]
-    optimizer = torch.optim.LBFGS(learning, max_iter=_TURNS, history_size=10, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(learning, max_iter=turns, history_size=10, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
