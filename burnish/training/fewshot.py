@@ -94,7 +94,7 @@ class FewShot(Trainer):
 
     def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
         rows = np.concatenate(step)
-        total, lowest = 0.0, self.passes.turn(self.progress.step).lowest
+        total, lowest = 0.0, self.passes.draw()
         # Out of memory: the batch falls into smaller ones, each with the pairs inside it.
         for part in np.array_split(rows, min(len(rows), 1 << self.progress.halvings)):
             passes = by_length(self.features.lengths[part], self.tune.tokens_per_batch)

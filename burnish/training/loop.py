@@ -192,10 +192,10 @@ class Trainer:
         """Add up the gradients of a step; return its mean loss, its tokens and its rows."""
         parts = [p for batch in step for p in np.array_split(batch, min(len(batch), 1 << self.progress.halvings))]
         pieces = sum(map(len, parts))
-        total, tokens, turn = 0.0, 0, self.passes.turn(self.progress.step)
+        total, tokens, lowest = 0.0, 0, self.passes.draw()
         for part in parts:
             batch = {k: v.to(self.device) for k, v in collate(self.features, part, self.pad_id).items()}
-            total += self.passes.backward(batch, len(part) / pieces, self.setting.precision, turn)
+            total += self.passes.backward(batch, len(part) / pieces, self.setting.precision, lowest)
             tokens += int(self.features.lengths[part].sum())
         return total, tokens, pieces
 

@@ -5,8 +5,6 @@ R-Drop: Liang et al. 2021. Adversarial step on word vectors: Miyato, Dai and Goo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -19,18 +17,6 @@ from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 
 _LONG = 1000  # steps in which the lower layers learn enough, though only in some of them
-_SETTLED = 0.4  # share of the steps before R-Drop: answers that still change have nothing to agree on
-
-
-@dataclass(frozen=True)
-class Turn:
-    """How a step learns: down to which layer, None for all of them and the embeddings; and whether with R-Drop."""
-
-    lowest: nn.Module | None = None
-    agreeing: bool = False
-
-
-_WHOLE = Turn()
 
 
 class Passes:
@@ -40,21 +26,19 @@ class Passes:
         self, net: Net, task: Task, options: LossOptions, tune: Tune, device: torch.device, steps: int
     ) -> None:
         self.net, self.task, self.options, self.tune, self.device = net, task, options, tune, device
-        self._steps = steps
         random = tune.backward == "random" or (tune.backward == "auto" and steps >= _LONG and not tune.adversarial)
         self._lowest = [None, *layers(net)[1:-1]] if random else [None]
 
-    def turn(self, step: int) -> Turn:
-        """How the step of this number learns; draws the layer."""
-        lowest = self._lowest[int(torch.randint(len(self._lowest), ()))]
-        return Turn(lowest, self.tune.r_drop > 0 and step >= _SETTLED * self._steps)
+    def draw(self) -> nn.Module | None:
+        """The lowest layer that learns in a step; None for all of them and the embeddings."""
+        return self._lowest[int(torch.randint(len(self._lowest), ()))]
 
-    def backward(self, batch: Batch, share: float, precision: Precision, turn: Turn = _WHOLE) -> float:
-        """Add the gradient of `share` times the mean loss of a batch; return that loss."""
+    def backward(self, batch: Batch, share: float, precision: Precision, lowest: nn.Module | None = None) -> float:
+        """Add the gradient of `share` times the mean loss of a batch, down to the layer `lowest`; return that loss."""
         if self.tune.adversarial:
             return self._adversarial(batch, share, precision)
-        with autocast(self.device, precision), learning_from(turn.lowest):
-            loss = (self._agreeing(batch) if turn.agreeing else self._loss(batch)) * share
+        with autocast(self.device, precision), learning_from(lowest):
+            loss = (self._agreeing(batch) if self.tune.r_drop else self._loss(batch)) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 

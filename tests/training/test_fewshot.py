@@ -17,7 +17,6 @@ from burnish.data.features import Features, Ragged
 from burnish.engine import Engine
 from burnish.errors import ConfigError
 from burnish.training import fewshot
-from burnish.training.passes import Turn
 from tests import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -122,7 +121,7 @@ def test_a_step_of_several_passes_learns_above_the_drawn_layer_alone(
 
     def watched(self: fewshot.FewShot, step: list[Any]) -> tuple[float, int, int]:
         lowest = self.net.model.bert.encoder.layer[1]
-        monkeypatch.setattr(self.passes, "turn", lambda step: Turn(lowest))
+        monkeypatch.setattr(self.passes, "draw", lambda: lowest)
         found = gradients(self, step)
         seen.append({name for name, p in self.net.named_parameters() if p.grad is not None and p.grad.any()})
         return found

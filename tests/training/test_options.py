@@ -22,13 +22,13 @@ from burnish.training import passes as passing
 from burnish.training.average import Average
 from burnish.training.build import net_for
 from burnish.training.evaluate import outcome
-from burnish.training.passes import Passes, Turn
+from burnish.training.passes import Passes
 from tests import tiny
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("tag", {"crf": True, "average": 0.9}),
     ("tag", {"context": 8}),
-    ("tag", {"r_drop": 1.0, "epochs": 1}),
+    ("tag", {"r_drop": 1.0}),
     ("classify", {"adversarial": 0.5, "average": 0.9}),
     ("classify", {"r_drop": 1.0}),
     ("tag", {"lora": {"rank": 4}, "crf": True, "average": 0.9}),
@@ -54,7 +54,7 @@ def test_resumed_run_reaches_the_same_bits(
 ) -> None:
     if "lora" in tune:
         pytest.importorskip("peft")
-    base: dict[str, Any] = {"epochs": tune.get("epochs", 2), "dropout": 0.1, "tokens_per_batch": 32}
+    base: dict[str, Any] = {"epochs": 2, "dropout": 0.1, "tokens_per_batch": 32}
     job = given(tiny.job(tmp_path, name, checkpoint_seconds=0.0, **base), tune)
     flow.tune(job)
     plain = given(tiny.job(tmp_path, name, **base), {}).model_copy(update={"out": str(tmp_path / "plain")})
@@ -161,29 +161,14 @@ def test_long_runs_learn_from_a_random_depth(tune: dict[str, Any], steps: int, p
     task = task_named("classify").learn([{"text": "a", "label": "a"}, {"text": "b", "label": "b"}], False, job.tune)
     net = net_for(job, task, tokenizer)
     passes = Passes(net, task, LossOptions(), job.tune, torch.device("cpu"), steps)
-    drawn = {id(passes.turn(0).lowest) for _ in range(50)}
+    drawn = {id(passes.draw()) for _ in range(50)}
     assert len(drawn) == places
     assert {id(None)} <= drawn <= {id(None), id(net.model.bert.encoder.layer[1])}
 
 
-def test_r_drop_waits_for_answers_to_settle(tmp_path: Path) -> None:
-    job = tiny.job(tmp_path, "classify")
-    task = task_named("classify").learn([{"label": "a"}, {"label": "b"}])
-    net = net_for(job, task, load_tokenizer(resolve(job.model)))
-    for weight, agreeing in ((0.0, 0), (1.0, 6)):
-        tune = job.tune.model_copy(update={"r_drop": weight})
-        passes = Passes(net, task, LossOptions(), tune, torch.device("cpu"), 10)
-        assert [passes.turn(step).agreeing for step in range(10)] == [False] * (10 - agreeing) + [True] * agreeing
-
-
 def test_a_model_from_scratch_learns_in_all_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-
-    def turn(self: Passes, step: int) -> Turn:
-        seen.append(len(self._lowest))
-        return Turn()
-
-    monkeypatch.setattr(Passes, "turn", turn)
+    monkeypatch.setattr(Passes, "draw", lambda self: seen.append(len(self._lowest)))
     monkeypatch.setattr(passing, "_LONG", 1)
     scratch = {"layers": 4, "hidden": 16, "heads": 2, "vocabulary": 100}
     for model, places in (("scratch", 1), (None, 2)):
