@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -197,47 +198,49 @@ class Job(_Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Job:
-        if self.data.multi_label and self.task != "classify":
-            raise ValueError("data.multi_label goes with task: classify")
-        tune, classes = self.tune, self.task != "score" and not self.data.multi_label
-        if tune.crf and (tune.label_smoothing or tune.focal):
-            raise ValueError("tune.crf has a loss of its own; leave out tune.label_smoothing and tune.focal")
-        if (tune.crf or tune.context) and self.task != "tag":
-            raise ValueError("tune.crf and tune.context go with task: tag")
-        split = self.data.split
-        if tune.context and ((not self.data.dev and split.dev) or (not self.data.test and split.test)):
-            raise ValueError(
-                "tune.context shows the neighbours of a sentence, and splitting rows off would take them away: give "
-                "data.dev and data.test, or data.split: {dev: 0, test: 0}"
-            )
-        if tune.context and any(tune.augment.model_dump().values()):
-            raise ValueError("tune.context shows the neighbours of a sentence, and augmented ones have none")
-        if tune.r_drop and not classes:
-            raise ValueError("tune.r_drop goes with one class a row or word, so not with score or multi_label")
-        if tune.r_drop and tune.adversarial:
-            raise ValueError("tune.r_drop and tune.adversarial each take a second pass; set one of them")
-        if tune.adversarial and tune.backward == "random":
-            raise ValueError("tune.adversarial moves the word vectors, to which tune.backward: random seldom goes")
-        freeze = self.tune.freeze
-        if self.tune.method == "few-shot":
-            if self.task != "classify" or self.data.multi_label:
-                raise ValueError("tune.method: few-shot goes with task: classify and one class a row")
-            if self.model == "scratch":
-                raise ValueError("tune.method: few-shot needs a pretrained model, not model: scratch")
-            if freeze in ("head", "top:0") or tune.pooling == "cls":
-                raise ValueError(
-                    "tune.method: few-shot trains the encoder on mean vectors: no freeze: head, no pooling: cls"
-                )
-            if tune.r_drop or tune.adversarial or tune.tokens_per_step:
-                raise ValueError(
-                    "tune.method: few-shot has a loss and batches of its own; leave out r_drop, adversarial and "
-                    "tokens_per_step"
-                )
-        if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
-            raise ValueError(f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K")
-        if self.tune.lora and freeze in ("head", "top:0"):
-            raise ValueError(f"tune.lora adapts the layers that tune.freeze lets learn, and '{freeze}' leaves none")
+        if clashes := "\n".join(_clashes(self)):
+            raise ValueError(clashes)
         return self
+
+
+def _clashes(job: Job) -> Iterator[str]:
+    """What does not go together, a line each."""
+    data, tune, freeze = job.data, job.tune, job.tune.freeze
+    if data.multi_label and job.task != "classify":
+        yield "data.multi_label goes with task: classify"
+    if tune.crf and (tune.label_smoothing or tune.focal):
+        yield "tune.crf has a loss of its own; leave out tune.label_smoothing and tune.focal"
+    if (tune.crf or tune.context) and job.task != "tag":
+        yield "tune.crf and tune.context go with task: tag"
+    if tune.context and ((not data.dev and data.split.dev) or (not data.test and data.split.test)):
+        yield (
+            "tune.context shows the neighbours of a sentence, and splitting rows off would take them away: give "
+            "data.dev and data.test, or data.split: {dev: 0, test: 0}"
+        )
+    if tune.context and any(tune.augment.model_dump().values()):
+        yield "tune.context shows the neighbours of a sentence, and augmented ones have none"
+    if tune.r_drop and (job.task == "score" or data.multi_label):
+        yield "tune.r_drop goes with one class a row or word, so not with score or multi_label"
+    if tune.r_drop and tune.adversarial:
+        yield "tune.r_drop and tune.adversarial each take a second pass; set one of them"
+    if tune.adversarial and tune.backward == "random":
+        yield "tune.adversarial moves the word vectors, to which tune.backward: random seldom goes"
+    if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
+        yield f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K"
+    if tune.lora and freeze in ("head", "top:0"):
+        yield f"tune.lora adapts the layers that tune.freeze lets learn, and '{freeze}' leaves none"
+    if tune.method == "few-shot":
+        if job.task != "classify" or data.multi_label:
+            yield "tune.method: few-shot goes with task: classify and one class a row"
+        if job.model == "scratch":
+            yield "tune.method: few-shot needs a pretrained model, not model: scratch"
+        if freeze in ("head", "top:0") or tune.pooling == "cls":
+            yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head, no pooling: cls"
+        if tune.r_drop or tune.adversarial or tune.tokens_per_step:
+            yield (
+                "tune.method: few-shot has a loss and batches of its own; leave out r_drop, adversarial and "
+                "tokens_per_step"
+            )
 
 
 def schema() -> dict[str, Any]:
@@ -282,21 +285,21 @@ def parse(document: dict[str, Any], source: str = "job", lines: dict[tuple[str, 
     try:
         return Job.model_validate(document)
     except ValidationError as error:
-        mistakes = [_mistake(e, source, lines or {}) for e in error.errors(include_url=False)]
+        mistakes = [m for e in error.errors(include_url=False) for m in _mistakes(e, source, lines or {})]
     raise ConfigError(f"{len(mistakes)} mistake{'s' * (len(mistakes) > 1)} in the job:\n  " + "\n  ".join(mistakes))
 
 
-def _mistake(error: Any, source: str, lines: dict[tuple[str, ...], int]) -> str:
+def _mistakes(error: Any, source: str, lines: dict[tuple[str, ...], int]) -> list[str]:
     path = tuple(str(p) for p in error["loc"])
     line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
     place = f"{source}:{line}" if line else source
     dotted = ".".join(path)
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key '{dotted}'; {nearest(path[-1], _keys(path[:-1]))}"
-    message = error["msg"].removeprefix("Value error, ")
+        return [f"{place}: unknown key '{dotted}'; {nearest(path[-1], _keys(path[:-1]))}"]
     given = error.get("input")
     shown = f" (given: {given!r})" if dotted and error["type"] != "missing" and not isinstance(given, dict) else ""
-    return f"{place}: {dotted + ': ' if dotted else ''}{message}{shown}"
+    messages = error["msg"].removeprefix("Value error, ").split("\n")
+    return [f"{place}: {dotted + ': ' if dotted else ''}{message}{shown}" for message in messages]
 
 
 def _keys(path: tuple[str, ...]) -> list[str]:

@@ -64,6 +64,12 @@ def test_what_does_not_fit_together(document: dict[str, object]) -> None:
         parse(document)
 
 
+def test_all_clashes_are_told_at_once() -> None:
+    document = {"task": "score", "data": {"train": "a.csv"}, "tune": {"crf": True, "r_drop": 1.0, "freeze": "tops"}}
+    with pytest.raises(ConfigError, match="^3 mistakes in the job:\n  job: tune.crf.*\n  job: tune.r_drop.*\n.*'tops'"):
+        parse(document)
+
+
 def test_round_trip_and_schema() -> None:
     job = parse({"task": "tag", "data": {"train": "a.conll"}})
     assert Job.model_validate(job.model_dump(mode="json")) == job
