@@ -60,16 +60,18 @@ def draw(source: str, folder: Path, shots: int, rows: int | None, seed: int) -> 
 
 
 def key(name: str, args: argparse.Namespace, settings: dict[str, Any]) -> str:
-    files = [args.data, *([RECIPE] if name == "burnish" else [])]
+    files = [args.data, *([RECIPE, *measure.SOURCES] if name in ("burnish", "setfit_short") else [])]
     return measure.key(*files, shots=args.shots, rows=args.rows, model=args.model, **settings)
 
 
-def short(runs: Runs, iterations: int) -> int:
-    """SetFit's num_iterations that take no less than burnish's time."""
-    shares = [own / full for own, full in paired(runs, "burnish", "setfit", "train_seconds")]
+def short(runs: Runs, args: argparse.Namespace) -> int:
+    """SetFit's num_iterations that take no less than burnish's time, by the seeds that both ran."""
+    keys = {"burnish": key("burnish", args, {}), "setfit": key("setfit", args, {"iterations": args.iterations})}
+    of = {name: {s: run for s, run in runs.get(name, {}).items() if run["of"] == keys[name]} for name in keys}
+    shares = [own / full for own, full in paired(of, "burnish", "setfit", "train_seconds")]
     if not shares:
         raise SystemExit("setfit_short is sized by a run of burnish and one of setfit; add both to --peers")
-    return max(1, ceil(iterations * median(shares)))
+    return max(1, ceil(args.iterations * median(shares)))
 
 
 def paired(runs: Runs, one: str, other: str, value: str) -> list[tuple[float, float]]:
@@ -121,8 +123,9 @@ def main() -> None:
                 if peer == "setfit":
                     settings["iterations"] = args.iterations
                 elif peer == "setfit_short":  # what it is sized by moves a little with each seed
-                    known = done.get(str(seed), {}).get("iterations")
-                    settings["iterations"] = known or short(runs, args.iterations)
+                    known = {"iterations": done.get(str(seed), {}).get("iterations")}
+                    same = done.get(str(seed), {}).get("of") == key(peer, args, known)
+                    settings = known if same else {"iterations": short(runs, args)}
                 of = key(peer, args, settings)
                 if done.get(str(seed), {}).get("of") != of:
                     given = {"train": train, "test": test, "model": args.model, "seed": seed, "out": f"{name}/{peer}"}

@@ -62,7 +62,9 @@ def main() -> None:
     folds = args.folds or (2 if args.quick else 5)
     options = [*args.set, *(["tune.epochs=2"] if args.quick else [])]
 
-    of = measure.key(args.data, measure.ROOT / args.recipe, folds=folds, label=args.label, options=options)
+    of = measure.key(
+        args.data, measure.ROOT / args.recipe, *measure.SOURCES, folds=folds, label=args.label, options=options
+    )
     runs: list[dict[str, float]] = (
         measure.kept(args.json, "runs", []) if measure.kept(args.json, "of", "") == of else []
     )
@@ -70,10 +72,10 @@ def main() -> None:
         runs.append(run(args.recipe, train, test, options))
         print(f"fold {len(runs)} of {folds}: " + "  ".join(f"{k} {v:.4f}" for k, v in runs[-1].items()), flush=True)
         measure.keep(args.json, {"runs": runs, "of": of})
-    runs = runs[: args.only or folds]
-    names = sorted({name for one in runs for name in one})
-    measure.table(["mean of the folds", "value"], [[name, mean(one[name] for one in runs)] for name in names])
-    measure.finish(args, ratios(runs), {"runs": runs, "of": of})
+    shown = runs[: args.only or folds]
+    names = sorted({name for one in shown for name in one})
+    measure.table(["mean of the folds", "value"], [[name, mean(one[name] for one in shown)] for name in names])
+    measure.finish(args, ratios(shown), {"runs": runs, "of": of})
 
 
 def ratios(runs: list[dict[str, float]]) -> dict[str, float]:

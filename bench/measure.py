@@ -72,8 +72,12 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Child:
         return Child(seconds, usage.ru_maxrss / 1024, out.read())
 
 
+SOURCES = sorted((ROOT / "burnish").rglob("*.py"))
+
+
 def key(*files: str | Path, **given: Any) -> str:
-    """What a kept run depends on: the content of files and the arguments; a run with another key is made again."""
+    """What a kept run depends on: the content of files (SOURCES too, where burnish runs) and the arguments; a run with
+    another key is made again."""
     parts = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
     return hashlib.sha256(json.dumps([parts, given], sort_keys=True).encode()).hexdigest()[:16]
 
@@ -128,6 +132,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 def finish(args: argparse.Namespace, ratios: Mapping[str, float], details: Mapping[str, Any]) -> None:
     """Print the table of ratios and write `--json`."""
     table(["ratio", "value"], list(ratios.items()))
-    if args.json:
-        result = {"ratios": dict(ratios), **details, "quick": args.quick, "machine": machine()}
-        Path(args.json).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    keep(args.json, {"ratios": dict(ratios), **details, "quick": args.quick, "machine": machine()})

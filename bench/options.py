@@ -136,9 +136,15 @@ def main() -> None:
     epochs = args.epochs or (1 if args.quick else None)
     always = {"precision": args.precision} | ({"epochs": epochs} if epochs else {})
 
-    tests = (args.tag_test_rows, args.texts_test_rows)
-    of = measure.key(args.tag_train, args.tag_test, args.texts, base=BASE, always=always, rows=rows, tests=tests)
-    runs: list[dict[str, Any]] = [run for run in measure.kept(args.json, "runs", []) if run["of"] == of]
+    about = {"rows": rows, "tests": (args.tag_test_rows, args.texts_test_rows), "base": BASE, "always": always}
+
+    def key(option: str) -> str:
+        files = (args.tag_train, args.tag_test, args.texts, *measure.SOURCES)
+        return measure.key(*files, option=OPTIONS.get(option), **about)
+
+    of = {option: key(option) for option in ["base", *OPTIONS]}
+    kept: list[dict[str, Any]] = measure.kept(args.json, "runs", [])
+    runs = [run for run in kept if run.get("of") == of.get(run["option"], "")]
     with tempfile.TemporaryDirectory() as name:
         folders = {task: Path(name) / task for task in args.tasks}
         for task, folder in folders.items():
@@ -154,9 +160,10 @@ def main() -> None:
                 tasks, tune = OPTIONS.get(option, (BOTH, {}))
                 for task in [t for t in args.tasks if t in tasks and (t, option, seed) not in done]:
                     found = run(folders[task], task, seed, {**always, **tune})
-                    runs.append({"task": task, "option": option, "seed": seed, "of": of, **found})
+                    runs.append({"task": task, "option": option, "seed": seed, "of": of[option], **found})
+                    kept.append(runs[-1])
                     print(f"  {task} {option} seed {seed}: {found['points']:.2f}, {found['seconds']:.1f} s", flush=True)
-                    measure.keep(args.json, {"runs": runs})
+                    measure.keep(args.json, {"runs": kept})
     lines: list[list[object]] = []
     ratios: dict[str, float] = {}
     for option in ["base", *OPTIONS]:
@@ -166,7 +173,7 @@ def main() -> None:
                 if option != "base":
                     ratios |= {f"{task} {option} points": gained["gain"], f"{task} {option} cost": gained["cost"]}
     measure.table(["option", "seeds", "score", "gain in points", "spread", "cost"], lines)
-    measure.finish(args, ratios, {"runs": runs})
+    measure.finish(args, ratios, {"runs": kept})
 
 
 if __name__ == "__main__":
