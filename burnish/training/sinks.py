@@ -128,15 +128,21 @@ def _tensorboard(job: Job, stack: ExitStack) -> Sink:
     from torch.utils.tensorboard import SummaryWriter
 
     writers: list[SummaryWriter] = []
+    start = [0]  # what an earlier or a killed run wrote from here on is hidden by TensorBoard
+
+    def log(event: Event, numbers: dict[str, float]) -> None:
+        if not writers:
+            writers.append(SummaryWriter(f"{job.out}.tensorboard", purge_step=start[0]))
+            stack.push(_ending(lambda well: writers[0].close(), "TensorBoard", OSError))
+        for name, value in numbers.items():
+            writers[0].add_scalar(name, value, event.step)
+
+    tolerant = _tolerant(log, "TensorBoard", OSError)
 
     def write(event: Event) -> None:
-        if not writers:
-            # What an earlier or a killed run wrote beyond this point is hidden by TensorBoard.
-            start = event.step + 1 if isinstance(event, Resumed) else 0
-            writers.append(SummaryWriter(f"{job.out}.tensorboard", purge_step=start))
-            stack.callback(writers[0].close)
-        for name, value in _numbers(event).items():
-            writers[0].add_scalar(name, value, event.step)
+        if isinstance(event, Resumed):
+            start[0] = event.step + 1
+        tolerant(event)
 
     return write
 
@@ -148,7 +154,7 @@ def _mlflow(job: Job, stack: ExitStack) -> Sink:
         mlflow.start_run(run_name=Path(job.out).name, nested=mlflow.active_run() is not None)
         stack.push(_ending(lambda well: mlflow.end_run("FINISHED" if well else "FAILED"), "MLflow", failed))
         mlflow.log_params(_options(job))
-    except failed as error:
+    except (failed, OSError) as error:
         raise InputError(
             f"track: MLflow did not start a run: {error}; set MLFLOW_TRACKING_URI, or leave mlflow out of track"
         ) from None
@@ -160,7 +166,7 @@ def _wandb(job: Job, stack: ExitStack) -> Sink:
     failed: type[Exception] = wandb.errors.Error
     try:
         run = wandb.init(project="burnish", name=Path(job.out).name, config=_options(job))
-    except failed as error:
+    except (failed, OSError) as error:
         raise InputError(
             f"track: Weights & Biases did not start a run: {error}; run `wandb login`, or set WANDB_MODE=offline"
         ) from None

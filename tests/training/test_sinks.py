@@ -59,6 +59,22 @@ def test_tensorboard(tmp_path: Path) -> None:
             assert {e.step: e.value for e in read.Scalars(name)} == pytest.approx(values)
 
 
+def test_a_full_disk_under_tensorboard_costs_its_curves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    calls = []
+
+    def full(self: SummaryWriter, *given: Any) -> None:
+        calls.append(given)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(SummaryWriter, "add_scalar", full)
+    with pytest.warns(UserWarning, match="TensorBoard takes no more values"):
+        flow.tune(tracked(tmp_path, "tensorboard"))
+    assert len(calls) == 1
+
+
 def test_tensorboard_goes_on_where_a_killed_run_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
