@@ -226,16 +226,16 @@ def _clashes(job: Job) -> Iterator[str]:
     if tune.adversarial and tune.backward == "random":
         yield "tune.adversarial moves the word vectors, to which tune.backward: random seldom goes"
     if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
-        yield f"tune.freeze: '{freeze}' is none of none, embeddings, head, top:K"
+        yield f"tune.freeze: {freeze!r} is none of none, embeddings, head, top:K"
     if tune.lora and freeze in ("head", "top:0"):
-        yield f"tune.lora adapts the layers that tune.freeze lets learn, and '{freeze}' leaves none"
+        yield f"tune.lora adapts the layers that tune.freeze lets learn, and {freeze!r} leaves none"
     if tune.method == "few-shot":
         if job.task != "classify" or data.multi_label:
             yield "tune.method: few-shot goes with task: classify and one class a row"
         if job.model == "scratch":
             yield "tune.method: few-shot needs a pretrained model, not model: scratch"
         if freeze in ("head", "top:0") or tune.pooling == "cls":
-            yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head, no pooling: cls"
+            yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head or top:0, no pooling: cls"
         if tune.r_drop or tune.adversarial or tune.tokens_per_step:
             yield (
                 "tune.method: few-shot has a loss and batches of its own; leave out r_drop, adversarial and "
@@ -291,15 +291,25 @@ def parse(document: dict[str, Any], source: str = "job", lines: dict[tuple[str, 
 
 def _mistakes(error: Any, source: str, lines: dict[tuple[str, ...], int]) -> list[str]:
     path = tuple(str(p) for p in error["loc"])
-    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    place = f"{source}:{line}" if line else source
-    dotted = ".".join(path)
+    if not path:  # clashes, each of which begins with a key
+        messages = error["msg"].removeprefix("Value error, ").split("\n")
+        return [f"{_place(source, _leading(message), lines)}: {message}" for message in messages]
+    place, dotted = _place(source, path, lines), ".".join(path)
     if error["type"] == "extra_forbidden":
         return [f"{place}: unknown key '{dotted}'; {nearest(path[-1], _keys(path[:-1]))}"]
     given = error.get("input")
-    shown = f" (given: {given!r})" if dotted and error["type"] != "missing" and not isinstance(given, dict) else ""
-    messages = error["msg"].removeprefix("Value error, ").split("\n")
-    return [f"{place}: {dotted + ': ' if dotted else ''}{message}{shown}" for message in messages]
+    shown = f" (given: {given!r})" if error["type"] != "missing" and not isinstance(given, dict) else ""
+    return [f"{place}: {dotted}: {error['msg'].removeprefix('Value error, ')}{shown}"]
+
+
+def _leading(message: str) -> tuple[str, ...]:
+    return tuple(message.split(" ")[0].rstrip(":").split("."))
+
+
+def _place(source: str, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> str:
+    """The file and the line of the innermost key on the path that stands there."""
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+    return f"{source}:{line}" if line else source
 
 
 def _keys(path: tuple[str, ...]) -> list[str]:

@@ -52,16 +52,22 @@ def test_missing_file_names_the_way_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "document",
+    ("document", "word"),
     [
-        {"task": "tag", "data": {"train": "a", "multi_label": True}},
-        {"task": "tag", "data": {"train": "a"}, "tune": {"freeze": "top:x"}},
-        {"task": "tag", "data": {"train": "a"}, "tune": {"epochs": 0}},
+        ({"task": "tag", "data": {"train": "a", "multi_label": True}}, "data.multi_label goes with"),
+        ({"task": "tag", "data": {"train": "a"}, "tune": {"freeze": "top:x"}}, "'top:x' is none of"),
+        ({"task": "tag", "data": {"train": "a"}, "tune": {"epochs": 0}}, "tune.epochs: .*greater than"),
     ],
 )
-def test_what_does_not_fit_together(document: dict[str, object]) -> None:
-    with pytest.raises(ConfigError):
+def test_what_does_not_fit_together(document: dict[str, object], word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
         parse(document)
+
+
+def test_a_clash_has_its_line(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("task: tag\ndata: {train: a}\ntune:\n  epochs: 1\n  freeze: tops\n")
+    with pytest.raises(ConfigError, match=r"job\.yaml:5: tune\.freeze: 'tops' is none of"):
+        load(tmp_path / "job.yaml")
 
 
 def test_all_clashes_are_told_at_once() -> None:

@@ -121,6 +121,10 @@ def test_adversarial_step_follows_the_gradient(tmp_path: Path) -> None:
         ("tag", {"crf": True, "focal": 1.0}, "focal"),
         ("score", {"r_drop": 1.0}, "r_drop"),
         ("tag", {"r_drop": 1.0, "adversarial": 1.0}, "second pass"),
+        ("tag", {"adversarial": 1.0}, "backward: random"),
+        ("tag", {"context": 8}, "splitting rows off"),
+        ("tag", {"context": 8, "augment": {"casing": 0.1}}, "augmented ones"),
+        ("classify", {"method": "few-shot", "tokens_per_step": 64}, "batches of its own"),
     ],
 )
 def test_options_that_do_not_fit_are_named(task: str, tune: dict[str, Any], word: str, tmp_path: Path) -> None:
