@@ -61,12 +61,11 @@ def compare(
 
 
 def _job(model: str | Path, data: str) -> Job:
-    """The job a model was trained with, for other rows."""
+    """The job that reads other rows as those were read that a model was trained on."""
     kept = Artifact.open(model, verify=False).manifest["job"]
     other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
-    other["split"] = {"dev": 0.0, "test": 0.0}
     other["columns"] = kept["data"]["columns"] | {"group": None, "time": None}  # they are for splitting alone
-    return parse(kept | {"data": kept["data"] | other})
+    return parse({"task": kept["task"], "data": kept["data"] | other})
 
 
 def _rows(model: str | Path, data: str, say: Callable[[str], None]) -> Rows:

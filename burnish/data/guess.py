@@ -214,7 +214,7 @@ def _classes_of(rows: list[dict[str, Any]], sample: _Sample, lists: list[str]) -
         counts = Counter(part for row in rows for part in row[name] or ())
         if name.lower().strip() in _LABELS and counts and len(counts) <= counts.total() // 3:
             return [name]
-    labels = [name for name in sample.values if name.lower().strip() in _LABELS]
+    labels = [name for name in sample.values if name.lower().strip() in _LABELS and sample.kinds(name) > 1]
     for name in labels or sample.values:
         values = sample.values[name]
         for mark in _SEPARATORS:

@@ -87,6 +87,8 @@ def read(path: Path, encoding: str, limit: int | None, dialect: Dialect, header:
 
 
 def _ragged_advice(dialect: Dialect) -> str:
+    if dialect == AT:
+        return "here each line ends with '@' and a class"
     if dialect.quote is None:
         return f"here a cell must not hold {dialect.delimiter!r} or a line break"
     return f"put quotes around a cell that holds {dialect.delimiter!r}, or set data.format"

@@ -121,7 +121,7 @@ class Trainer:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         every = max(1, self._per_epoch // self.tune.evaluations)
         saved, lost = time.monotonic(), 0
-        while progress.step < len(self.plan):
+        while progress.step < len(self.plan) and not self._stale:
             started = time.perf_counter()
             rate = factor(progress.step, len(self.plan), self.tune)
             for group in self.optimizer.param_groups:
@@ -169,10 +169,9 @@ class Trainer:
                 with self.average.in_place() if self.average else nullcontext():
                     measured = self._measure()
                 yield measured
-                if self.tune.patience and progress.stale >= self.tune.patience:
+                if self._stale:
                     yield Stopped(progress.step)
-                    break
-            if last or time.monotonic() - saved >= self.tune.checkpoint_seconds:
+            if last or self._stale or time.monotonic() - saved >= self.tune.checkpoint_seconds:
                 self._save()
                 saved = time.monotonic()
                 yield Saved(progress.step)
@@ -181,6 +180,11 @@ class Trainer:
         if self.evaluate and (best := checkpoint.read(self.best_file)):
             checkpoint.load_learning(self.net, best[0])
         self.net.eval()
+
+    @property
+    def _stale(self) -> bool:
+        """Whether the measurements have stopped to grow, for as long as the job waits for."""
+        return self.tune.patience is not None and self.progress.stale >= self.tune.patience
 
     def _begin(self) -> int:
         """What is done once before the first step; returns the rows that the head was fitted to."""

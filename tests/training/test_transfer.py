@@ -156,7 +156,7 @@ def test_both_runs_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     weights = (Path(job.out) / "model.safetensors").read_bytes()
 
     other = job.model_copy(update={"out": str(tmp_path / "killed")})
-    report = tiny.tune_with_kills(other, monkeypatch, every=3).report
+    report = tiny.tune_with_kills(other, monkeypatch, every=3, times=3).report
     assert (Path(other.out) / "model.safetensors").read_bytes() == weights
     assert report.before.keys() == whole.before.keys()
     assert report.before[f"from {made.model}"].metrics == whole.before[f"from {made.model}"].metrics
