@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from burnish.errors import ConfigError, nearest
+from burnish.errors import ConfigError
+from burnish.mistakes import Lines, lines_of, mistakes, override
 
 
 class _Section(BaseModel):
@@ -266,7 +264,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
-        lines, repeated = _lines(node)
+        lines, repeated = lines_of(node)
     except yaml.YAMLError as error:
         raise ConfigError(f"'{path}' is not valid YAML: {error}") from None
     except RecursionError:
@@ -275,100 +273,15 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
         raise ConfigError(f"'{path}' holds no job: expected keys such as task, data and model")
     if repeated:
         raise ConfigError(f"'{path}' gives a key twice:\n  " + "\n  ".join(repeated))
-    for override in overrides:
-        _override(document, override)
+    for one in overrides:
+        override(document, one)
     return parse(document, str(path), lines)
 
 
-def parse(document: dict[str, Any], source: str = "job", lines: dict[tuple[str, ...], int] | None = None) -> Job:
+def parse(document: dict[str, Any], source: str = "job", lines: Lines | None = None) -> Job:
     """Validate a mapping as a job; raise one ConfigError that lists all mistakes."""
     try:
         return Job.model_validate(document)
     except ValidationError as error:
-        mistakes = [m for e in error.errors(include_url=False) for m in _mistakes(e, source, lines or {})]
-    raise ConfigError(f"{len(mistakes)} mistake{'s' * (len(mistakes) > 1)} in the job:\n  " + "\n  ".join(mistakes))
-
-
-def _mistakes(error: Any, source: str, lines: dict[tuple[str, ...], int]) -> list[str]:
-    path = tuple(str(p) for p in error["loc"])
-    if not path:  # clashes, each of which begins with a key
-        messages = error["msg"].removeprefix("Value error, ").split("\n")
-        return [f"{_place(source, _leading(message), lines)}: {message}" for message in messages]
-    place, dotted = _place(source, path, lines), ".".join(path)
-    if error["type"] == "extra_forbidden":
-        return [f"{place}: unknown key '{dotted}'; {nearest(path[-1], _keys(path[:-1]))}"]
-    given = error.get("input")
-    shown = f" (given: {given!r})" if error["type"] != "missing" and not isinstance(given, dict) else ""
-    return [f"{place}: {dotted}: {error['msg'].removeprefix('Value error, ')}{shown}"]
-
-
-def _leading(message: str) -> tuple[str, ...]:
-    return tuple(message.split(" ")[0].rstrip(":").split("."))
-
-
-def _place(source: str, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> str:
-    """The file and the line of the innermost key on the path that stands there."""
-    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    return f"{source}:{line}" if line else source
-
-
-def _keys(path: tuple[str, ...]) -> list[str]:
-    """Names of the keys that the section at `path` knows."""
-    section: type[BaseModel] = Job
-    for name in path:
-        field = section.model_fields.get(name)
-        kinds = [field.annotation] if field else []
-        if field and isinstance(field.annotation, types.UnionType):
-            kinds = list(typing.get_args(field.annotation))
-        inner = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
-        if not inner:
-            return []
-        section = inner[0]
-    return list(section.model_fields)
-
-
-def _override(document: dict[str, Any], override: str) -> None:
-    key, separator, value = override.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"--set takes key=value, for example tune.epochs=2; given: '{override}'")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        parsed = value
-    if isinstance(parsed, str):
-        with suppress(ValueError):  # YAML 1.1 reads 5e-5 as text
-            parsed = float(parsed) if parsed.lower().count("e") == 1 else parsed
-    *parents, last = key.strip().split(".")
-    place = document
-    for name in parents:
-        inner = place.setdefault(name, {})
-        if inner is None:
-            inner = place[name] = {}
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {key}: '{name}' holds a value, not a section")
-        place = inner
-    place[last] = parsed
-
-
-def _lines(node: yaml.Node | None) -> tuple[dict[tuple[str, ...], int], list[str]]:
-    """Line (from 1) of every key in the document, and a phrase for each key that stands twice in one place."""
-    found: dict[tuple[str, ...], int] = {}
-    repeated: list[str] = []
-
-    def walk(node: yaml.Node | None, path: tuple[str, ...]) -> None:
-        if isinstance(node, yaml.MappingNode):
-            here = [((*path, str(key.value)), key, value) for key, value in node.value]
-        elif isinstance(node, yaml.SequenceNode):
-            here = [((*path, str(index)), value, value) for index, value in enumerate(node.value)]
-        else:
-            return
-        seen: dict[tuple[str, ...], int] = {}
-        for place, marked, value in here:
-            line = marked.start_mark.line + 1
-            if place in seen:
-                repeated.append(f"'{'.'.join(place)}' on line {seen[place]} and on line {line}; keep one of them")
-            seen[place] = found[place] = line
-            walk(value, place)
-
-    walk(node, ())
-    return found, repeated
+        found = [line for e in error.errors(include_url=False) for line in mistakes(e, source, lines or {}, Job)]
+    raise ConfigError(f"{len(found)} mistake{'s' * (len(found) > 1)} in the job:\n  " + "\n  ".join(found))

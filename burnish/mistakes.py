@@ -1,0 +1,107 @@
+"""Where a job file is wrong: the lines of its keys, overrides, and mistakes in words."""
+
+from __future__ import annotations
+
+import types
+import typing
+from contextlib import suppress
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from burnish.errors import ConfigError, nearest
+
+Lines = dict[tuple[str, ...], int]  # path of a key -> its line, from 1
+
+
+def mistakes(error: Any, source: str, lines: Lines, root: type[BaseModel]) -> list[str]:
+    """An error of pydantic in words: place, key, what is wrong and the nearest valid name.
+
+    Args:
+        error: an item of `ValidationError.errors()`; one without a key may hold several lines, each begun by its key.
+        root: the model of the whole document.
+    """
+    path = tuple(str(p) for p in error["loc"])
+    if not path:  # clashes, each of which begins with a key
+        messages = error["msg"].removeprefix("Value error, ").split("\n")
+        return [f"{_place(source, _leading(message), lines)}: {message}" for message in messages]
+    place, dotted = _place(source, path, lines), ".".join(path)
+    if error["type"] == "extra_forbidden":
+        return [f"{place}: unknown key '{dotted}'; {nearest(path[-1], _keys(root, path[:-1]))}"]
+    given = error.get("input")
+    shown = f" (given: {given!r})" if error["type"] != "missing" and not isinstance(given, dict) else ""
+    return [f"{place}: {dotted}: {error['msg'].removeprefix('Value error, ')}{shown}"]
+
+
+def _leading(message: str) -> tuple[str, ...]:
+    return tuple(message.split(" ")[0].rstrip(":").split("."))
+
+
+def _place(source: str, path: tuple[str, ...], lines: Lines) -> str:
+    """The file and the line of the innermost key on the path that stands there."""
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+    return f"{source}:{line}" if line else source
+
+
+def _keys(root: type[BaseModel], path: tuple[str, ...]) -> list[str]:
+    """Names of the keys that the section at `path` knows."""
+    section = root
+    for name in path:
+        field = section.model_fields.get(name)
+        kinds = [field.annotation] if field else []
+        if field and isinstance(field.annotation, types.UnionType):
+            kinds = list(typing.get_args(field.annotation))
+        inner = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
+        if not inner:
+            return []
+        section = inner[0]
+    return list(section.model_fields)
+
+
+def override(document: dict[str, Any], given: str) -> None:
+    """Put one dotted value, `tune.epochs=2`, into a document."""
+    key, separator, value = given.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set takes key=value, for example tune.epochs=2; given: '{given}'")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    if isinstance(parsed, str):
+        with suppress(ValueError):  # YAML 1.1 reads 5e-5 as text
+            parsed = float(parsed) if parsed.lower().count("e") == 1 else parsed
+    *parents, last = key.strip().split(".")
+    place = document
+    for name in parents:
+        inner = place.setdefault(name, {})
+        if inner is None:
+            inner = place[name] = {}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {key}: '{name}' holds a value, not a section")
+        place = inner
+    place[last] = parsed
+
+
+def lines_of(node: yaml.Node | None) -> tuple[Lines, list[str]]:
+    """Line (from 1) of every key in the document, and a phrase for each key that stands twice in one place."""
+    found: Lines = {}
+    repeated: list[str] = []
+
+    def walk(node: yaml.Node | None, path: tuple[str, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            here = [((*path, str(key.value)), key, value) for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            here = [((*path, str(index)), value, value) for index, value in enumerate(node.value)]
+        else:
+            return
+        seen: dict[tuple[str, ...], int] = {}
+        for place, marked, value in here:
+            line = marked.start_mark.line + 1
+            if place in seen:
+                repeated.append(f"'{'.'.join(place)}' on line {seen[place]} and on line {line}; keep one of them")
+            seen[place] = found[place] = line
+            walk(value, place)
+
+    walk(node, ())
+    return found, repeated
