@@ -258,7 +258,7 @@ def main() -> None:
     except SystemExit as leaving:  # typer has turned Ctrl-C into this exit code
         if leaving.code == 130:
             print(
-                "interrupted; an earlier result is as it was, and a tuning run resumes from its last checkpoint",
+                "interrupted; an earlier result is as it was, and a tuning resumes from its last checkpoint, if any",
                 file=sys.stderr,
             )
         raise

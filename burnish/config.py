@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from burnish.errors import ConfigError
-from burnish.mistakes import Lines, lines_of, mistakes, override
+from burnish.mistakes import OVERRIDDEN, Lines, lines_of, mistakes, override
 
 
 class _Section(BaseModel):
@@ -274,7 +274,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
     if repeated:
         raise ConfigError(f"'{path}' gives a key twice:\n  " + "\n  ".join(repeated))
     for one in overrides:
-        override(document, one)
+        lines[override(document, one)] = OVERRIDDEN
     return parse(document, str(path), lines)
 
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from burnish.errors import ConfigError, nearest
 
-Lines = dict[tuple[str, ...], int]  # path of a key -> its line, from 1
+Lines = dict[tuple[str, ...], int]  # path of a key -> its line, from 1, or OVERRIDDEN
+OVERRIDDEN = 0
 
 
 def mistakes(error: Any, source: str, lines: Lines, root: type[BaseModel]) -> list[str]:
@@ -39,9 +40,9 @@ def _leading(message: str) -> tuple[str, ...]:
 
 
 def _place(source: str, path: tuple[str, ...], lines: Lines) -> str:
-    """The file and the line of the innermost key on the path that stands there."""
+    """The file and the line of the innermost key on the path that stands there, or --set if the key came by that."""
     line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    return f"{source}:{line}" if line else source
+    return "--set" if line == OVERRIDDEN else f"{source}:{line}" if line else source
 
 
 def _keys(root: type[BaseModel], path: tuple[str, ...]) -> list[str]:
@@ -59,8 +60,8 @@ def _keys(root: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     return list(section.model_fields)
 
 
-def override(document: dict[str, Any], given: str) -> None:
-    """Put one dotted value, `tune.epochs=2`, into a document."""
+def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
+    """Put one dotted value, `tune.epochs=2`, into a document; return the path of its key."""
     key, separator, value = given.partition("=")
     if not separator or not key:
         raise ConfigError(f"--set takes key=value, for example tune.epochs=2; given: '{given}'")
@@ -81,6 +82,7 @@ def override(document: dict[str, Any], given: str) -> None:
             raise ConfigError(f"--set {key}: '{name}' holds a value, not a section")
         place = inner
     place[last] = parsed
+    return (*parents, last)
 
 
 def lines_of(node: yaml.Node | None) -> tuple[Lines, list[str]]:

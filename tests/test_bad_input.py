@@ -278,6 +278,16 @@ def test_predict_reads_tables_and_finds_the_encoding(burnish: Any, folder: Path,
     assert json.loads(ran.out)["text"] == "half a pair \ufffd here"
 
 
+def test_predict_falls_back_on_the_encoding_that_the_job_stated(burnish: Any, folder: Path, tmp_path: Path) -> None:
+    written = "хороший фильм".encode("koi8-r")  # which nothing in the bytes tells
+    (tmp_path / "a.txt").write_bytes(written)
+    assert_refused(burnish("predict", folder / "out", tmp_path / "a.txt"), "a.txt:line 1", "data.encoding")
+    stated = job(folder, "stated.yaml", encoding="koi8-r")
+    assert burnish("tune", stated, "--set", f"out={tmp_path / 'm'}", "--set", "tune.epochs=1").code == 0
+    ran = burnish("predict", tmp_path / "m", tmp_path / "a.txt", "--json")
+    assert json.loads(ran.out)["text"] == "хороший фильм"
+
+
 def _spawn(folder: Path, *words: str, limit: int | None = None) -> subprocess.Popen[str]:
     def lower() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell hands down a Ctrl-C that is ignored

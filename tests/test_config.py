@@ -34,6 +34,14 @@ def test_overrides_reach_nested_keys_and_read_numbers(tmp_path: Path) -> None:
     assert (job.tune.epochs, job.tune.learning_rate, job.data.columns.text, job.out) == (5, 5e-5, "body", "x/y")
 
 
+def test_a_mistake_of_an_override_is_not_laid_to_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("2", "0"))
+    with pytest.raises(ConfigError, match=rf"{path}:5: tune\.epochs.*\n  --set: unknown key 'tune\.epoch'"):
+        load(path, ("tune.epoch=2",))
+    with pytest.raises(ConfigError, match=r"--set: tune\.epochs: .*\(given: -1\)"):
+        load(path, ("tune.epochs=-1",))
+
+
 @pytest.mark.parametrize("override", ["tune.epochs", "=3", "task.inner=3"])
 def test_bad_override_is_refused(tmp_path: Path, override: str) -> None:
     with pytest.raises(ConfigError):

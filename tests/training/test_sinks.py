@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from burnish import job as flow
 from burnish.config import Job
 from burnish.errors import InputError, MissingExtra
+from burnish.training import sinks
 from burnish.training.loop import Trainer
 from tests import tiny
 
@@ -102,6 +104,37 @@ def test_tensorboard_goes_on_where_a_killed_run_stood(tmp_path: Path, monkeypatc
     read.Reload()
     steps = [e.step for e in read.Scalars("train/loss")]
     assert steps == list(range(1, steps[-1] + 1))
+
+
+def test_a_tracker_that_cannot_begin_ends_those_that_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[type[BaseException] | None] = []
+
+    def begin(job: Job, stack: ExitStack) -> Any:
+        stack.push(lambda kind, error, trace: ended.append(kind))
+
+    def refuse(job: Job, stack: ExitStack) -> Any:
+        raise InputError("no server")
+
+    monkeypatch.setattr(sinks, "_tensorboard", begin)
+    monkeypatch.setattr(sinks, "_mlflow", refuse)
+    job = tracked(tmp_path, "tensorboard").model_copy(update={"track": ("tensorboard", "mlflow")})
+    with pytest.raises(InputError, match="no server"):
+        sinks.Sinks(job, tmp_path, quiet=True)
+    assert ended == [InputError]
+
+
+def test_a_tracker_hears_how_a_run_ended_and_need_not_answer() -> None:
+    heard: list[bool] = []
+    leave = sinks._ending(heard.append, "a tracker", ValueError)
+    leave(None, None, None)
+    leave(RuntimeError, RuntimeError(), None)
+    assert heard == [True, False]
+
+    def refuse(well: bool) -> None:
+        raise ValueError("server gone")
+
+    with pytest.warns(UserWarning, match="a tracker did not take the end of the run: server gone"):
+        sinks._ending(refuse, "a tracker", ValueError)(None, None, None)
 
 
 def test_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,6 +171,16 @@ def test_a_source_that_was_tuned_again_starts_anew(tmp_path: Path) -> None:
     assert identity(job, parts["train"]) != before
 
 
+def test_a_run_from_a_folder_whose_weights_changed_starts_anew(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify")
+    train = flow.load_rows(job)["train"]
+    before = identity(job, train)
+    assert identity(job, train) == before
+    weights = tiny.encoder(tmp_path) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes())
+    assert identity(job, train) != before
+
+
 def test_a_comparison_that_diverges_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "first").mkdir()
     made = source(tmp_path / "first", "classify")
