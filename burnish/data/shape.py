@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from functools import lru_cache
 
 SHAPES = 512  # rows of the embedding; 0 is "no word here" (padding, [CLS], [SEP])
 
@@ -19,6 +20,7 @@ def shape_of(word: str) -> str:
     return _RUN.sub(r"\1\1", word)
 
 
+@lru_cache(maxsize=1 << 16)  # most words of a text come again, and each costs three searches
 def shape_id(word: str) -> int:
     """Return the shape's row in an embedding of `SHAPES` rows, by a hash that is the same on every machine."""
     return 1 + zlib.crc32(shape_of(word).encode("utf-8", "surrogatepass")) % (SHAPES - 1)

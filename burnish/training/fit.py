@@ -112,7 +112,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     if not few:
         refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
-    fit_plain_head(net, task, features, options, pad_id)
+    fit_plain_head(net, task, features, options, pad_id, ran)
     return Fitted(ran, trained, seconds, curve, progress.tokens / spent, progress.rows / spent)
 
 

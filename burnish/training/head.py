@@ -71,7 +71,9 @@ def refit_head(
         net.linear.load_state_dict(trained)
 
 
-def fit_plain_head(net: Net, task: Task, features: Features, options: LossOptions, pad_id: int) -> None:
+def fit_plain_head(
+    net: Net, task: Task, features: Features, options: LossOptions, pad_id: int, precision: Precision
+) -> None:
     """Fit pooler and classifier of a BERT on the first token's states, on the task's loss; the encoder stays.
 
     Nothing is done for other models, and where the model's own head is the one that was trained.
@@ -79,7 +81,8 @@ def fit_plain_head(net: Net, task: Task, features: Features, options: LossOption
     model = net.model
     if not isinstance(model, Bert) or "head" not in net.extras:
         return
-    states, targets = gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
+    with autocast(next(net.parameters()).device, precision):
+        states, targets = gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
     head = [*model.bert.pooler.parameters(), *model.classifier.parameters()]
     for parameter in head:
         parameter.requires_grad_(True)
