@@ -30,7 +30,6 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "crf": (TAG, {"crf": True}),
     "average 0.98": (BOTH, {"average": 0.98}),
     "r_drop 1": (BOTH, {"r_drop": 1.0}),
-    "adversarial 0.5": (BOTH, {"adversarial": 0.5}),
     "label_smoothing 0.1": (BOTH, {"label_smoothing": 0.1}),
     "layer_decay 1": (BOTH, {"layer_decay": 1.0}),
     "freeze none": (BOTH, {"freeze": "none"}),

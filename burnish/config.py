@@ -127,7 +127,7 @@ class Tune(_Section):
     backward: Literal["auto", "random", "full"] = Field(
         "auto",
         description="random: each step learns from a layer drawn anew upwards; full: all of them always; auto: random "
-        "in runs of 1,000 steps and more, but not from scratch and not with adversarial.",
+        "in runs of 1,000 steps and more, but not from scratch.",
     )
     lora: Lora | None = Field(
         None, description="Train low-rank updates and add them to the weights in the end; `{}` for the defaults."
@@ -150,9 +150,6 @@ class Tune(_Section):
     average: Fraction = Field(0.0, description="Decay of a moving average of the weights, used in their place.")
     r_drop: Annotated[float, Field(ge=0.0)] = Field(
         0.0, description="Weight of R-Drop, which asks two dropout masks for one answer; 0 is off."
-    )
-    adversarial: Annotated[float, Field(ge=0.0)] = Field(
-        0.0, description="Length of an adversarial step on the word vectors of a row; 0 is off."
     )
     augment: Augment = Augment()
     evaluations: int = Field(1, ge=1, description="Measurements on dev in each epoch.")
@@ -219,10 +216,6 @@ def _clashes(job: Job) -> Iterator[str]:
         yield "tune.context shows the neighbours of a sentence, and augmented ones have none"
     if tune.r_drop and (job.task == "score" or data.multi_label):
         yield "tune.r_drop goes with one class a row or word, so not with score or multi_label"
-    if tune.r_drop and tune.adversarial:
-        yield "tune.r_drop and tune.adversarial each take a second pass; set one of them"
-    if tune.adversarial and tune.backward == "random":
-        yield "tune.adversarial moves the word vectors, to which tune.backward: random seldom goes"
     if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
         yield f"tune.freeze: {freeze!r} is none of none, embeddings, head, top:K"
     if tune.lora and freeze in ("head", "top:0"):
@@ -234,11 +227,8 @@ def _clashes(job: Job) -> Iterator[str]:
             yield "tune.method: few-shot needs a pretrained model, not model: scratch"
         if freeze in ("head", "top:0") or tune.pooling == "cls":
             yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head or top:0, no pooling: cls"
-        if tune.r_drop or tune.adversarial or tune.tokens_per_step:
-            yield (
-                "tune.method: few-shot has a loss and batches of its own; leave out r_drop, adversarial and "
-                "tokens_per_step"
-            )
+        if tune.r_drop or tune.tokens_per_step:
+            yield ("tune.method: few-shot has a loss and batches of its own; leave out r_drop and tokens_per_step")
 
 
 def schema() -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""Forward and backward passes of a batch: one, or one more for R-Drop or an adversarial step.
-
-R-Drop: Liang et al. 2021. Adversarial step on word vectors: Miyato, Dai and Goodfellow 2017.
-"""
+"""Forward and backward pass of a batch, of twice its rows for R-Drop (Liang et al. 2021)."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ class Passes:
         self, net: Net, task: Task, options: LossOptions, tune: Tune, device: torch.device, steps: int
     ) -> None:
         self.net, self.task, self.options, self.tune, self.device = net, task, options, tune, device
-        random = tune.backward == "random" or (tune.backward == "auto" and steps >= _LONG and not tune.adversarial)
+        random = tune.backward == "random" or (tune.backward == "auto" and steps >= _LONG)
         self._lowest = [None, *layers(net)[1:-1]] if random else [None]
 
     def draw(self) -> nn.Module | None:
@@ -35,8 +32,6 @@ class Passes:
 
     def backward(self, batch: Batch, share: float, precision: Precision, lowest: nn.Module | None = None) -> float:
         """Add the gradient of `share` times the mean loss of a batch, down to the layer `lowest`; return that loss."""
-        if self.tune.adversarial:
-            return self._adversarial(batch, share, precision)
         with autocast(self.device, precision), learning_from(lowest):
             loss = (self._agreeing(batch) if self.tune.r_drop else self._loss(batch)) * share
         loss.backward()  # type: ignore[no-untyped-call]
@@ -52,28 +47,3 @@ class Passes:
         a, b = (part[batch["labels"] != IGNORED].float().log_softmax(-1) for part in logits.chunk(2))
         apart = (F.kl_div(x, y, log_target=True, reduction="batchmean") for x, y in ((a, b), (b, a)))
         return self.task.loss(logits, twice, self.options) + self.tune.r_drop / 4 * sum(apart)
-
-    def _adversarial(self, batch: Batch, share: float, precision: Precision) -> float:
-        """Half of the loss as it is, half with each row's word vectors moved along their gradient."""
-        moved: list[torch.Tensor] = []
-
-        def move(module: torch.nn.Module, given: object, vectors: torch.Tensor) -> torch.Tensor:
-            if not moved:
-                moved.append(torch.zeros_like(vectors, requires_grad=True))
-            return vectors + moved[0]
-
-        handle = self.net.model.get_input_embeddings().register_forward_hook(move)
-        try:
-            total = 0.0
-            for _ in range(2):
-                with autocast(self.device, precision):
-                    loss = self._loss(batch) * (share / 2)
-                loss.backward()  # type: ignore[no-untyped-call]
-                total += loss.item()
-                slope = moved[0].grad
-                if slope is not None:
-                    norm = slope.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None]
-                    moved[0] = self.tune.adversarial * slope / norm
-        finally:
-            handle.remove()
-        return total

@@ -10,12 +10,10 @@ import torch
 
 from burnish import job as flow
 from burnish.config import Job, Tune, parse
-from burnish.data.features import collate
 from burnish.data.load import load
 from burnish.engine import Engine
 from burnish.errors import BurnishError
 from burnish.models.load import load_tokenizer, resolve
-from burnish.models.net import Net
 from burnish.tasks import task_named
 from burnish.tasks.base import LossOptions
 from burnish.training import passes as passing
@@ -29,10 +27,10 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("tag", {"crf": True, "average": 0.9}),
     ("tag", {"context": 8}),
     ("tag", {"r_drop": 1.0}),
-    ("classify", {"adversarial": 0.5, "average": 0.9}),
+    ("classify", {"average": 0.9}),
     ("classify", {"r_drop": 1.0}),
     ("tag", {"lora": {"rank": 4}, "crf": True, "average": 0.9}),
-    ("classify", {"lora": {"rank": 4}, "adversarial": 0.5}),
+    ("classify", {"lora": {"rank": 4}}),
 ]
 
 
@@ -40,7 +38,7 @@ def given(job: Job, tune: dict[str, Any]) -> Job:
     """The job with options; its rows are whole files, as document context asks for."""
     dump = job.model_dump(mode="json")
     dump["data"] |= {"dev": dump["data"]["train"], "split": {"dev": 0.0}}
-    dump["tune"] |= ({"backward": "full"} if "adversarial" in tune else {}) | tune
+    dump["tune"] |= tune
     return parse(dump)
 
 
@@ -98,30 +96,12 @@ def test_average_is_the_mean_of_the_steps_and_gives_the_weights_back() -> None:
     assert net.weight.item() == 5.0
 
 
-def test_adversarial_step_follows_the_gradient(tmp_path: Path) -> None:
-    job = tiny.job(tmp_path, "classify", dropout=0.0)
-    tokenizer = load_tokenizer(resolve(job.model))
-    task = task_named("classify").learn([{"label": "a"}, {"label": "b"}])
-    torch.manual_seed(0)
-    net: Net = net_for(job, task, tokenizer)
-    net.train()
-    features = task.encode([{"text": "good film", "label": "a"}, {"text": "bad", "label": "b"}], tokenizer, 32)
-    batch = collate(features, [0, 1], 0)
-    harder = Passes(net, task, LossOptions(), job.tune.model_copy(update={"adversarial": 1.0}), torch.device("cpu"), 1)
-    plain = Passes(net, task, LossOptions(), job.tune, torch.device("cpu"), 1)
-    assert harder.backward(batch, 1.0, "fp32") > plain.backward(batch, 1.0, "fp32")
-    assert not net.model.get_input_embeddings()._forward_hooks
-    assert plain.backward(batch, 1.0, "fp32") == plain.backward(batch, 1.0, "fp32")
-
-
 @pytest.mark.parametrize(
     ("task", "tune", "word"),
     [
         ("classify", {"crf": True}, "task: tag"),
         ("tag", {"crf": True, "focal": 1.0}, "focal"),
         ("score", {"r_drop": 1.0}, "r_drop"),
-        ("tag", {"r_drop": 1.0, "adversarial": 1.0}, "second pass"),
-        ("tag", {"adversarial": 1.0}, "backward: random"),
         ("tag", {"context": 8}, "splitting rows off"),
         ("tag", {"context": 8, "augment": {"casing": 0.1}}, "augmented ones"),
         ("classify", {"method": "few-shot", "tokens_per_step": 64}, "batches of its own"),
@@ -156,7 +136,6 @@ def test_without_dev_the_average_is_what_is_saved(tmp_path: Path) -> None:
         ({}, 1000, 2),
         ({"backward": "random"}, 1, 2),
         ({"backward": "full"}, 5000, 1),
-        ({"adversarial": 0.5}, 5000, 1),
     ],
 )
 def test_long_runs_learn_from_a_random_depth(tune: dict[str, Any], steps: int, places: int, tmp_path: Path) -> None:
