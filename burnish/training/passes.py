@@ -33,12 +33,10 @@ class Passes:
     def backward(self, batch: Batch, share: float, precision: Precision, lowest: nn.Module | None = None) -> float:
         """Add the gradient of `share` times the mean loss of a batch, down to the layer `lowest`; return that loss."""
         with autocast(self.device, precision), learning_from(lowest):
-            loss = (self._agreeing(batch) if self.tune.r_drop else self._loss(batch)) * share
+            loss = self._agreeing(batch) if self.tune.r_drop else self.task.loss(self.net(batch), batch, self.options)
+            loss = loss * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
-
-    def _loss(self, batch: Batch) -> torch.Tensor:
-        return self.task.loss(self.net(batch), batch, self.options)
 
     def _agreeing(self, batch: Batch) -> torch.Tensor:
         """Mean loss under two dropout masks, and how far their answers are apart (half of the paper's sum)."""
