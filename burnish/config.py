@@ -228,7 +228,7 @@ def _clashes(job: Job) -> Iterator[str]:
         if freeze in ("head", "top:0") or tune.pooling == "cls":
             yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head or top:0, no pooling: cls"
         if tune.r_drop or tune.tokens_per_step:
-            yield ("tune.method: few-shot has a loss and batches of its own; leave out r_drop and tokens_per_step")
+            yield "tune.method: few-shot has a loss and batches of its own; leave out r_drop and tokens_per_step"
 
 
 def schema() -> dict[str, Any]:
