@@ -33,6 +33,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "label_smoothing 0.1": (BOTH, {"label_smoothing": 0.1}),
     "layer_decay 1": (BOTH, {"layer_decay": 1.0}),
     "freeze none": (BOTH, {"freeze": "none"}),
+    "bigrams": (TEXT, {"bigrams": True}),
     "pooling cls": (TEXT, {"pooling": "cls"}),
     "word_shape off": (TAG, {"word_shape": False}),
     "context 32": (TAG, {"context": 32}),

@@ -144,6 +144,9 @@ class Tune(_Section):
     label_smoothing: Fraction = 0.0
     focal: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Gamma of the focal loss; 0 is cross entropy.")
     crf: bool = Field(False, description="`tag`: learned transitions between tags, a linear-chain CRF.")
+    bigrams: bool = Field(
+        False, description="`classify`, `pair`: a linear model of token pairs adds its logits, unless dev gets worse."
+    )
     context: int = Field(
         0, ge=0, description="`tag`: tokens of the same document shown on each side of a sentence; 0 is off."
     )
@@ -214,6 +217,8 @@ def _clashes(job: Job) -> Iterator[str]:
         )
     if tune.context and any(tune.augment.model_dump().values()):
         yield "tune.context shows the neighbours of a sentence, and augmented ones have none"
+    if tune.bigrams and (job.task not in ("classify", "pair") or data.multi_label):
+        yield "tune.bigrams goes with one class a text: task classify or pair, and no multi_label"
     if tune.r_drop and (job.task == "score" or data.multi_label):
         yield "tune.r_drop goes with one class a row or word, so not with score or multi_label"
     if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
@@ -227,8 +232,8 @@ def _clashes(job: Job) -> Iterator[str]:
             yield "tune.method: few-shot needs a pretrained model, not model: scratch"
         if freeze in ("head", "top:0") or tune.pooling == "cls":
             yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head or top:0, no pooling: cls"
-        if tune.r_drop or tune.tokens_per_step:
-            yield "tune.method: few-shot has a loss and batches of its own; leave out r_drop and tokens_per_step"
+        if tune.r_drop or tune.tokens_per_step or tune.bigrams:
+            yield "tune.method: few-shot has a way of its own; leave out r_drop, tokens_per_step and bigrams"
 
 
 def schema() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from burnish import device, extras
 from burnish.artifact import Artifact
 from burnish.config import Job, parse
-from burnish.data.cells import SURROGATE
+from burnish.data.cells import whole
 from burnish.data.formats import TABLES
 from burnish.data.rows import Rows
 from burnish.data.text import chunked
@@ -118,7 +118,7 @@ def predict_lines(model: str | Path, given: str) -> Iterator[dict[str, Any]]:
     elif path.suffix.lower() in (*TABLES, ".txt") and len(given.split()) == 1:
         raise InputError(f"no file at '{given}'; if that is the text itself, give it by standard input (-)")
     else:
-        yield from _predicted(engine, [SURROGATE.sub("\ufffd", given)])
+        yield from _predicted(engine, [whole(given)])
 
 
 def _lines(path: Path, stated: str) -> Iterator[str]:

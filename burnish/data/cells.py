@@ -10,6 +10,11 @@ from typing import Any
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def whole(text: str) -> str:
+    """The text with U+FFFD for half a surrogate pair, which no tokenizer takes; places stay as they are."""
+    return text if text.isascii() or text.isprintable() else SURROGATE.sub("\ufffd", text)
+
+
 def kind_of(cell: Any) -> str:
     """none, text, list (of scalars), empty (a list) or nested."""
     if cell is None:

@@ -15,9 +15,9 @@ IGNORED = -100  # label of positions that no loss and no metric counts
 
 
 class Ragged:
-    """Rows of different lengths in one array with offsets."""
+    """Rows of different lengths in one array with offsets: a number a token, or several, as logits are."""
 
-    def __init__(self, values: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
+    def __init__(self, values: NDArray[Any], offsets: NDArray[np.int64]) -> None:
         self.values, self.offsets = values, offsets
 
     @classmethod
@@ -55,7 +55,7 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, index: int) -> NDArray[np.int32]:
+    def __getitem__(self, index: int) -> NDArray[Any]:
         return self.values[self.offsets[index] : self.offsets[index + 1]]
 
     @cached_property
@@ -93,20 +93,23 @@ _PADDING = {"labels": IGNORED, "words": -1}
 
 
 def collate(features: Features, pieces: Sequence[int] | NDArray[np.int64], pad_id: int) -> Batch:
-    """Pad the named pieces to the longest of them: integer tensors of shape (pieces, tokens)."""
-    lengths = features.lengths[np.asarray(pieces)]
+    """Pad the named pieces to the longest of them: tensors of shape (pieces, tokens, ...)."""
+    chosen = np.asarray(pieces)
+    lengths = features.lengths[chosen]
     width = max(int(lengths.max()), 1)
-    batch: Batch = {}
-    for name, values in features.ragged.items():
+    inside = np.arange(width)[None, :] < lengths[:, None]
+    batch: Batch = {"attention_mask": torch.from_numpy(inside.astype(np.int64))}
+    # The places of all tokens of the pieces, one piece after another.
+    starts = features.ragged["input_ids"].offsets[chosen]
+    places = np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    for name, rows in features.ragged.items():
         padding = pad_id if name == "input_ids" else _PADDING.get(name, 0)
-        padded = np.full((len(pieces), width), padding, dtype=np.int64)
-        for position, piece in enumerate(pieces):
-            row = values[piece]
-            padded[position, : len(row)] = row
+        kind = np.int64 if rows.values.dtype == np.int32 else rows.values.dtype
+        padded = np.full((len(chosen), width, *rows.values.shape[1:]), padding, dtype=kind)
+        padded[inside] = rows.values[places]
         batch[name] = torch.from_numpy(padded)
-    batch["attention_mask"] = torch.from_numpy((np.arange(width)[None, :] < lengths[:, None]).astype(np.int64))
     for name, target in features.targets.items():
-        batch[name] = torch.from_numpy(target[np.asarray(pieces)])
+        batch[name] = torch.from_numpy(target[chosen])
     return batch
 
 

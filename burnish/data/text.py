@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from burnish.data.cells import SURROGATE
+from burnish.data.cells import whole
 
 T = TypeVar("T")
 
@@ -63,16 +63,11 @@ def encode_texts(
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.enable_truncation(max_tokens)
-    given: Any = [_whole(text) for text in texts]
+    given: Any = [whole(text) for text in texts]
     if seconds is not None:
-        given = list(zip(given, map(_whole, seconds), strict=True))
+        given = list(zip(given, map(whole, seconds), strict=True))
     encoded = backend.encode_batch_fast(given)
     return [e.ids for e in encoded], [e.type_ids for e in encoded] if seconds is not None else None
-
-
-def _whole(text: str) -> str:
-    """The text with U+FFFD for half a surrogate pair, which no tokenizer takes; places stay as they are."""
-    return text if text.isascii() or text.isprintable() else SURROGATE.sub("\ufffd", text)
 
 
 def encode_words(
@@ -94,7 +89,7 @@ def encode_words(
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.no_truncation()
-    given = [[_whole(word) for word in row] or [""] for row in rows]
+    given = [[whole(word) for word in row] or [""] for row in rows]
     for index, encoding in enumerate(backend.encode_batch(given, is_pretokenized=True)):
         ids = encoding.ids
         parts = [-1 if part is None else part for part in encoding.word_ids]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Literal
 
 Span = tuple[int, int, str]
@@ -76,6 +77,8 @@ def join_words(words: Sequence[str]) -> tuple[str, list[int]]:
     A space goes between words, except between two Han characters or kana, and in a sentence that is written
     one character a word throughout.
     """
+    if (text := " ".join(words)).isascii():
+        return text, list(accumulate((len(w) + 1 for w in words[:-1]), initial=0)) if words else []
     alone = [len(w) == 1 and kind(w) == "single" for w in words]
     characters = any(alone) and all(len(w) == 1 for w in words)
     parts: list[str] = []

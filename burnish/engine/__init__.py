@@ -10,6 +10,7 @@ from burnish.artifact import Artifact
 from burnish.data.rows import Row
 from burnish.device import choose_device
 from burnish.engine.run import portions, predictions, unlabelled
+from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import InputError
 from burnish.models.net import Net, open_net
 from burnish.tasks import Task, task_named
@@ -20,8 +21,7 @@ class Engine:
 
     def __init__(self, net: Net, task: Task, tokenizer: Any, max_tokens: int) -> None:
         self.net, self.task, self.tokenizer, self.max_tokens = net, task, tokenizer, max_tokens
-        self.device = choose_device()
-        self.net.to(self.device).eval()
+        self.runtime: Runtime = Eager(net.to(device := choose_device()).eval(), device)
 
     @classmethod
     def open(cls, folder: str | Path, variant: str | None = None) -> Self:
@@ -60,4 +60,4 @@ class Engine:
         pad_id = self.tokenizer.pad_token_id or 0
         for portion in portions(rows):
             features = self.task.encode(unlabelled(portion), self.tokenizer, self.max_tokens)
-            yield from predictions(self.net, self.task, features, portion, pad_id=pad_id, device=self.device)
+            yield from predictions(self.runtime, self.task, features, portion, pad_id=pad_id)

@@ -2,60 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from burnish.data.features import Features, by_length, collate
 from burnish.data.rows import Row
-from burnish.device import Precision, autocast
-from burnish.models.net import Net
+from burnish.engine.runtime import Runtime
 from burnish.tasks.base import Task
 
 PORTION = 4096  # rows whose answers are held at a time: enough for full batches of one length
 
 
 def answers(
-    net: Net,
+    runtime: Runtime,
     task: Task,
     features: Features,
     *,
     pad_id: int,
-    device: torch.device,
     pieces: NDArray[np.int64] | None = None,
-    precision: Precision = "fp32",
     budget: int = 4096,
-    progress: Callable[[int], None] | None = None,
 ) -> list[Any]:
     """One answer for each of `pieces` of `features`, all by default. Logits live no longer than their batch."""
     chosen = np.arange(len(features)) if pieces is None else pieces
     found: list[Any] = [None] * len(chosen)
-    was_training = net.training
-    net.eval()
-    with torch.inference_mode(), autocast(device, precision):
-        for places in by_length(features.lengths[chosen], budget):
-            batch = {name: value.to(device) for name, value in collate(features, chosen[places], pad_id).items()}
-            for place, answer in zip(places, task.decode(net(batch), batch), strict=True):
-                found[int(place)] = answer
-            if progress:
-                progress(len(places))
-    net.train(was_training)
+    groups = list(by_length(features.lengths[chosen], budget))
+    batches = (collate(features, chosen[places], pad_id) for places in groups)
+    for places, (batch, logits) in zip(groups, runtime.run(batches), strict=True):
+        for place, answer in zip(places, task.decode(logits, batch), strict=True):
+            found[int(place)] = answer
     return found
 
 
-def predictions(
-    net: Net,
-    task: Task,
-    features: Features,
-    rows: Iterable[Row],
-    *,
-    pad_id: int,
-    device: torch.device,
-    precision: Precision = "fp32",
-) -> Iterator[Any]:
+def predictions(runtime: Runtime, task: Task, features: Features, rows: Iterable[Row], *, pad_id: int) -> Iterator[Any]:
     """One prediction a row, in order; `features` are those of `rows`. Answers of one portion are held at a time."""
     found: list[Any] = []
     owners, at = features.row, 0
@@ -63,7 +44,7 @@ def predictions(
         if index % PORTION == 0:
             first, last = np.searchsorted(features.row, [index, index + PORTION])
             pieces = np.arange(first, last)
-            found = answers(net, task, features, pad_id=pad_id, device=device, pieces=pieces, precision=precision)
+            found = answers(runtime, task, features, pad_id=pad_id, pieces=pieces)
             owners, at = features.row[first:last], 0
         start = at
         while at < len(found) and owners[at] == index:

@@ -165,7 +165,7 @@ class Encoder(nn.Module):
             states = F.pad(states, (0, 0, 0, -len(states) % _GRAIN))
         states = self.dropout(_lowered(parts.LayerNorm(states)))
         bias = None
-        if attention_mask is not None and not bool(attention_mask.all()):
+        if attention_mask is not None and (torch.compiler.is_exporting() or not bool(attention_mask.all())):
             zeros = torch.zeros_like(attention_mask[:, None, None, :], dtype=states.dtype)
             bias = zeros.masked_fill(attention_mask[:, None, None, :] == 0, torch.finfo(zeros.dtype).min)
         *lower, top = self.encoder.layer
@@ -222,18 +222,18 @@ class Bert(nn.Module):
         n, tokens = inputs["attention_mask"].shape
         if self.kind == "token" and words is None:
             return SimpleNamespace(logits=self.classifier(self.dropout(self.bert(**inputs).last_hidden_state)))
-        if self.kind == "token":
-            kept = (words.reshape(-1) >= 0).nonzero()[:, 0]  # type: ignore[union-attr]
-            count = len(kept)
-            kept = F.pad(kept, (0, -count % _KEPT))
-        else:
-            kept = torch.arange(0, n * tokens, tokens, device=inputs["attention_mask"].device)
-        states = self.bert(**inputs, kept=kept).last_hidden_state
         if self.kind == "sequence":
-            return SimpleNamespace(logits=self.head(states))
-        logits = self.classifier(self.dropout(states))[:count]
-        logits = logits.new_zeros(n * tokens, logits.shape[-1]).index_copy(0, kept[:count], logits).view(n, tokens, -1)
+            kept = torch.arange(0, n * tokens, tokens, device=inputs["attention_mask"].device)
+            return SimpleNamespace(logits=self.at(kept, **inputs))
+        kept = (words.reshape(-1) >= 0).nonzero()[:, 0]  # type: ignore[union-attr]
+        logits = self.at(F.pad(kept, (0, -len(kept) % _KEPT)), **inputs)[: len(kept)]
+        logits = logits.new_zeros(n * tokens, logits.shape[-1]).index_copy(0, kept, logits).view(n, tokens, -1)
         return SimpleNamespace(logits=logits)
+
+    def at(self, kept: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+        """Logits (k, outputs) of the `kept` places alone, counted along the rows: place = row * tokens + token."""
+        states = self.bert(**inputs, kept=kept).last_hidden_state
+        return self.head(states) if self.kind == "sequence" else self.classifier(self.dropout(states))
 
     def head(self, states: torch.Tensor) -> torch.Tensor:
         """Logits (n, outputs) of a sequence head on the first tokens' states (n, hidden)."""

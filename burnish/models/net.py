@@ -61,14 +61,34 @@ class Net(nn.Module):
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
-        if "head" in self.extras:
-            pooled: torch.Tensor = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
-            return pooled
+        if self.kind == "sequence":
+            logits: torch.Tensor = self._of_texts(batch)
+            if "bigrams" in self.extras:
+                logits = logits + self.extras["bigrams"](batch["input_ids"], batch["attention_mask"])
+            return logits
         inputs = self._inputs(batch)
-        if self.kind == "token" and isinstance(self.model, Bert):
+        if isinstance(self.model, Bert):
             inputs["words"] = batch["words"]
-        logits: torch.Tensor = self.model(**inputs).logits
+        logits = self.model(**inputs).logits
         return logits
+
+    def _of_texts(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        logits: torch.Tensor
+        if "head" in self.extras:
+            logits = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
+        else:
+            logits = self.model(**self._inputs(batch)).logits
+        return logits
+
+    def at(self, batch: dict[str, torch.Tensor], kept: torch.Tensor) -> torch.Tensor:
+        """Logits of a batch without empty places: (k, outputs) of the `kept` tokens, counted along the rows
+        (row * tokens + token), or (n, outputs) of a model of whole texts, which takes no `kept`."""
+        if self.kind == "sequence":
+            return self.forward(batch)
+        if isinstance(self.model, Bert):
+            return self.model.at(kept, **self._inputs(batch))
+        logits: torch.Tensor = self.model(**self._inputs(batch)).logits
+        return logits.flatten(0, 1).index_select(0, kept)
 
     def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Text vectors (n, hidden): the mean of the last states over the tokens."""

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
 from burnish.config import Tune
@@ -17,6 +18,7 @@ from burnish.data.features import Batch, Features, Ragged
 from burnish.data.rows import Row
 from burnish.data.text import chunked, encode_texts
 from burnish.errors import InputError
+from burnish.models.bigrams import Bigrams
 from burnish.tasks.base import LossOptions, Task, cross_entropy
 from burnish.tasks.counts import ClassCounts, Counts, SetCounts
 
@@ -40,8 +42,15 @@ class Classify(Task):
     name = "classify"
     kind = "sequence"
 
-    def __init__(self, labels: Sequence[str], multi_label: bool = False, thresholds: Sequence[float] = ()) -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        multi_label: bool = False,
+        thresholds: Sequence[float] = (),
+        bigrams: bool = False,
+    ) -> None:
         self.labels = tuple(labels)
+        self.bigrams = bigrams
         self.multi_label = multi_label
         self.metric = "f1" if multi_label else "accuracy"
         self.thresholds = tuple(thresholds) or (0.5,) * len(self.labels)
@@ -58,14 +67,22 @@ class Classify(Task):
                 f"the training rows hold {len(found)} label ({', '.join(sorted(found)) or 'none'}); "
                 "a classifier needs at least two: check data.columns.label"
             )
-        return cls(sorted(found), multi_label)
+        return cls(sorted(found), multi_label, bigrams=bool(tune and tune.bigrams))
 
     def state(self) -> dict[str, Any]:
-        return {"labels": self.labels, "multi_label": self.multi_label, "thresholds": self.thresholds}
+        return {
+            "labels": self.labels,
+            "multi_label": self.multi_label,
+            "thresholds": self.thresholds,
+            "bigrams": self.bigrams,
+        }
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
-        return cls(state["labels"], state["multi_label"], state["thresholds"])
+        return cls(state["labels"], state["multi_label"], state["thresholds"], state.get("bigrams", False))
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"bigrams": Bigrams(self.outputs)} if self.bigrams else {}
 
     def row(self, given: Any) -> Row:
         if not isinstance(given, str):

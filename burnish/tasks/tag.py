@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,6 +15,7 @@ from torch import nn
 from burnish.config import Tune
 from burnish.data.context import with_context
 from burnish.data.features import IGNORED, Batch, Features, Ragged
+from burnish.data.lexicon import Lexicon
 from burnish.data.rows import Row
 from burnish.data.shape import shape_id
 from burnish.data.text import chunked, encode_words
@@ -103,37 +104,34 @@ class Tag(Task):
         raise InputError("tag takes a text or a list of words")
 
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
+        lexicon = Lexicon(tokenizer) if Lexicon.fits(tokenizer) and not self.context else None
         parts: list[dict[str, Ragged]] = []
-        owners = array("q")
+        owners: list[NDArray[np.int64]] = []
         done = 0
         for chunk in chunked(with_context(rows, self.context), 1000):
-            seen = [[*row.get("left", ()), *row["words"], *row.get("right", ())] for row in chunk]
-            skipped = [len(row.get("left", ())) for row in chunk]
-            own = [(first, first + len(row["words"])) for first, row in zip(skipped, chunk, strict=True)]
-            shapes = [[shape_id(word) for word in words] for words in seen]
-            columns: dict[str, list[list[int]]] = {"input_ids": [], "words": [], "shapes": []}
-            labels: list[list[int]] = []
-            for index, window in encode_words(tokenizer, seen, max_tokens, own, self.context):
-                row = chunk[index]
-                owners.append(done + index)
-                columns["input_ids"].append(window.input_ids)
-                columns["words"].append(window.words)
-                columns["shapes"].append(
-                    [shapes[index][part] if 0 <= part < len(shapes[index]) else 0 for part in window.parts]
-                )
-                if "tags" in row:
-                    tags = row["tags"]
-                    labels.append([self._label(tags, word) for word in window.words])
-            if labels:
-                columns["labels"] = labels
-            parts.append({name: Ragged.build(values) for name, values in columns.items()})
+            inputs = lexicon.encode([row["words"] for row in chunk], max_tokens) if lexicon else None
+            owner = np.arange(len(chunk))
+            if inputs is None:
+                inputs, owner = _windows(chunk, tokenizer, max_tokens, self.context)
+            if "tags" in chunk[0]:
+                inputs["labels"] = self._labels(chunk, inputs["words"], owner)
+            parts.append(inputs)
+            owners.append(done + owner)
             done += len(chunk)
         names = list(parts[0]) if parts else ["input_ids", "words", "shapes"]
         ragged = {name: Ragged.join([part.pop(name) for part in parts]) for name in names}
-        return Features(ragged, row=np.asarray(owners, dtype=np.int64))
+        return Features(ragged, row=np.concatenate([np.zeros(0, np.int64), *owners]))
 
-    def _label(self, tags: Sequence[str], word: int) -> int:
-        return self._ids.get(tags[word], IGNORED) if 0 <= word < len(tags) else IGNORED
+    def _labels(self, rows: Sequence[Row], words: Ragged, owner: NDArray[np.int64]) -> Ragged:
+        """The label of each token that begins a word of a row, `IGNORED` for the others."""
+        flat = [self._ids.get(tag, IGNORED) for row in rows for tag in row["tags"]]
+        lengths = np.asarray([len(row["tags"]) for row in rows])
+        starts = np.cumsum(lengths) - lengths
+        row = np.repeat(owner, words.lengths)
+        known = (words.values >= 0) & (words.values < lengths[row])
+        labels = np.full(len(words.values), IGNORED, dtype=np.int32)
+        labels[known] = np.asarray(flat, dtype=np.int32)[starts[row[known]] + words.values[known]]
+        return Ragged(labels, words.offsets)
 
     def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
         kept = batch["labels"] != IGNORED
@@ -147,14 +145,23 @@ class Tag(Task):
         """For each piece: indices of its words, label ids of the best legal path, and their probabilities."""
         if self.crf:
             return self._decode_together(logits.float(), batch["words"], self.crf)
-        scores = logits.float().log_softmax(-1).cpu().numpy()
-        words = batch["words"].cpu().numpy()
-        answers = []
-        for row, owned in zip(scores, words, strict=True):
-            kept = owned >= 0
-            path = self.best_path(row[kept])
-            answers.append((owned[kept], path, np.exp(row[kept][np.arange(len(path)), path])))
-        return answers
+        kept = batch["words"] >= 0
+        scores = logits[kept].float().log_softmax(-1).cpu().numpy()
+        owned = batch["words"][kept].tolist()
+        counts = kept.sum(1).cpu().numpy()
+        ends = counts.cumsum()
+        starts = ends - counts
+        best = scores.argmax(-1)
+        legal = self._moves[np.roll(best, 1), best] == 0
+        first = starts[counts > 0]
+        legal[first] = self._start[best[first]] == 0
+        for row in np.unique(np.searchsorted(ends, np.flatnonzero(~legal), side="right")):
+            inside = slice(starts[row], ends[row])
+            best[inside] = self.best_path(scores[inside])
+        chances = np.exp(scores[np.arange(len(best)), best]).tolist()
+        path = best.tolist()
+        rows = zip(starts.tolist(), ends.tolist(), strict=True)
+        return [(owned[start:end], path[start:end], chances[start:end]) for start, end in rows]
 
     def _decode_together(self, logits: torch.Tensor, words: torch.Tensor, crf: Crf) -> list[Any]:
         emissions, mask = gather_words(logits, words >= 0)
@@ -164,13 +171,13 @@ class Tag(Task):
         paths = best_paths(emissions, mask, moves, start)
         chances = marginals(emissions, mask, moves, start).gather(-1, paths.unsqueeze(-1)).squeeze(-1)
         rows = zip(*(part.cpu().numpy() for part in (mask, owned, paths, chances)), strict=True)
-        return [(words[kept], path[kept], chance[kept]) for kept, words, path, chance in rows]
+        return [tuple(part[kept].tolist() for part in parts) for kept, *parts in rows]
 
     def best_path(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
         """Viterbi search over legal IOB2 sequences; `scores` (words, labels)."""
         best: NDArray[np.int64] = scores.argmax(-1)
-        if not len(best) or (self._start[best[0]] == 0 and not self._moves[best[:-1], best[1:]].any()):
-            return best  # the best labels are already legal, so they are the best legal ones
+        if not len(best):
+            return best
         total = self._start + scores[0]
         back = np.zeros(scores.shape, dtype=np.int64)
         for position in range(1, len(scores)):
@@ -188,15 +195,16 @@ class Tag(Task):
         for owned, path, scores in answers:
             for word, label, score in zip(owned, path, scores, strict=True):
                 if word < len(words):
-                    tags[word], chances[word] = self.labels[label], float(score)
-        for i, tag in enumerate(tags):  # a window may begin inside what another one left outside
-            if tag.startswith("I-") and (i == 0 or tags[i - 1][2:] != tag[2:]):
-                tags[i] = f"B-{tag[2:]}"
-        text, starts = row["text"], row["starts"]
+                    tags[word], chances[word] = self.labels[label], score
         entities = []
-        for start, end, label in entities_of(tags, starts, words):
-            inside = [chances[i] for i, at in enumerate(starts) if start <= at < end]
-            entities.append(Entity(start, end, label, text[start:end], min(inside, default=1.0)))
+        if tags.count("O") < len(tags):
+            for i, tag in enumerate(tags):  # a window may begin inside what another one left outside
+                if tag.startswith("I-") and (i == 0 or tags[i - 1][2:] != tag[2:]):
+                    tags[i] = f"B-{tag[2:]}"
+            text, starts = row["text"], row["starts"]
+            for start, end, label in entities_of(tags, starts, words):
+                inside = chances[bisect_left(starts, start) : bisect_left(starts, end)]
+                entities.append(Entity(start, end, label, text[start:end], min(inside, default=1.0)))
         return TagPrediction(words, tuple(tags), tuple(entities), tuple(chances))
 
     def reference(self, row: Row) -> tuple[str, ...]:
@@ -224,3 +232,21 @@ class Tag(Task):
         meant = [f"{word}={true}" for word, true, _, _ in wrong]
         surest = max((chance for *_, chance in wrong), default=0.0)
         return row["text"], ", ".join(meant) or "as predicted", ", ".join(said) or "as labelled", 1.0 - surest
+
+
+def _windows(
+    rows: Sequence[Row], tokenizer: Any, max_tokens: int, context: int
+) -> tuple[dict[str, Ragged], NDArray[np.int64]]:
+    """Inputs of rows that may have context or be too long, a window each, and the index of each window's row."""
+    seen = [[*row.get("left", ()), *row["words"], *row.get("right", ())] for row in rows]
+    skipped = [len(row.get("left", ())) for row in rows]
+    own = [(first, first + len(row["words"])) for first, row in zip(skipped, rows, strict=True)]
+    columns: dict[str, list[list[int]]] = {"input_ids": [], "words": [], "shapes": []}
+    owners: list[int] = []
+    for index, window in encode_words(tokenizer, seen, max_tokens, own, context):
+        words = seen[index]
+        owners.append(index)
+        columns["input_ids"].append(window.input_ids)
+        columns["words"].append(window.words)
+        columns["shapes"].append([shape_id(words[part]) if 0 <= part < len(words) else 0 for part in window.parts])
+    return {name: Ragged.build(values) for name, values in columns.items()}, np.asarray(owners, dtype=np.int64)

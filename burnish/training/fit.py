@@ -21,11 +21,13 @@ from burnish.data.load import fingerprint
 from burnish.data.rows import Rows
 from burnish.device import Precision
 from burnish.engine.run import predictions, unlabelled
+from burnish.engine.runtime import Eager
 from burnish.models import lora
 from burnish.models.load import resolve
 from burnish.models.net import Net
 from burnish.results import Curve
 from burnish.tasks import Task
+from burnish.training.bigrams import fit_bigrams
 from burnish.training.build import loss_for
 from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
@@ -111,6 +113,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     ran, started = trainer.setting.precision, time.perf_counter()
     if not few:
         refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
+        fit_bigrams(net, features, pad_id, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
     fit_plain_head(net, task, features, options, pad_id, ran)
     return Fitted(ran, trained, seconds, curve, progress.tokens / spent, progress.rows / spent)
@@ -126,7 +129,7 @@ def _measure_on_dev(
     place = device.choose_device()
 
     def measure(precision: Precision) -> float:
-        said = predictions(net, task, features, dev, pad_id=pad_id, device=place, precision=precision)
+        said = predictions(Eager(net, place, precision), task, features, dev, pad_id=pad_id)
         return metric_value(task, job.tune.metric or task.metric, outcome(task, said, dev))
 
     return measure

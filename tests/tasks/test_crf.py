@@ -91,7 +91,7 @@ def test_paths_stay_legal_and_the_loss_skips_other_pieces() -> None:
     for _, path, chances in task.decode(logits, batch):
         tags = [task.labels[label] for label in path]
         assert all(not b.startswith("I-") or a[2:] == b[2:] for a, b in zip(["O", *tags], tags, strict=False))
-        assert ((chances > 0) & (chances <= 1 + 1e-6)).all()
+        assert all(0 < chance <= 1 + 1e-6 for chance in chances)
     other = logits.clone()
     other[:, [0, 3, 6]] += 7.0
     loss = task.loss(logits, batch, LossOptions())

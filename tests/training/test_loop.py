@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from burnish import job as flow
-from burnish.engine.run import predictions
+from burnish.engine.runtime import Eager
 from burnish.errors import BurnishError
 from burnish.training import checkpoint, fit
 from burnish.training.events import Event, Shrunk, Skipped, Stopped
@@ -101,11 +101,12 @@ def test_a_test_file_without_dev_rows(tmp_path: Path) -> None:
 def test_weights_are_chosen_in_the_precision_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def watched(*given: Any, precision: str, **options: Any) -> Any:
-        seen.append(precision)
-        return predictions(*given, precision=precision, **options)
+    class Watched(Eager):
+        def run(self, batches: Any) -> Any:
+            seen.append(self.precision)
+            return super().run(batches)
 
-    monkeypatch.setattr(fit, "predictions", watched)
+    monkeypatch.setattr(fit, "Eager", Watched)
     tuned = flow.tune(tiny.job(tmp_path, "tag", precision="bf16"))
     assert set(seen) == {"bf16"}
     assert tuned.report.after.split == "dev"

@@ -104,7 +104,7 @@ def test_average_is_the_mean_of_the_steps_and_gives_the_weights_back() -> None:
         ("score", {"r_drop": 1.0}, "r_drop"),
         ("tag", {"context": 8}, "splitting rows off"),
         ("tag", {"context": 8, "augment": {"casing": 0.1}}, "augmented ones"),
-        ("classify", {"method": "few-shot", "tokens_per_step": 64}, "batches of its own"),
+        ("classify", {"method": "few-shot", "tokens_per_step": 64}, "a way of its own"),
     ],
 )
 def test_options_that_do_not_fit_are_named(task: str, tune: dict[str, Any], word: str, tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""Fit the linear model of token pairs that stands beside an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from burnish.data.features import IGNORED, Features, by_length, collate
+from burnish.device import Precision
+from burnish.models.bigrams import Bigrams
+from burnish.models.net import Net
+
+_ROWS = 100_000  # enough for it, and some 40 MB
+_FIRM = 4.0  # inverse of the penalty on its weights
+
+
+def fit_bigrams(
+    net: Net,
+    features: Features,
+    pad_id: int,
+    precision: Precision,
+    measure: Callable[[Precision], float] | None,
+) -> None:
+    """Fit it to the training rows by multinomial logistic regression.
+
+    Args:
+        measure: value on dev, larger is better; where it falls, the model stays out.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.linear_model import LogisticRegression
+
+    model = dict(net.extras.items()).get("bigrams")
+    if not isinstance(model, Bigrams):
+        return
+    before = measure(precision) if measure else None
+    labels = features.targets["labels"]
+    known = np.flatnonzero(labels != IGNORED)
+    chosen = known[np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(np.int64)]
+    buckets = len(model.weight)
+    seen = np.zeros(buckets, dtype=np.int64)
+    for _, places, there in _parts(features, chosen, pad_id, model.places):
+        rows = np.repeat(np.arange(len(places)), places.shape[1]).reshape(places.shape)
+        seen += np.bincount(np.unique(np.stack([rows, places])[:, there > 0], axis=1)[1], minlength=buckets)
+    model.rarity.copy_(torch.from_numpy(np.log((1 + len(chosen)) / (1 + seen)) + 1))
+    owners, columns, values = [], [], []
+    for pieces, places, value in _parts(features, chosen, pad_id, model.values):
+        row, column = np.nonzero(value)
+        owners.append(pieces[row])
+        columns.append(places[row, column])
+        values.append(value[row, column])
+    matrix = csr_matrix(
+        (np.concatenate(values), (np.concatenate(owners), np.concatenate(columns))), (len(features), buckets)
+    )[chosen]
+    solver = "liblinear" if len(np.unique(labels[chosen])) == 2 else "lbfgs"
+    fitted = LogisticRegression(C=_FIRM, solver=solver, max_iter=200).fit(matrix, labels[chosen])
+    weight, bias = fitted.coef_.T, fitted.intercept_
+    if len(fitted.classes_) == 2:
+        weight, bias = np.concatenate([-weight, weight], 1) / 2, np.concatenate([-bias, bias]) / 2
+    for target, found in ((model.weight, weight), (model.bias, bias)):
+        target[..., torch.from_numpy(fitted.classes_)] = torch.from_numpy(found).to(target)
+    if measure and before is not None and measure(precision) < before:
+        model.weight.zero_()
+        model.bias.zero_()
+
+
+def _parts(
+    features: Features, chosen: NDArray[np.int64], pad_id: int, of: Callable[..., tuple[torch.Tensor, torch.Tensor]]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]]:
+    """Pieces, and what `of` says of their tokens."""
+    for places in by_length(features.lengths[chosen], 1 << 16):
+        pieces = chosen[places]
+        batch = collate(features, pieces, pad_id)
+        first, second = of(batch["input_ids"], batch["attention_mask"])
+        yield pieces, first.numpy(), second.numpy()

@@ -1,0 +1,83 @@
+"""The linear model of token pairs beside an encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from burnish import job as flow
+from burnish.config import parse
+from burnish.data.features import IGNORED, Features, Ragged, collate
+from burnish.engine import Engine
+from burnish.errors import ConfigError
+from burnish.models.bigrams import Bigrams
+from burnish.training.bigrams import fit_bigrams
+from tests import tiny
+
+
+def fitted(rows: list[list[int]], labels: list[int], dev: tuple[float, float] | None = None) -> Bigrams:
+    class Beside(torch.nn.Module):
+        extras = torch.nn.ModuleDict({"bigrams": Bigrams(max(2, max(labels) + 1))})
+
+    values = iter(dev or ())
+    features = Features({"input_ids": Ragged.build(rows)}, {"labels": torch.tensor(labels).numpy()})
+    fit_bigrams(Beside(), features, 0, "fp32", (lambda _: next(values)) if dev else None)  # type: ignore[arg-type]
+    model = Beside.extras["bigrams"]
+    assert isinstance(model, Bigrams)
+    return model
+
+
+def logits(model: Bigrams, rows: list[list[int]]) -> torch.Tensor:
+    batch = collate(Features({"input_ids": Ragged.build(rows)}), range(len(rows)), 0)
+    return model(batch["input_ids"], batch["attention_mask"])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_order_tells_classes_apart(classes: int) -> None:
+    ring = [[5, 6, 7], [6, 5, 7], [7, 6, 5]][:classes]  # the same tokens in each
+    model = fitted(ring * 10 + [[9, 9]], [*range(classes)] * 10 + [IGNORED])
+    found = logits(model, ring)
+    assert found.argmax(-1).tolist() == list(range(classes))
+    assert torch.allclose(found, logits(model, [*ring, [1] * 9])[:classes], atol=1e-6)  # padding counts for nothing
+    assert model.rarity[(9 * 2477) % len(model.rarity)] == pytest.approx(1 + torch.tensor(10.0 * classes + 1).log())
+
+
+def test_a_model_that_dev_loses_by_stays_out() -> None:
+    rows, labels = [[5, 6], [6, 5]] * 10, [0, 1] * 10
+    assert not fitted(rows, labels, (0.5, 0.4)).weight.any()
+    assert fitted(rows, labels, (0.5, 0.5)).weight.any()
+
+
+def test_no_hash_passes_int32_and_the_table_stays_small() -> None:
+    for outputs in (2, 77, 5000):
+        model = Bigrams(outputs)
+        assert model.weight.numel() <= 1 << 22
+        places, _ = model.places(torch.full((1, 3), 250_000), torch.ones(1, 3, dtype=torch.int64))
+        same, _ = model.places(torch.full((1, 3), 250_000, dtype=torch.int32), torch.ones(1, 3, dtype=torch.int32))
+        assert torch.equal(places, same.long())
+        assert 0 <= int(places.min()) <= int(places.max()) < len(model.rarity)
+
+
+@pytest.mark.parametrize("task", ["classify", "pair"])
+def test_it_is_saved_with_the_model(task: str, tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, task, bigrams=True)
+    tuned = flow.tune(job)
+    engine = Engine.open(job.out)
+    model = engine.net.extras["bigrams"]
+    assert isinstance(model, Bigrams)
+    assert model.weight.any()
+    given = [["the film was good", "very bad"]] if task == "pair" else ["the film was very good"]
+    (with_it,) = engine.predict(given)
+    model.weight.zero_()
+    (without,) = engine.predict(given)
+    assert with_it.probabilities != without.probabilities
+    assert tuned.report.after.metrics["accuracy"] >= 0.9
+
+
+def test_where_it_does_not_go() -> None:
+    data = {"train": "rows.csv"}
+    for document in ({"task": "score"}, {"task": "classify", "data": data | {"multi_label": True}}):
+        with pytest.raises(ConfigError, match=r"tune\.bigrams"):
+            parse({"data": data, "tune": {"bigrams": True}} | document)
