@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from burnish.models.net import Pooling
 
 FORMAT = 1
 MANIFEST = "burnish.json"
+VARIANTS = ("variants", "variant.json")  # folder of other forms of the model, and the manifest of each
 _AGAIN = "copy or tune the model again"
 _DICTS = ("state", "network", "job", "metrics", "before", "data", "training", "environment", "files")
 _KEYS = {"task": str, **dict.fromkeys(_DICTS, dict)}
@@ -68,14 +70,7 @@ class Artifact:
 
     def verify(self) -> None:
         """Compare every file with the checksum it was written with."""
-        for name, expected in self.manifest["files"].items():
-            path = self.folder / name
-            if not path.resolve().is_relative_to(self.folder.resolve()):
-                raise InputError(f"'{self.folder / MANIFEST}' names a file outside of the folder: {name}")
-            if not path.is_file():
-                raise InputError(f"'{path}' is missing; {_AGAIN}")
-            if sha256(path) != expected:
-                raise InputError(f"'{path}' was changed or damaged after it was written; {_AGAIN}")
+        verify_files(self.folder, self.manifest["files"], _AGAIN)
 
     @property
     def task(self) -> str:
@@ -149,7 +144,7 @@ def must_be_replaceable(folder: Path) -> None:
     own = {MANIFEST}
     if (folder / MANIFEST).is_file():
         try:
-            own |= set(Artifact.open(folder, verify=False).manifest["files"])
+            own |= set(Artifact.open(folder, verify=False).manifest["files"]) | _files_of_variants(folder)
         except InputError as error:
             raise InputError(f"out: '{folder}' is left as it is: {error}; remove it, or choose another out") from None
     there = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
@@ -158,6 +153,15 @@ def must_be_replaceable(folder: Path) -> None:
             f"out: the folder '{folder}' holds '{foreign}', which burnish did not write and would delete with the "
             "folder; choose another out, or move that file"
         )
+
+
+def _files_of_variants(folder: Path) -> set[str]:
+    found = set()
+    for path in (folder / VARIANTS[0]).glob(f"*/{VARIANTS[1]}"):
+        with suppress(ValueError, KeyError, TypeError):
+            written = {path.name, *json.loads(path.read_text(encoding="utf-8"))["files"]}
+            found |= {str((path.parent / name).relative_to(folder)) for name in written}
+    return found
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:
@@ -178,6 +182,22 @@ def disk_error(error: OSError | SafetensorError, place: Path) -> InputError:
     if code in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"the disk is full: '{place}' could not be written; free some room and run the command again")
     return InputError(f"'{place}' could not be written: {os.strerror(code) if code else error}")
+
+
+def verify_files(folder: Path, files: dict[str, str], again: str) -> None:
+    """Compare the files of a folder with their SHA-256; `again` says how to come by them anew.
+
+    Raises:
+        InputError: for a file that is missing, was changed, or lies outside of the folder.
+    """
+    for name, expected in files.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise InputError(f"the manifest of '{folder}' names a file outside of the folder: {name}")
+        if not path.is_file():
+            raise InputError(f"'{path}' is missing; {again}")
+        if sha256(path) != expected:
+            raise InputError(f"'{path}' was changed or damaged after it was written; {again}")
 
 
 def sha256(path: Path) -> str:

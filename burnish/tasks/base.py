@@ -87,9 +87,24 @@ class Task(ABC):
     def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
         """Mean loss of a batch, a scalar."""
 
+    def loss_to(self, logits: torch.Tensor, batch: Batch, warmth: float) -> torch.Tensor:
+        """Mean loss of a batch against a teacher's logits, `batch["soft"]`, both softened by `warmth`, a scalar.
+
+        As in Hinton et al. 2015: cross entropy between the two distributions, times the square of the temperature.
+        """
+        soft = batch["soft"]
+        if self.kind == "token":
+            logits, soft = logits[batch["words"] >= 0], soft[batch["words"] >= 0]
+        return F.cross_entropy(logits.float() / warmth, (soft.float() / warmth).softmax(-1)) * warmth**2
+
     @abstractmethod
     def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
         """Turn the logits of a batch into one small answer a piece, so that no logits need to be kept."""
+
+    def choose(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What logits (k, outputs) decide, each by itself: choices (k, ...), and how far each is from another one."""
+        best, place = logits.topk(2, -1)
+        return place[:, 0], best[:, 0] - best[:, 1]
 
     @abstractmethod
     def assemble(self, answers: Sequence[Any], row: Row) -> Any:

@@ -131,6 +131,12 @@ class Classify(Task):
         logits = logits.float()
         return list((logits.sigmoid() if self.multi_label else logits.softmax(-1)).cpu().numpy())
 
+    def choose(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.multi_label:
+            return super().choose(logits)
+        over = logits - torch.logit(torch.tensor(self.thresholds), 1e-6)
+        return (over >= 0).long(), over.abs()
+
     def assemble(self, answers: Sequence[Any], row: Row) -> ClassPrediction:
         (probabilities,) = answers
         best = int(np.argmax(probabilities))

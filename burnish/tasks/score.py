@@ -72,6 +72,9 @@ class Score(Classify):
     def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
         return [float(value) for value in logits.float().squeeze(-1).cpu()]
 
+    def choose(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return logits.new_zeros(len(logits), 0, dtype=torch.long), logits.new_zeros(len(logits), 0)
+
     def assemble(self, answers: Sequence[Any], row: Row) -> ScorePrediction:  # type: ignore[override]
         return ScorePrediction(answers[0] * self.spread + self.mean)
 

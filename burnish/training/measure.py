@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from burnish.config import Job
 from burnish.data.rows import Rows
 from burnish.engine import Engine
+from burnish.engine.runtime import Eager
 from burnish.models.net import Net
 from burnish.results import Comparison, Evaluation
 from burnish.tasks.classify import Classify
@@ -75,5 +76,5 @@ def _alone(engine: Engine, rows: Rows, split: str, job: Job) -> Evaluation | Non
     if not net.extras and task.plain().state() == task.state():
         return None
     bare = Net(net.model, net.kind, task.outputs)
-    plain = Engine(bare, task.plain(), engine.tokenizer, engine.max_tokens)
+    plain = Engine(Eager(bare), task.plain(), engine.tokenizer, engine.max_tokens)
     return evaluation(plain.task, outcome(plain.task, plain.stream(rows), rows), split=split, metric=job.tune.metric)

@@ -12,6 +12,7 @@ from burnish.config import FromScratch, Job
 from burnish.data.rows import Rows
 from burnish.device import Precision
 from burnish.engine import Engine
+from burnish.engine.runtime import Eager
 from burnish.errors import BurnishError, InputError
 from burnish.models.load import resolve
 from burnish.results import Evaluation, Transfer
@@ -77,7 +78,7 @@ def _tuned(job: Job, parts: dict[str, Rows], quiet: bool) -> Engine:
     task = task_named(job.task).learn(parts["train"], job.data.multi_label, job.tune)
     net = net_for(job, task, tokenizer)
     fit(job, parts, task, net, tokenizer, quiet)
-    return Engine(net, task, tokenizer, job.tune.max_tokens)
+    return Engine(Eager(net), task, tokenizer, job.tune.max_tokens)
 
 
 def base_job(job: Job, source: Artifact, precision: Precision, out: Path) -> Job:

@@ -11,6 +11,7 @@ import torch
 from burnish import job as flow
 from burnish.data.load import load, usable
 from burnish.engine import Engine
+from burnish.engine.runtime import Eager
 from burnish.models.net import start_net
 from burnish.tasks import task_named
 from burnish.tasks.base import LossOptions
@@ -44,7 +45,7 @@ def test_the_head_starts_where_the_encoder_stands(
     assert rows == (len(train) if head else 0)
     assert changed == ({f"{head}.weight", f"{head}.bias"} if head else set())
     if head and kind != "score":
-        answers = Engine(net, task, tokenizer, job.tune.max_tokens).stream(train)
+        answers = Engine(Eager(net), task, tokenizer, job.tune.max_tokens).stream(train)
         for answer, row in zip(answers, train, strict=True):
             assert answer.label == row["label"] if kind == "classify" else list(answer.tags) == list(row["tags"])
 

@@ -1,0 +1,84 @@
+"""A tuned model in another runtime, with the same weights: written only where it says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from burnish import device, variant
+from burnish.artifact import Artifact
+from burnish.compression.parity import compare, require_exact
+from burnish.data.features import Features, Ragged, collate
+from burnish.data.rows import Rows
+from burnish.data.shape import SHAPES
+from burnish.engine import net_of, start
+from burnish.engine.flat import export as flat_export
+from burnish.engine.run import unlabelled
+from burnish.engine.runtime import Eager
+from burnish.models.bert import Bert
+from burnish.models.net import Net
+from burnish.tasks import Task, task_named
+from burnish.variant import Variant
+
+Target = Literal["onnx", "openvino"]
+TARGETS: dict[str, Target] = {"onnx": "onnx", "openvino": "openvino"}
+
+
+def export(
+    folder: str | Path, to: Target, rows: Rows | None = None, say: Callable[[str], None] = lambda line: None
+) -> Variant:
+    """Write the variant `to` of a model folder, in fp32.
+
+    Args:
+        rows: those on which it has to agree with the tuned model; rows of random tokens when None.
+
+    Raises:
+        GateFailed: when it does not agree; nothing is then written.
+        InputError: when the folder is no model, or the disk does not take the variant.
+        MissingExtra: when the runtime is not installed.
+    """
+    from burnish.engine import onnx, openvino
+
+    artifact = Artifact.open(folder)
+    task = task_named(artifact.task).restore(artifact.state)
+    net, tokenizer = net_of(artifact, task), artifact.tokenizer()
+    pad_id = tokenizer.pad_token_id or 0
+    example = made_up(task, net, artifact.max_tokens)
+    features = example if rows is None else task.encode(unlabelled(rows), tokenizer, artifact.max_tokens)
+    where: Callable[[int], str] = "made-up row {}".format if rows is None else rows.where
+
+    def write(fresh: Path) -> dict[str, Any]:
+        say(f"exporting to {to}")
+        program, names = flat_export(net, collate(example, np.arange(8), pad_id))
+        if to == "onnx":
+            onnx.save(program, names, fresh / onnx.GRAPH)
+        else:
+            openvino.save(program, names, fresh / openvino.GRAPH)
+        about: dict[str, Any] = {"runtime": to, "precision": "f32", "environment": device.environment()}
+        say(f"comparing on {len(features):,} rows")
+        found = compare(task, features, Eager(net), start(Variant(fresh, about)), pad_id)
+        require_exact(found, f"the export to {to}", where)
+        parity = {**asdict(found), "rows_of": "random tokens" if rows is None else "data"}
+        return {**about, "parity": parity}
+
+    return variant.save(artifact, to, write)
+
+
+def made_up(task: Task, net: Net, max_tokens: int, rows: int = 64, seed: int = 0) -> Features:
+    """Inputs of random tokens, each a word: what every model can be tried on, and nobody's data."""
+    draw = np.random.default_rng(seed)
+    config = net.model.config
+    longest = max(3, min(max_tokens, 48, int(config.max_position_embeddings)))
+    lengths = draw.integers(3, longest + 1, rows)
+    ids = [draw.integers(0, int(config.vocab_size), length).tolist() for length in lengths]
+    ragged = {"input_ids": Ragged.build(ids)}
+    if task.kind == "token":
+        ragged["words"] = Ragged.build([[-1, *range(length - 2), -1] for length in lengths])
+        ragged["shapes"] = Ragged.build([[0, *draw.integers(1, SHAPES, length - 2).tolist(), 0] for length in lengths])
+    elif isinstance(net.model, Bert) and task.name in ("pair", "score"):
+        ragged["token_type_ids"] = Ragged.build([[int(2 * i >= length) for i in range(length)] for length in lengths])
+    return Features(ragged, row=np.arange(rows))

@@ -1,0 +1,78 @@
+"""A network as one graph of plain arrays, the form in which ONNX Runtime and OpenVINO run it.
+
+The graph of a token model gives the logits of the places where words begin and of no others, so that its last layer
+computes no more than these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from burnish.data.features import Batch
+from burnish.models.net import Net
+
+Arrays = dict[str, NDArray[np.int32]]
+
+
+class Flat(nn.Module):
+    """Takes tensors of int32 by position, in the order of `names`."""
+
+    def __init__(self, net: Net, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.net, self.names = net.eval(), names
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        batch = dict(zip(self.names, inputs, strict=True))
+        return self.net.at(batch, batch.get("kept", inputs[0]))
+
+
+def names_of(net: Net, batch: Batch) -> tuple[str, ...]:
+    """What the graph of a network reads, in order; `batch` is an example."""
+    optional = ["token_type_ids"] * ("token_type_ids" in batch) + ["shapes"] * net.word_shape
+    return ("input_ids", "attention_mask", *optional, *["kept"] * ("words" in batch))
+
+
+def arrays(batch: Batch, names: Iterable[str]) -> Arrays:
+    """The named inputs of the graph for a batch: (n, tokens) each, and `kept` (k,), the places where words begin."""
+    found: Arrays = {}
+    for name in names:
+        if name == "kept":
+            found[name] = np.flatnonzero(batch["words"].numpy() >= 0).astype(np.int32)
+        elif name in batch:
+            found[name] = batch[name].numpy().astype(np.int32)
+        else:  # one text where there may be two
+            found[name] = np.zeros(batch["input_ids"].shape, np.int32)
+    return found
+
+
+def spread(logits: NDArray[Any], batch: Batch) -> torch.Tensor:
+    """Logits as the network itself gives them: (n, tokens, outputs), 0 where no word begins, or (n, outputs)."""
+    found = torch.from_numpy(logits)
+    if "words" not in batch:
+        return found
+    full = found.new_zeros(*batch["words"].shape, found.shape[-1])
+    full[batch["words"] >= 0] = found
+    return full
+
+
+def export(net: Net, batch: Batch) -> tuple[torch.export.ExportedProgram, tuple[str, ...]]:
+    """Trace the network for any number of rows and tokens; returns the program and the names of its inputs.
+
+    Args:
+        batch: an example of at least two rows and, in a token model, two words.
+    """
+    names = names_of(net, batch)
+    example = arrays(batch, names)
+    longest = int(net.model.config.max_position_embeddings)
+    rows, tokens = torch.export.Dim("rows", min=1), torch.export.Dim("tokens", min=2, max=longest)
+    shapes = tuple({0: torch.export.Dim("kept", min=1)} if name == "kept" else {0: rows, 1: tokens} for name in names)
+    inputs = tuple(torch.from_numpy(example[name].copy()) for name in names)
+    with torch.no_grad():
+        program = torch.export.export(Flat(net, names), inputs, dynamic_shapes=(shapes,))
+    return program, names

@@ -1,0 +1,71 @@
+"""Run an exported graph in OpenVINO."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from burnish.data.features import Batch
+from burnish.engine.flat import arrays, spread
+from burnish.extras import need
+
+GRAPH = "model.xml"
+
+
+def library() -> Any:
+    """OpenVINO without its telemetry, which reports to its makers unless somebody has turned it off."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it then takes a stub
+    return need("openvino", "openvino")
+
+
+def save(program: torch.export.ExportedProgram, names: Sequence[str], path: Path) -> None:
+    """Write an exported program as OpenVINO's IR, in the precision of its weights."""
+    ov = library()
+    model = ov.convert_model(program)
+    for place, name in zip(model.inputs, names, strict=True):
+        place.get_tensor().set_names({name})
+    ov.save_model(model, str(path), compress_to_fp16=False)
+
+
+class OpenVino:
+    """A compiled graph with one stream a thread; batches run side by side and come back in order.
+
+    Args:
+        precision: f32, or bf16; left to itself, OpenVINO takes bf16 where the CPU has it, and says nothing.
+    """
+
+    def __init__(self, graph: Path | Any, precision: str, threads: int | None = None) -> None:
+        ov = library()
+        core = ov.Core()
+        threads = threads or torch.get_num_threads()
+        settings = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "NUM_STREAMS": threads,
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "THROUGHPUT",
+        }
+        compiled = core.compile_model(graph if not isinstance(graph, Path) else str(graph), "CPU", settings)
+        self._names = [one.get_any_name() for one in compiled.inputs]
+        self._free = deque(compiled.create_infer_request() for _ in range(threads + 1))
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
+        running: deque[tuple[Any, Batch]] = deque()
+        for batch in batches:
+            if not self._free:
+                yield self._finish(*running.popleft())
+            request = self._free.popleft()
+            request.start_async(arrays(batch, self._names))
+            running.append((request, batch))
+        while running:
+            yield self._finish(*running.popleft())
+
+    def _finish(self, request: Any, batch: Batch) -> tuple[Batch, torch.Tensor]:
+        request.wait()
+        logits = spread(request.get_output_tensor(0).data.copy(), batch)
+        self._free.append(request)
+        return batch, logits

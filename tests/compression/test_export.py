@@ -1,0 +1,185 @@
+"""Exports: the same answers in every runtime, and broken ones stopped before anything is saved."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from burnish import job as flow
+from burnish import variant
+from burnish.artifact import Artifact, must_be_replaceable
+from burnish.cli import app
+from burnish.compression.export import export, made_up
+from burnish.compression.parity import compare
+from burnish.engine import Engine
+from burnish.engine.runtime import Eager
+from burnish.errors import GateFailed, InputError
+from burnish.models.net import Net
+from burnish.verbs import export as export_verb
+from burnish.verbs import predict_lines
+from tests import tiny
+
+RUNTIMES = ("onnx", "openvino")
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "tag": ("tag", {}),
+    "crf": ("tag", {"crf": True, "word_shape": False}),
+    "classify": ("classify", {"bigrams": True}),
+    "cls": ("classify", {"pooling": "cls"}),
+    "pair": ("pair", {}),
+    "score": ("score", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    made = {}
+    for name, (task, options) in KINDS.items():
+        job = tiny.job(tmp_path_factory.mktemp(name), task, **options)
+        flow.tune(job)
+        made[name] = Path(job.out)
+    return made
+
+
+@pytest.mark.parametrize("to", RUNTIMES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_task_says_the_same_in_every_runtime(kind: str, to: str, models: dict[str, Path]) -> None:
+    folder = models[kind]
+    made = export_verb(folder, to, str(folder.parent / ("train.conll" if KINDS[kind][0] == "tag" else "train.csv")))
+    assert made.manifest["parity"]["error"] < 1e-4
+    assert made.manifest["parity"]["rows"] >= 24
+    texts: list[Any] = ["the film was good", "Anna lives in Paris .", "bad"]
+    if kind == "pair":
+        texts = [[text, "good film"] for text in texts]
+    tuned, other = (Engine.open(folder, name).predict(texts) for name in (None, to))
+    for a, b in zip(tuned, other, strict=True):
+        if kind in ("tag", "crf"):
+            assert a.tags == b.tags
+            assert a.scores == pytest.approx(b.scores, abs=1e-4)
+        elif kind == "score":
+            assert a.value == pytest.approx(b.value, abs=1e-4)
+        else:
+            assert a.probabilities == pytest.approx(b.probabilities, abs=1e-4)
+    assert sys.modules.get("openvino_telemetry") is None
+
+
+def _spoil(net: Net, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make what is exported differ from what is tuned."""
+    right = Net.at
+
+    def at(self: Net, batch: dict[str, torch.Tensor], kept: torch.Tensor) -> torch.Tensor:
+        if how == "transposed labels":
+            return right(self, batch, kept).flip(-1)
+        if how == "missing pooling":
+            return self.extras["head"](self.first_states(batch))
+        return right(self, {name: value.flip(1) if value.dim() > 1 else value for name, value in batch.items()}, kept)
+
+    monkeypatch.setattr(Net, "at", at)
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("tag", "transposed labels"),
+        ("classify", "transposed labels"),
+        ("classify", "missing pooling"),
+        ("tag", "wrong padding side"),
+        ("pair", "wrong padding side"),
+    ],
+)
+def test_a_broken_export_is_caught(
+    kind: str, how: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _spoil(Engine.open(models[kind]).net, how, monkeypatch)
+    before = variant.names(Artifact.open(models[kind]))
+    with pytest.raises(GateFailed, match=r"disagrees .*made-up row"):
+        export(models[kind], "openvino")
+    assert variant.names(Artifact.open(models[kind])) == before
+    assert not list((models[kind] / "variants").glob(".*"))
+
+
+class _Shifted(Eager):
+    """Logits that are off by a little, those of one class more than the others'."""
+
+    def __init__(self, net: Net, by: float) -> None:
+        super().__init__(net)
+        self.by = by
+
+    def run(self, batches: Any) -> Any:
+        for batch, logits in super().run(batches):
+            yield batch, logits + self.by * torch.arange(logits.shape[-1])
+
+
+@pytest.mark.parametrize(("by", "exact"), [(1e-6, True), (0.5, False), (float("nan"), False)])
+def test_parity_lets_rounding_pass_and_nothing_else(by: float, exact: bool, models: dict[str, Path]) -> None:
+    engine = Engine.open(models["tag"])
+    found = compare(engine.task, made_up(engine.task, engine.net, 32), Eager(engine.net), _Shifted(engine.net, by), 0)
+    assert found.exact == exact
+    assert found.decisions == 64 * 46 or found.decisions > 64
+    if by == 0.5:
+        assert found.error == pytest.approx(0.5 * (len(engine.task.labels) - 1), abs=1e-4)
+        assert all(flip.margin <= found.error + 1e-4 for flip in found.flips)
+        assert found.flips
+
+
+def damage_graph(folder: Path) -> None:
+    (folder / "model.bin").write_bytes(b"")
+
+
+def damage_manifest(folder: Path) -> None:
+    (folder / "variant.json").write_text("{")
+
+
+def other_weights(folder: Path) -> None:
+    path = folder / "variant.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about | {"source": {"model.safetensors": "0"}}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [(damage_graph, "changed or damaged"), (damage_manifest, "damaged"), (other_weights, "made from other weights")],
+)
+def test_a_damaged_variant_is_named(damage: Callable[[Path], None], said: str, models: dict[str, Path]) -> None:
+    made = export(models["cls"], "openvino")
+    damage(made.folder)
+    with pytest.raises(InputError, match=said):
+        Engine.open(models["cls"], "openvino")
+    Engine.open(models["cls"])  # the tuned model is as it was
+    export(models["cls"], "openvino")
+    Engine.open(models["cls"], "openvino")
+
+
+def test_a_folder_with_variants_may_be_replaced_and_one_with_other_files_may_not(models: dict[str, Path]) -> None:
+    folder = models["score"]
+    export(folder, "openvino")
+    must_be_replaceable(folder)
+    (folder / "variants" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.txt"):
+        must_be_replaceable(folder)
+    (folder / "variants" / "notes.txt").unlink()
+
+
+def test_the_command(models: dict[str, Path]) -> None:
+    run = CliRunner().invoke
+    made = run(app, ["export", str(models["tag"]), "--to", "openvino", "--json"])
+    told = json.loads(made.stdout.splitlines()[-1])
+    assert (made.exit_code, told["variant"], told["parity"]["rows"]) == (0, "openvino", 64)
+    assert told["bytes"] > 1000
+    predicted = list(predict_lines(models["tag"], "Anna lives in Paris", "openvino"))
+    assert len(predicted[0]["tags"]) == 4
+    for arguments, said in (
+        (["--to", "onyx"], "did you mean 'onnx'"),
+        (["--to", "onnx", "--data", "no.csv"], "no.csv"),
+    ):
+        failed = run(app, ["export", str(models["tag"]), *arguments])
+        assert isinstance(failed.exception, InputError)
+        assert said in str(failed.exception)
+    with pytest.raises(InputError, match="no variant 'openvno'; did you mean 'openvino'"):
+        Engine.open(models["tag"], "openvno")
