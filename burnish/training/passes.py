@@ -13,6 +13,7 @@ from burnish.models.freeze import layers, learning_from
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 
+_WARMTH = 2.0
 _LONG = 1000  # steps in which the lower layers learn enough, though only in some of them
 
 
@@ -33,10 +34,16 @@ class Passes:
     def backward(self, batch: Batch, share: float, precision: Precision, lowest: nn.Module | None = None) -> float:
         """Add the gradient of `share` times the mean loss of a batch, down to the layer `lowest`; return that loss."""
         with autocast(self.device, precision), learning_from(lowest):
-            loss = self._agreeing(batch) if self.tune.r_drop else self.task.loss(self.net(batch), batch, self.options)
-            loss = loss * share
+            loss = self._loss(batch) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        if self.tune.r_drop:
+            return self._agreeing(batch)
+        if "soft" in batch:
+            return self.task.loss_to(self.net(batch), batch, _WARMTH)
+        return self.task.loss(self.net(batch), batch, self.options)
 
     def _agreeing(self, batch: Batch) -> torch.Tensor:
         """Mean loss under two dropout masks, and how far their answers are apart (half of the paper's sum)."""
