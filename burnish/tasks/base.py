@@ -91,6 +91,7 @@ class Task(ABC):
         """Mean loss of a batch against a teacher's logits, `batch["soft"]`, both softened by `warmth`, a scalar.
 
         As in Hinton et al. 2015: cross entropy between the two distributions, times the square of the temperature.
+        Where the logits are not of one distribution, it is the task's own loss with the teacher's answer for a label.
         """
         soft = batch["soft"]
         if self.kind == "token":

@@ -127,6 +127,11 @@ class Classify(Task):
             return F.binary_cross_entropy_with_logits(logits, batch["labels"].float())
         return cross_entropy(logits, batch["labels"], options)
 
+    def loss_to(self, logits: torch.Tensor, batch: Batch, warmth: float) -> torch.Tensor:
+        if not self.multi_label:
+            return super().loss_to(logits, batch, warmth)
+        return F.binary_cross_entropy_with_logits(logits, batch["soft"].float().sigmoid())
+
     def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
         logits = logits.float()
         return list((logits.sigmoid() if self.multi_label else logits.softmax(-1)).cpu().numpy())

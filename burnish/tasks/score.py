@@ -69,6 +69,9 @@ class Score(Classify):
     def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
         return F.mse_loss(logits.squeeze(-1), batch["labels"])
 
+    def loss_to(self, logits: torch.Tensor, batch: Batch, warmth: float) -> torch.Tensor:
+        return F.mse_loss(logits, batch["soft"].float())
+
     def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
         return [float(value) for value in logits.float().squeeze(-1).cpu()]
 

@@ -26,10 +26,10 @@ _PENALTY = 1e-5  # on the squared weights of a head, counted for vectors of leng
 def fit_head(net: Net, task: Task, features: Features, options: LossOptions, pad_id: int, precision: Precision) -> int:
     """Fit the head to what the encoder gives now; return to how many rows.
 
-    A head of more than one layer is left as it is, and the answer is 0.
+    A head of more than one layer is left as it is, as is one that learns from a teacher, and the answer is 0.
     """
     head, simple = net.linear, task.plain()
-    if head is None:
+    if head is None or "soft" in features.targets | features.ragged:
         return 0
     count = min(_ROWS, len(features))
     if net.kind == "token":

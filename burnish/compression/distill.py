@@ -1,0 +1,110 @@
+"""Teach a smaller network to say what a larger one says (Hinton et al. 2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from burnish.config import Augment, Tune
+from burnish.data.augment import augment
+from burnish.data.features import Features, Ragged, by_length, collate
+from burnish.data.rows import Row, Rows
+from burnish.device import Precision, choose_device, measure_precision
+from burnish.engine.run import unlabelled
+from burnish.engine.runtime import Runtime
+from burnish.models.freeze import freeze
+from burnish.models.net import Net
+from burnish.tasks import Task
+from burnish.tasks.base import LossOptions
+from burnish.training.events import Event
+from burnish.training.loop import Setting, Trainer
+
+# Changed copies show a student more of what its teacher knows; their labels do not matter, as the teacher gives them.
+_MENTIONS, _WORDS = Augment(mention=0.9), Augment(delete=0.5, swap=0.5)
+
+
+def lessons(
+    task: Task, rows: Rows, more: Iterable[Row], copies: int, tokenizer: Any, max_tokens: int, seed: int
+) -> Features:
+    """Inputs for a student: training rows, `more` rows without labels, and `copies` passes of changed training rows."""
+    change = _MENTIONS if task.kind == "token" else _WORDS
+    changed = (augment(rows, task.name, change, seed + 1 + turn) for turn in range(copies))
+    return task.encode(unlabelled(chain(rows, more, *changed)), tokenizer, max_tokens)
+
+
+def distill(
+    student: Net,
+    task: Task,
+    features: Features,
+    tune: Tune,
+    *,
+    folder: Path,
+    fingerprint: str,
+    pad_id: int,
+    seed: int,
+    evaluate: Callable[[Precision], float] | None = None,
+) -> Iterator[Event]:
+    """Train a student in place on softened features, yielding the events of the one training loop.
+
+    Args:
+        folder, fingerprint: where it is resumed, from a checkpoint with the same fingerprint.
+        evaluate: value on rows to choose on, larger is better; without it the last weights stay.
+    """
+    for parameter in student.parameters():
+        parameter.requires_grad_(True)
+    freeze(student, tune.freeze)
+    place = choose_device()
+    hidden = student.model.config.hidden_size
+    precision = measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
+    yield from Trainer(
+        student,
+        task,
+        features,
+        tune,
+        LossOptions(),
+        Setting(fingerprint, precision, torch.get_num_threads()),
+        folder=folder,
+        pad_id=pad_id,
+        seed=seed,
+        device=place,
+        evaluate=evaluate,
+    ).run()
+
+
+def soften(
+    features: Features, teacher: Runtime, pad_id: int, progress: Callable[[int], None] = lambda count: None
+) -> Features:
+    """The same inputs with the logits that the teacher gives for them as `soft`, in half precision.
+
+    Each row is looked at once, however many epochs follow: memory is 2 bytes a token (or row) and class.
+    """
+    offsets, lengths = features.ragged["input_ids"].offsets, features.lengths
+    token = "words" in features.ragged
+    places = int(offsets[-1]) if token else len(features)
+    soft: NDArray[np.float16] = np.zeros((places, 0), np.float16)
+    for pieces, logits in _said(features, teacher, pad_id):
+        if not soft.shape[1]:
+            soft = np.zeros((places, logits.shape[-1]), np.float16)
+        if token:
+            for piece, row in zip(pieces, logits, strict=True):
+                soft[offsets[piece] : offsets[piece + 1]] = row[: lengths[piece]]
+        else:
+            soft[pieces] = logits
+        progress(len(pieces))
+    ragged = {name: value for name, value in features.ragged.items() if name != "labels"}
+    if token:
+        return Features(ragged | {"soft": Ragged(soft, offsets)}, {}, features.row, features.cut)
+    return Features(ragged, {"soft": soft}, features.row, features.cut)
+
+
+def _said(features: Features, teacher: Runtime, pad_id: int) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    groups = list(by_length(features.lengths, 4096))
+    runs = teacher.run(collate(features, pieces, pad_id) for pieces in groups)
+    for pieces, (_, logits) in zip(groups, runs, strict=True):
+        yield pieces, logits.float().cpu().numpy().astype(np.float16)
