@@ -22,6 +22,8 @@ class Lexicon:
 
     def __init__(self, tokenizer: Any) -> None:
         self._backend = tokenizer.backend_tokenizer
+        self._backend.no_padding()
+        self._backend.no_truncation()
         around = self._backend.encode(["a"], is_pretokenized=True)
         inside = [i for i, special in enumerate(around.special_tokens_mask) if not special]
         self._edges = around.ids[: inside[0]], around.ids[inside[-1] + 1 :]
@@ -75,12 +77,11 @@ class Lexicon:
         new = [word for word in {word for row in rows for word in row} if word not in self._places]
         if not new:
             return
-        backend = self._backend
-        backend.no_padding()
-        backend.no_truncation()
         ids: list[list[int]] = [[] for _ in new]
         runs = [[whole(word) for word in new[start : start + _RUN]] for start in range(0, len(new), _RUN)]
-        for run, encoding in enumerate(backend.encode_batch(runs, is_pretokenized=True, add_special_tokens=False)):
+        for run, encoding in enumerate(
+            self._backend.encode_batch(runs, is_pretokenized=True, add_special_tokens=False)
+        ):
             for token, word in zip(encoding.ids, encoding.word_ids, strict=True):
                 ids[run * _RUN + word].append(token)
         self._places.update(zip(new, range(len(self._places), len(self._places) + len(new)), strict=True))

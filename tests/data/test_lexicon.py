@@ -31,6 +31,16 @@ def test_the_same_as_whole_rows(rows: list[list[str]], limit: int) -> None:
         assert shapes.tolist() == [shape_id(row[part]) if 0 <= part < len(row) else 0 for part in window.parts]
 
 
+def test_a_tokenizer_that_pads_and_cuts_by_itself() -> None:
+    whole = Lexicon(TOKENIZER).encode([["the", "film"]], 60)
+    TOKENIZER.backend_tokenizer.enable_padding(length=40)
+    TOKENIZER.backend_tokenizer.enable_truncation(4)
+    found = Lexicon(TOKENIZER).encode([["the", "film"]], 60)
+    assert whole is not None
+    assert found is not None
+    assert found["input_ids"][0].tolist() == whole["input_ids"][0].tolist()
+
+
 def test_words_stay_known_and_are_forgotten_in_time() -> None:
     lexicon = Lexicon(TOKENIZER)
     first = lexicon.encode([["the", "film"], ["good"]], 60)
