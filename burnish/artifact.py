@@ -156,7 +156,9 @@ def must_be_replaceable(folder: Path) -> None:
 
 
 def _files_of_variants(folder: Path) -> set[str]:
-    found = set()
+    """Files below `folder` that belong to its variants, those of an export that was killed among them."""
+    unfinished = (p for end in ("writing", "old") for p in (folder / VARIANTS[0]).glob(f".*.{end}/**/*"))
+    found = {str(path.relative_to(folder)) for path in unfinished}
     for path in (folder / VARIANTS[0]).glob(f"*/{VARIANTS[1]}"):
         with suppress(ValueError, KeyError, TypeError):
             written = {path.name, *json.loads(path.read_text(encoding="utf-8"))["files"]}

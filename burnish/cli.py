@@ -173,9 +173,10 @@ def export(
     if as_json:
         _print_json({"variant": made.name, "folder": str(made.folder), "bytes": made.size, "parity": parity})
         return
+    flips = len(parity["flips"])
     print(
-        f"agrees on all {parity['decisions']:,} decisions over {parity['rows']:,} rows of {parity['rows_of']}; "
-        f"logits differ by {parity['error']:.1g} at most, the largest is {parity['scale']:.3g}\n"
+        f"compared on {parity['rows']:,} rows of {parity['rows_of']}: logits of up to {parity['scale']:.3g} differ by "
+        f"{parity['error']:.1g} at most; decisions that differ by that: {flips:,} of {parity['decisions']:,}\n"
         f"variant: {made.folder} ({made.size / 1e6:.1f} MB)\n"
         f"try it:  burnish predict {model} --variant {made.name} TEXT"
     )

@@ -52,6 +52,8 @@ class Variant:
             raise InputError(f"'{folder / MANIFEST}' is of no format that this burnish reads ({FORMAT}); {again}")
         if lost := [key for key, kind in _KEYS.items() if not isinstance(manifest.get(key), kind)]:
             raise InputError(f"'{folder / MANIFEST}' is damaged: it lacks {', '.join(lost)}; {again}")
+        if not manifest["files"]:
+            raise InputError(f"'{folder / MANIFEST}' is damaged: it names no files; {again}")
         verify_files(folder, manifest["files"], again)
         if manifest.get("source") != artifact.manifest["files"]:
             raise InputError(f"'{folder}' was made from other weights than those of '{artifact.folder}'; {again}")

@@ -1,4 +1,4 @@
-"""The smaller verbs: evaluate, predict, compare, doctor."""
+"""The smaller verbs: evaluate, predict, compare, export, doctor."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from burnish import device, variant
 from burnish.artifact import Artifact
@@ -17,9 +18,10 @@ from burnish.data.rows import Rows
 from burnish.data.shape import SHAPES
 from burnish.engine import net_of, start
 from burnish.engine.flat import export as flat_export
+from burnish.engine.flat import most_tokens
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Eager
-from burnish.models.bert import Bert
+from burnish.errors import InputError
 from burnish.models.net import Net
 from burnish.tasks import Task, task_named
 from burnish.variant import Variant
@@ -53,11 +55,25 @@ def export(
 
     def write(fresh: Path) -> dict[str, Any]:
         say(f"exporting to {to}")
-        program, names = flat_export(net, collate(example, np.arange(8), pad_id))
-        if to == "onnx":
-            onnx.save(program, names, fresh / onnx.GRAPH)
-        else:
-            openvino.save(program, names, fresh / openvino.GRAPH)
+        try:
+            program, names = flat_export(net, collate(example, np.arange(8), pad_id), artifact.max_tokens)
+            if to == "onnx":
+                onnx.save(program, names, fresh / onnx.GRAPH)
+            else:
+                openvino.save(program, names, fresh / openvino.GRAPH)
+        except (
+            RuntimeError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            AssertionError,
+            torch._dynamo.exc.UserError,
+        ) as error:
+            first = str(error).strip().split("\n")[0][:200]
+            kind = type(net.model).__name__
+            raise InputError(
+                f"'{folder}' ({kind}) cannot be exported to {to}: {first}; it runs in torch alone"
+            ) from error
         about: dict[str, Any] = {"runtime": to, "precision": "f32", "environment": device.environment()}
         say(f"comparing on {len(features):,} rows")
         found = compare(task, features, Eager(net), start(Variant(fresh, about)), pad_id)
@@ -72,13 +88,13 @@ def made_up(task: Task, net: Net, max_tokens: int, rows: int = 64, seed: int = 0
     """Inputs of random tokens, each a word: what every model can be tried on, and nobody's data."""
     draw = np.random.default_rng(seed)
     config = net.model.config
-    longest = max(3, min(max_tokens, 48, int(config.max_position_embeddings)))
+    longest = max(3, min(48, most_tokens(net, max_tokens)))
     lengths = draw.integers(3, longest + 1, rows)
     ids = [draw.integers(0, int(config.vocab_size), length).tolist() for length in lengths]
     ragged = {"input_ids": Ragged.build(ids)}
     if task.kind == "token":
         ragged["words"] = Ragged.build([[-1, *range(length - 2), -1] for length in lengths])
         ragged["shapes"] = Ragged.build([[0, *draw.integers(1, SHAPES, length - 2).tolist(), 0] for length in lengths])
-    elif isinstance(net.model, Bert) and task.name in ("pair", "score"):
+    elif task.name in ("pair", "score") and getattr(config, "type_vocab_size", 0) > 1:
         ragged["token_type_ids"] = Ragged.build([[int(2 * i >= length) for i in range(length)] for length in lengths])
     return Features(ragged, row=np.arange(rows))

@@ -13,7 +13,7 @@ from burnish.engine.runtime import Runtime
 from burnish.errors import GateFailed
 from burnish.tasks import Task
 
-_NUMERIC = 1e-3  # of the largest logit: what two runtimes in fp32 may differ by
+_NUMERIC = 1e-4  # of the largest logit: what two runtimes in fp32 may differ by
 _SHOWN = 10
 
 
@@ -52,14 +52,12 @@ class Parity:
     scale: float
 
     @property
-    def unexplained(self) -> tuple[Flip, ...]:
-        """Flips that an error of this size does not account for: two logits may each be off by it."""
-        return tuple(flip for flip in self.flips if flip.margin > 2 * self.error)
-
-    @property
     def exact(self) -> bool:
-        """Whether the forms are the same but for rounding."""
-        return bool(np.isfinite(self.error)) and self.error <= _NUMERIC * self.scale and not self.unexplained
+        """Whether the forms are the same but for rounding.
+
+        A decision can then differ only where its margin is smaller than twice the largest difference of two logits.
+        """
+        return bool(np.isfinite(self.error)) and self.error <= _NUMERIC * self.scale
 
 
 def compare(task: Task, features: Features, source: Runtime, other: Runtime, pad_id: int) -> Parity:
@@ -94,7 +92,7 @@ def require_exact(parity: Parity, what: str, where: Callable[[int], str]) -> Non
     """
     if parity.exact:
         return
-    told = _places((flip.row for flip in parity.unexplained or parity.flips), where)
+    told = _places((flip.row for flip in parity.flips), where)
     raise GateFailed(
         f"{what} disagrees with the model it was made from: its logits are up to {parity.error:.3g} off "
         f"(the largest is {parity.scale:.3g}), and {len(parity.flips):,} of {parity.decisions:,} decisions differ"

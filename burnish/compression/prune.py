@@ -28,7 +28,8 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> list[to
     which have to carry a teacher's logits.
     """
     encoder = net.model.base_model.encoder.layer
-    scores = [torch.zeros(layer.intermediate.dense.out_features) for layer in encoder]
+    device = encoder[0].intermediate.dense.weight.device
+    scores = [torch.zeros(layer.intermediate.dense.out_features, device=device) for layer in encoder]
     held: list[torch.Tensor] = []
 
     def keep(_: object, given: tuple[torch.Tensor]) -> None:
@@ -40,7 +41,7 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> list[to
     try:
         for pieces in by_length(features.lengths, 4096):
             held.clear()
-            batch = collate(features, pieces, pad_id)
+            batch = {name: value.to(device) for name, value in collate(features, pieces, pad_id).items()}
             net.zero_grad()
             task.loss_to(net(batch), batch, 1.0).backward()  # type: ignore[no-untyped-call]
             for score, states in zip(scores, held, strict=True):
@@ -50,7 +51,7 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> list[to
         for hook in hooks:
             hook.remove()
         net.zero_grad()
-    return scores
+    return [score.cpu() for score in scores]
 
 
 def shrunk(net: Net, layers: Sequence[int], units: Sequence[torch.Tensor] | None = None) -> Net:

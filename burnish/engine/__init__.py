@@ -10,7 +10,8 @@ from burnish.artifact import Artifact
 from burnish.data.rows import Row
 from burnish.engine.run import portions, predictions, unlabelled
 from burnish.engine.runtime import Eager, Runtime
-from burnish.models.net import Net, open_net
+from burnish.errors import InputError
+from burnish.models.net import Net, load_modules, open_net
 from burnish.tasks import Task, task_named
 from burnish.variant import TUNED, Variant
 
@@ -35,9 +36,10 @@ class Engine:
         artifact = Artifact.open(folder)
         task = task_named(artifact.task).restore(artifact.state)
         if variant in (None, TUNED):
-            runtime: Runtime = Eager(net_of(artifact, task))
+            runtime: Runtime = Eager(net_of(artifact, task).eval())
         else:
             runtime = start(Variant.open(artifact, str(variant)))
+            load_modules(artifact.folder, task.modules())  # what decoding needs of them
         return cls(runtime, task, artifact.tokenizer(), artifact.max_tokens)
 
     @property
@@ -82,9 +84,16 @@ def net_of(artifact: Artifact, task: Task) -> Net:
 
 
 def start(variant: Variant) -> Runtime:
-    """Load a variant into the runtime it was made for."""
+    """Load a variant into the runtime it was made for.
+
+    Raises:
+        InputError: when this burnish knows no such runtime.
+    """
     from burnish.engine import onnx, openvino
 
-    if variant.manifest["runtime"] == "onnx":
+    runtime, precision = variant.manifest["runtime"], variant.manifest["precision"]
+    if runtime == "onnx":
         return onnx.Onnx(variant.folder / onnx.GRAPH)
-    return openvino.OpenVino(variant.folder / openvino.GRAPH, variant.manifest["precision"])
+    if runtime == "openvino":
+        return openvino.OpenVino(variant.folder / openvino.GRAPH, precision)
+    raise InputError(f"'{variant.folder}' is for the runtime '{runtime}', which this burnish does not know")

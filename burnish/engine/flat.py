@@ -43,7 +43,8 @@ def arrays(batch: Batch, names: Iterable[str]) -> Arrays:
     found: Arrays = {}
     for name in names:
         if name == "kept":
-            found[name] = np.flatnonzero(batch["words"].numpy() >= 0).astype(np.int32)
+            kept = np.flatnonzero(batch["words"].numpy() >= 0).astype(np.int32)
+            found[name] = kept if len(kept) else np.zeros(1, np.int32)  # a graph computes one place at least
         elif name in batch:
             found[name] = batch[name].numpy().astype(np.int32)
         else:  # one text where there may be two
@@ -57,11 +58,18 @@ def spread(logits: NDArray[Any], batch: Batch) -> torch.Tensor:
     if "words" not in batch:
         return found
     full = found.new_zeros(*batch["words"].shape, found.shape[-1])
-    full[batch["words"] >= 0] = found
+    kept = batch["words"] >= 0
+    full[kept] = found[: int(kept.sum())]
     return full
 
 
-def export(net: Net, batch: Batch) -> tuple[torch.export.ExportedProgram, tuple[str, ...]]:
+def most_tokens(net: Net, max_tokens: int) -> int:
+    """Tokens of the longest row that the network takes."""
+    places = int(getattr(net.model.config, "max_position_embeddings", 0))
+    return min(places, max_tokens) if places > 0 else max_tokens
+
+
+def export(net: Net, batch: Batch, max_tokens: int) -> tuple[torch.export.ExportedProgram, tuple[str, ...]]:
     """Trace the network for any number of rows and tokens; returns the program and the names of its inputs.
 
     Args:
@@ -69,8 +77,8 @@ def export(net: Net, batch: Batch) -> tuple[torch.export.ExportedProgram, tuple[
     """
     names = names_of(net, batch)
     example = arrays(batch, names)
-    longest = int(net.model.config.max_position_embeddings)
-    rows, tokens = torch.export.Dim("rows", min=1), torch.export.Dim("tokens", min=2, max=longest)
+    rows = torch.export.Dim("rows", min=1)
+    tokens = torch.export.Dim("tokens", min=2, max=most_tokens(net, max_tokens))
     shapes = tuple({0: torch.export.Dim("kept", min=1)} if name == "kept" else {0: rows, 1: tokens} for name in names)
     inputs = tuple(torch.from_numpy(example[name].copy()) for name in names)
     with torch.no_grad():

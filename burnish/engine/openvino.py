@@ -33,7 +33,7 @@ def save(program: torch.export.ExportedProgram, names: Sequence[str], path: Path
 
 
 class OpenVino:
-    """A compiled graph with one stream a thread; batches run side by side and come back in order.
+    """A compiled graph with one stream a thread; batches run side by side and come back in order, one run at a time.
 
     Args:
         precision: f32, or bf16; left to itself, OpenVINO takes bf16 where the CPU has it, and says nothing.
@@ -55,14 +55,20 @@ class OpenVino:
 
     def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
         running: deque[tuple[Any, Batch]] = deque()
-        for batch in batches:
-            if not self._free:
+        try:
+            for batch in batches:
+                given = arrays(batch, self._names)
+                if not self._free:
+                    yield self._finish(*running.popleft())
+                request = self._free.popleft()
+                running.append((request, batch))
+                request.start_async(given)
+            while running:
                 yield self._finish(*running.popleft())
-            request = self._free.popleft()
-            request.start_async(arrays(batch, self._names))
-            running.append((request, batch))
-        while running:
-            yield self._finish(*running.popleft())
+        finally:  # what an error or an early end left under way
+            for request, _ in running:
+                request.wait()
+                self._free.append(request)
 
     def _finish(self, request: Any, batch: Batch) -> tuple[Batch, torch.Tensor]:
         request.wait()

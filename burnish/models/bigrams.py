@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-_NUMBERS = 1 << 22  # weights at most, 16 MB
+_NUMBERS = 1 << 22  # weights at most, 16 MB, and a rarity a bucket
 _BUCKETS = 1 << 18  # of tokens and pairs at most
 _FACTORS = (3643, 2477)  # of a hash that stays below 2^31, as OpenVINO computes in int32
 

@@ -145,6 +145,16 @@ class Net(nn.Module):
             save_file(extras, folder / EXTRAS_FILE)
 
 
+def load_modules(folder: str | Path, modules: Mapping[str, nn.Module]) -> None:
+    """Give a task's modules the weights that a saved network keeps for them, without loading the network."""
+    if not modules:
+        return
+    found = load_file(Path(folder) / EXTRAS_FILE)
+    for name, module in modules.items():
+        start = f"{name}."
+        module.load_state_dict({key.removeprefix(start): v for key, v in found.items() if key.startswith(start)})
+
+
 def open_net(
     folder: str,
     kind: Kind,

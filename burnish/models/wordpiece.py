@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _LONGEST = 16  # characters of a piece
-_ROUNDS = 12
+_LONGEST_WORD = 100  # a tokenizer takes none of more characters apart
 _EAST = "\u2e80"  # scripts below have words of several characters
 
 
@@ -19,20 +19,18 @@ def vocabulary(words: Counter[str], size: int) -> list[str]:
     """
     room = size - len(SPECIAL)
     alphabet = _alphabet(words, room)
-    known = set(alphabet)
+    left = room - len(alphabet)
     counts = _pieces(words)
-    low, high = 2, max(2, *counts.values()) if counts else 2
-    best: list[str] = []
-    for _ in range(_ROUNDS):
+    order = sorted(counts, key=lambda piece: (-_length(piece), piece))
+    low, high = 2, max(counts.values(), default=2)
+    while low < high:
         least = (low + high) // 2
-        found = [piece for piece in _kept(counts, least) if piece not in known]
-        if len(alphabet) + len(found) <= room:
-            best, high = found, least
+        if len(_kept(counts, order, least)) <= left:
+            high = least
         else:
             low = least + 1
-        if low >= high:
-            break
-    return [*SPECIAL, *alphabet, *best]
+    found = _kept(counts, order, max(2, low - 1))  # a few too many, unless there are no more
+    return list(dict.fromkeys([*SPECIAL, *alphabet, *found[:left]]))
 
 
 def _alphabet(words: Counter[str], room: int) -> list[str]:
@@ -54,21 +52,29 @@ def _alphabet(words: Counter[str], room: int) -> list[str]:
     return found[:room]
 
 
-def _pieces(words: Counter[str]) -> Counter[str]:
-    """How often each piece of two characters or more comes."""
-    counts: Counter[str] = Counter()
-    for word, count in words.items():
-        for start in range(len(word) - 1):
-            mark = "##" if start else ""
-            for end in range(start + 2, min(len(word), start + _LONGEST) + 1):
-                counts[mark + word[start:end]] += count
-    return Counter({piece: count for piece, count in counts.items() if count > 1})
+def _pieces(words: Counter[str]) -> dict[str, int]:
+    """How often each piece of two characters or more comes, of those that come twice or more."""
+    found: dict[str, int] = {}
+    for length in range(2, _LONGEST + 1):  # a longer one can only repeat where its beginning does
+        counts: Counter[str] = Counter()
+        for word, count in words.items():
+            if len(word) > _LONGEST_WORD:
+                continue
+            for start in range(len(word) - length + 1):
+                piece = ("##" if start else "") + word[start : start + length]
+                if length == 2 or piece[:-1] in found:
+                    counts[piece] += count
+        repeated = {piece: count for piece, count in counts.items() if count > 1}
+        if not repeated:
+            break
+        found |= repeated
+    return found
 
 
-def _kept(counts: Counter[str], least: int) -> list[str]:
+def _kept(counts: dict[str, int], order: list[str], least: int) -> list[str]:
     left = dict(counts)
     kept: dict[str, int] = {}
-    for piece in sorted(counts, key=lambda piece: (-_length(piece), piece)):
+    for piece in order:
         if (count := left[piece]) < least:
             continue
         kept[piece] = count

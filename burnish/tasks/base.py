@@ -96,6 +96,8 @@ class Task(ABC):
         soft = batch["soft"]
         if self.kind == "token":
             logits, soft = logits[batch["words"] >= 0], soft[batch["words"] >= 0]
+        if not len(logits):
+            return logits.sum()
         return F.cross_entropy(logits.float() / warmth, (soft.float() / warmth).softmax(-1)) * warmth**2
 
     @abstractmethod

@@ -13,19 +13,21 @@ from burnish.data.features import IGNORED, Features, by_length, collate
 from burnish.device import Precision
 from burnish.models.bigrams import Bigrams
 from burnish.models.net import Net
+from burnish.tasks.base import LossOptions
 
-_ROWS = 100_000  # enough for it, and some 40 MB
+_TOKENS = 2_000_000  # enough for it, and some 150 MB
 _FIRM = 4.0  # inverse of the penalty on its weights
 
 
 def fit_bigrams(
     net: Net,
     features: Features,
+    options: LossOptions,
     pad_id: int,
     precision: Precision,
     measure: Callable[[Precision], float] | None,
 ) -> None:
-    """Fit it to the training rows by multinomial logistic regression.
+    """Fit it to the training rows, or to a part of all their classes, by multinomial logistic regression.
 
     Args:
         measure: value on dev, larger is better; where it falls, the model stays out.
@@ -36,27 +38,30 @@ def fit_bigrams(
     model = dict(net.extras.items()).get("bigrams")
     if not isinstance(model, Bigrams):
         return
-    before = measure(precision) if measure else None
     labels = features.targets["labels"]
-    known = np.flatnonzero(labels != IGNORED)
-    chosen = known[np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(np.int64)]
+    chosen = _chosen(features, labels)
+    if len(np.unique(labels[chosen])) < 2:
+        return
+    before = measure(precision) if measure else None
     buckets = len(model.weight)
     seen = np.zeros(buckets, dtype=np.int64)
-    for _, places, there in _parts(features, chosen, pad_id, model.places):
+    for _, places, there in _parts(features, chosen, pad_id, model, model.places):
         rows = np.repeat(np.arange(len(places)), places.shape[1]).reshape(places.shape)
         seen += np.bincount(np.unique(np.stack([rows, places])[:, there > 0], axis=1)[1], minlength=buckets)
     model.rarity.copy_(torch.from_numpy(np.log((1 + len(chosen)) / (1 + seen)) + 1))
     owners, columns, values = [], [], []
-    for pieces, places, value in _parts(features, chosen, pad_id, model.values):
+    for pieces, places, value in _parts(features, chosen, pad_id, model, model.values):
         row, column = np.nonzero(value)
-        owners.append(pieces[row])
-        columns.append(places[row, column])
+        owners.append(pieces[row].astype(np.int32))
+        columns.append(places[row, column].astype(np.int32))
         values.append(value[row, column])
-    matrix = csr_matrix(
-        (np.concatenate(values), (np.concatenate(owners), np.concatenate(columns))), (len(features), buckets)
-    )[chosen]
-    solver = "liblinear" if len(np.unique(labels[chosen])) == 2 else "lbfgs"
-    fitted = LogisticRegression(C=_FIRM, solver=solver, max_iter=200).fit(matrix, labels[chosen])
+    at = np.concatenate(owners), np.concatenate(columns)
+    matrix = csr_matrix((np.concatenate(values), at), (len(features), buckets))[chosen]
+    truth, weights = labels[chosen], options.class_weights
+    solver = "liblinear" if len(np.unique(truth)) == 2 else "lbfgs"
+    fitted = LogisticRegression(C=_FIRM, solver=solver, max_iter=200).fit(
+        matrix, truth, None if weights is None else weights.numpy()[truth]
+    )
     weight, bias = fitted.coef_.T, fitted.intercept_
     if len(fitted.classes_) == 2:
         weight, bias = np.concatenate([-weight, weight], 1) / 2, np.concatenate([-bias, bias]) / 2
@@ -67,12 +72,26 @@ def fit_bigrams(
         model.bias.zero_()
 
 
+def _chosen(features: Features, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows with a label at equal distances, as many as `_TOKENS` allows, and one of each class."""
+    known = np.flatnonzero(labels != IGNORED)
+    if not len(known):
+        return known
+    count = min(len(known), max(1, int(_TOKENS / features.lengths[known].mean())))
+    spread = known[np.linspace(0, len(known) - 1, count).astype(np.int64)]
+    return np.union1d(spread, known[np.unique(labels[known], return_index=True)[1]])
+
+
 def _parts(
-    features: Features, chosen: NDArray[np.int64], pad_id: int, of: Callable[..., tuple[torch.Tensor, torch.Tensor]]
+    features: Features,
+    chosen: NDArray[np.int64],
+    pad_id: int,
+    model: Bigrams,
+    of: Callable[..., tuple[torch.Tensor, torch.Tensor]],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]]:
     """Pieces, and what `of` says of their tokens."""
     for places in by_length(features.lengths[chosen], 1 << 16):
         pieces = chosen[places]
         batch = collate(features, pieces, pad_id)
-        first, second = of(batch["input_ids"], batch["attention_mask"])
-        yield pieces, first.numpy(), second.numpy()
+        first, second = of(*(batch[name].to(model.rarity.device) for name in ("input_ids", "attention_mask")))
+        yield pieces, first.cpu().numpy(), second.cpu().numpy()

@@ -113,7 +113,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     ran, started = trainer.setting.precision, time.perf_counter()
     if not few:
         refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
-        fit_bigrams(net, features, pad_id, ran, trainer.evaluate)
+        fit_bigrams(net, features, options, pad_id, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
     fit_plain_head(net, task, features, options, pad_id, ran)
     return Fitted(ran, trained, seconds, curve, progress.tokens / spent, progress.rows / spent)

@@ -39,10 +39,10 @@ class Passes:
         return loss.item()
 
     def _loss(self, batch: Batch) -> torch.Tensor:
-        if self.tune.r_drop:
-            return self._agreeing(batch)
         if "soft" in batch:
             return self.task.loss_to(self.net(batch), batch, _WARMTH)
+        if self.tune.r_drop:
+            return self._agreeing(batch)
         return self.task.loss(self.net(batch), batch, self.options)
 
     def _agreeing(self, batch: Batch) -> torch.Tensor:

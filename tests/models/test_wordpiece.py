@@ -53,3 +53,9 @@ def test_bounded_distinct_and_spelling_every_repeated_word(counts: dict[str, int
         for word, count in counts.items():
             if count > 1:
                 assert {word[0], *(f"##{c}" for c in word[1:])} <= set(found)
+
+
+def test_every_place_is_used_though_one_word_comes_a_million_times() -> None:
+    counts = Counter({"the": 10**6} | {f"word{n}": 30 + n % 5 for n in range(500)})
+    assert len(vocabulary(counts, 400)) == 400
+    assert "x" * 101 not in vocabulary(Counter({"x" * 101: 9}), 100)

@@ -13,17 +13,24 @@ from burnish.data.features import IGNORED, Features, Ragged, collate
 from burnish.engine import Engine
 from burnish.errors import ConfigError
 from burnish.models.bigrams import Bigrams
+from burnish.tasks.base import LossOptions
+from burnish.training import bigrams
 from burnish.training.bigrams import fit_bigrams
 from tests import tiny
 
 
-def fitted(rows: list[list[int]], labels: list[int], dev: tuple[float, float] | None = None) -> Bigrams:
+def fitted(
+    rows: list[list[int]],
+    labels: list[int],
+    dev: tuple[float, float] | None = None,
+    options: LossOptions | None = None,
+) -> Bigrams:
     class Beside(torch.nn.Module):
         extras = torch.nn.ModuleDict({"bigrams": Bigrams(max(2, max(labels) + 1))})
 
     values = iter(dev or ())
     features = Features({"input_ids": Ragged.build(rows)}, {"labels": torch.tensor(labels).numpy()})
-    fit_bigrams(Beside(), features, 0, "fp32", (lambda _: next(values)) if dev else None)  # type: ignore[arg-type]
+    fit_bigrams(Beside(), features, options or LossOptions(), 0, "fp32", (lambda _: next(values)) if dev else None)  # type: ignore[arg-type]
     model = Beside.extras["bigrams"]
     assert isinstance(model, Bigrams)
     return model
@@ -48,6 +55,20 @@ def test_a_model_that_dev_loses_by_stays_out() -> None:
     rows, labels = [[5, 6], [6, 5]] * 10, [0, 1] * 10
     assert not fitted(rows, labels, (0.5, 0.4)).weight.any()
     assert fitted(rows, labels, (0.5, 0.5)).weight.any()
+
+
+def test_a_rare_class_is_never_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bigrams, "_TOKENS", 40)
+    model = fitted([[5, 6]] * 500 + [[6, 5]] + [[5, 6]] * 500, [0] * 500 + [1] + [0] * 500)
+    assert logits(model, [[6, 5]])[0, 1] > logits(model, [[5, 6]])[0, 1]
+    assert not fitted([[5, 6]] * 9, [0] * 9).weight.any()  # one class is no model
+
+
+def test_class_weights_count_here_too() -> None:
+    rows, labels = [[5, 6]] * 99 + [[5, 6]], [0] * 99 + [1]
+    weights = LossOptions(torch.tensor([100 / 198, 50.0]))
+    assert logits(fitted(rows, labels), rows[:1]).softmax(-1)[0, 1] < 0.1
+    assert logits(fitted(rows, labels, options=weights), rows[:1]).softmax(-1)[0, 1] == pytest.approx(0.5, abs=0.05)
 
 
 def test_no_hash_passes_int32_and_the_table_stays_small() -> None:
