@@ -129,15 +129,19 @@ def predict(
 @app.command(epilog="Example: burnish inspect runs/model")
 def inspect(model: Model, as_json: AsJson = False) -> None:
     """Show what a model folder holds and verify its checksums."""
+    from burnish import variant
     from burnish.artifact import Artifact
 
     artifact = Artifact.open(model)
+    variants = {name: variant.Variant.open(artifact, name) for name in variant.names(artifact)}
     if as_json:
-        _print_json(artifact.manifest)
+        _print_json(artifact.manifest | {"variants": {name: one.manifest for name, one in variants.items()}})
         return
     for name in ("task", "metrics", "before", "data", "network", "training", "environment"):
         print(f"{name}: {json.dumps(artifact.manifest[name], ensure_ascii=False)}")
     print(f"files: {len(artifact.manifest['files'])}, all as they were written")
+    for name, one in variants.items():
+        print(f"variant {name}: {one.manifest['precision']}, {one.size / 1e6:.1f} MB, as it was written")
 
 
 @app.command(epilog="Example: burnish compare runs/a runs/b test.csv")

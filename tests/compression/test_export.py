@@ -191,6 +191,10 @@ def test_the_command(models: dict[str, Path]) -> None:
     told = json.loads(made.stdout.splitlines()[-1])
     assert (made.exit_code, told["variant"], told["parity"]["rows"]) == (0, "openvino", 64)
     assert told["bytes"] > 1000
+    shown = run(app, ["inspect", str(models["tag"])])
+    assert "variant openvino: f32" in shown.stdout
+    held = json.loads(run(app, ["inspect", str(models["tag"]), "--json"]).stdout)["variants"]
+    assert held["openvino"]["runtime"] == "openvino"
     predicted = list(predict_lines(models["tag"], "Anna lives in Paris", "openvino"))
     assert len(predicted[0]["tags"]) == 4
     for arguments, said in (
