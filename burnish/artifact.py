@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,16 +52,8 @@ class Artifact:
         path = folder / MANIFEST
         if not path.is_file():
             raise InputError(f"'{folder}' is no burnish model (it has no {MANIFEST}); make one with: burnish tune JOB")
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError) as error:
-            raise InputError(f"'{path}' is damaged or cannot be read ({error}); {_AGAIN}") from None
-        if not isinstance(manifest, dict):
-            raise InputError(f"'{path}' is damaged: it holds no object; {_AGAIN}")
-        if manifest.get("format") != FORMAT:
-            raise InputError(f"'{path}' has format {manifest.get('format')}; this burnish reads format {FORMAT}")
-        lost = [key for key, kind in _KEYS.items() if not isinstance(manifest.get(key), kind)]
-        if lost := lost or [f"network.{key}" for key in _NETWORK if key not in manifest["network"]]:
+        manifest = read_manifest(path, FORMAT, _KEYS, _AGAIN)
+        if lost := [f"network.{key}" for key in _NETWORK if key not in manifest["network"]]:
             raise InputError(f"'{path}' is damaged: it lacks {', '.join(lost)}; {_AGAIN}")
         artifact = cls(folder, manifest)
         if verify:
@@ -108,21 +100,12 @@ def save(folder: Path, write: Callable[[Path], None], manifest: dict[str, Any]) 
         InputError: when the disk is full or may not be written; an earlier artifact then stays as it was.
     """
     must_be_replaceable(folder)
-    fresh = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh.mkdir()
+
+    def fill(fresh: Path) -> dict[str, Any]:
         write(fresh)
-        files = sorted(p for p in fresh.rglob("*") if p.is_file())
-        manifest = {"format": FORMAT, **manifest, "files": {str(p.relative_to(fresh)): sha256(p) for p in files}}
-        (fresh / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        replace_folder(fresh, folder)
-    except (OSError, SafetensorError) as error:
-        raise disk_error(error, folder) from None
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return Artifact(folder, manifest)
+        return {"format": FORMAT, **manifest}
+
+    return Artifact(folder, write_folder(folder, MANIFEST, fill))
 
 
 def must_be_replaceable(folder: Path) -> None:
@@ -164,6 +147,48 @@ def _files_of_variants(folder: Path) -> set[str]:
             written = {path.name, *json.loads(path.read_text(encoding="utf-8"))["files"]}
             found |= {str((path.parent / name).relative_to(folder)) for name in written}
     return found
+
+
+def read_manifest(path: Path, format: int, keys: Mapping[str, type], again: str) -> dict[str, Any]:
+    """Read a manifest that has to have `keys`, each of its type; `again` says how to come by the folder anew.
+
+    Raises:
+        InputError: when it is damaged or of another format.
+    """
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"'{path}' is damaged or cannot be read ({error}); {again}") from None
+    if not isinstance(manifest, dict):
+        raise InputError(f"'{path}' is damaged: it holds no object; {again}")
+    if manifest.get("format") != format:
+        raise InputError(f"'{path}' has format {manifest.get('format')}; this burnish reads format {format}")
+    if lost := [key for key, kind in keys.items() if not isinstance(manifest.get(key), kind)]:
+        raise InputError(f"'{path}' is damaged: it lacks {', '.join(lost)}; {again}")
+    return manifest
+
+
+def write_folder(folder: Path, name: str, fill: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """Let `fill` write a temporary folder, add what it returns as the manifest `name` with the SHA-256 of every file,
+    and put the folder in place in one step.
+
+    Raises:
+        InputError: when the disk does not take it; what stood there then stays as it was.
+    """
+    fresh = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        fresh.mkdir(parents=True)
+        manifest = fill(fresh)
+        files = sorted(p for p in fresh.rglob("*") if p.is_file())
+        manifest |= {"files": {str(p.relative_to(fresh)): sha256(p) for p in files}}
+        (fresh / name).write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        replace_folder(fresh, folder)
+    except (OSError, SafetensorError) as error:
+        raise disk_error(error, folder) from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return manifest
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:

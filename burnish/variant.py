@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from burnish.artifact import VARIANTS, Artifact, disk_error, replace_folder, sha256, verify_files
+from burnish.artifact import VARIANTS, Artifact, read_manifest, verify_files, write_folder
 from burnish.errors import InputError, nearest
 
 FORMAT = 1
@@ -44,14 +42,7 @@ class Variant:
         if name not in known or not (folder / MANIFEST).is_file():
             raise InputError(f"'{artifact.folder}' has no variant '{name}'; {nearest(name, known)}")
         again = f"make it again with: burnish export {artifact.folder}"
-        try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        except (ValueError, OSError) as error:
-            raise InputError(f"'{folder / MANIFEST}' is damaged or cannot be read ({error}); {again}") from None
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise InputError(f"'{folder / MANIFEST}' is of no format that this burnish reads ({FORMAT}); {again}")
-        if lost := [key for key, kind in _KEYS.items() if not isinstance(manifest.get(key), kind)]:
-            raise InputError(f"'{folder / MANIFEST}' is damaged: it lacks {', '.join(lost)}; {again}")
+        manifest = read_manifest(folder / MANIFEST, FORMAT, _KEYS, again)
         if not manifest["files"]:
             raise InputError(f"'{folder / MANIFEST}' is damaged: it names no files; {again}")
         verify_files(folder, manifest["files"], again)
@@ -75,8 +66,8 @@ def names(artifact: Artifact) -> list[str]:
     return sorted(path.parent.name for path in found if _NAME.fullmatch(path.parent.name))
 
 
-def save(artifact: Artifact, name: str, write: Callable[[Path], dict[str, Any]]) -> Variant:
-    """Let `write` fill a temporary folder and return the manifest, and put the folder in place in one step.
+def save(artifact: Artifact, name: str, fill: Callable[[Path], dict[str, Any]]) -> Variant:
+    """Let `fill` write a temporary folder and return the manifest, and put the folder in place in one step.
 
     Raises:
         InputError: for a name that is none or taken by the tuned model, and when the disk does not take it; an earlier
@@ -85,18 +76,7 @@ def save(artifact: Artifact, name: str, write: Callable[[Path], dict[str, Any]])
     if not _NAME.fullmatch(name) or name == TUNED:
         raise InputError(f"'{name}' is no name for a variant: small letters, digits, . _ - and not '{TUNED}'")
     folder = artifact.folder / FOLDER / name
-    fresh = folder.with_name(f".{name}.writing")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        fresh.mkdir(parents=True)
-        manifest = write(fresh)
-        files = sorted(p for p in fresh.rglob("*") if p.is_file())
-        written = {str(p.relative_to(fresh)): sha256(p) for p in files}
-        manifest = {"format": FORMAT, **manifest, "source": artifact.manifest["files"], "files": written}
-        (fresh / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        replace_folder(fresh, folder)
-    except OSError as error:
-        raise disk_error(error, folder) from None
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return Variant(folder, manifest)
+    source = artifact.manifest["files"]
+    return Variant(
+        folder, write_folder(folder, MANIFEST, lambda fresh: {"format": FORMAT, "source": source, **fill(fresh)})
+    )

@@ -81,10 +81,11 @@ def export(
     from burnish.compression.export import export as write
     from burnish.data.load import load_file
 
-    if to not in TARGETS:
+    target = next((one for one in TARGETS if one == to), None)
+    if target is None:
         raise InputError(f"--to: '{to}' is no runtime; {nearest(to, TARGETS)}")
     rows = None if data is None else load_file(data, _job(model, data), labelled=False)
-    return write(model, TARGETS[to], rows, say)
+    return write(model, target, rows, say)
 
 
 def _job(model: str | Path, data: str) -> Job:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from burnish.config import Augment, Tune
 from burnish.data.augment import augment
 from burnish.data.features import Features, Ragged, by_length, collate
-from burnish.data.rows import Row, Rows
+from burnish.data.rows import Rows
 from burnish.device import Precision, choose_device, measure_precision
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
@@ -29,13 +29,11 @@ from burnish.training.loop import Setting, Trainer
 _MENTIONS, _WORDS = Augment(mention=0.9), Augment(delete=0.5, swap=0.5)
 
 
-def lessons(
-    task: Task, rows: Rows, more: Iterable[Row], copies: int, tokenizer: Any, max_tokens: int, seed: int
-) -> Features:
-    """Inputs for a student: training rows, `more` rows without labels, and `copies` passes of changed training rows."""
+def lessons(task: Task, rows: Rows, copies: int, tokenizer: Any, max_tokens: int, seed: int) -> Features:
+    """Inputs for a student: training rows, and `copies` passes of changed ones."""
     change = _MENTIONS if task.kind == "token" else _WORDS
     changed = (augment(rows, task.name, change, seed + 1 + turn) for turn in range(copies))
-    return task.encode(unlabelled(chain(rows, more, *changed)), tokenizer, max_tokens)
+    return task.encode(unlabelled(chain(rows, *changed)), tokenizer, max_tokens)
 
 
 def distill(
@@ -77,9 +75,7 @@ def distill(
     ).run()
 
 
-def soften(
-    features: Features, teacher: Runtime, pad_id: int, progress: Callable[[int], None] = lambda count: None
-) -> Features:
+def soften(features: Features, teacher: Runtime, pad_id: int) -> Features:
     """The same inputs with the logits that the teacher gives for them as `soft`, in half precision.
 
     Each row is looked at once, however many epochs follow: memory is 2 bytes a token (or row) and class.
@@ -96,7 +92,6 @@ def soften(
                 soft[offsets[piece] : offsets[piece + 1]] = row[: lengths[piece]]
         else:
             soft[pieces] = logits
-        progress(len(pieces))
     ragged = {name: value for name, value in features.ragged.items() if name != "labels"}
     if token:
         return Features(ragged | {"soft": Ragged(soft, offsets)}, {}, features.row, features.cut)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from burnish.tasks import Task, task_named
 from burnish.variant import Variant
 
 Target = Literal["onnx", "openvino"]
-TARGETS: dict[str, Target] = {"onnx": "onnx", "openvino": "openvino"}
+TARGETS: tuple[Target, ...] = get_args(Target)
 
 
 def export(

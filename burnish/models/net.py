@@ -61,23 +61,16 @@ class Net(nn.Module):
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
-        if self.kind == "sequence":
-            logits: torch.Tensor = self._of_texts(batch)
-            if "bigrams" in self.extras:
-                logits = logits + self.extras["bigrams"](batch["input_ids"], batch["attention_mask"])
-            return logits
-        inputs = self._inputs(batch)
-        if isinstance(self.model, Bert):
-            inputs["words"] = batch["words"]
-        logits = self.model(**inputs).logits
-        return logits
-
-    def _of_texts(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         logits: torch.Tensor
         if "head" in self.extras:
             logits = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
         else:
-            logits = self.model(**self._inputs(batch)).logits
+            inputs = self._inputs(batch)
+            if self.kind == "token" and isinstance(self.model, Bert):
+                inputs["words"] = batch["words"]
+            logits = self.model(**inputs).logits
+        if "bigrams" in self.extras:
+            logits = logits + self.extras["bigrams"](batch["input_ids"], batch["attention_mask"])
         return logits
 
     def at(self, batch: dict[str, torch.Tensor], kept: torch.Tensor) -> torch.Tensor:

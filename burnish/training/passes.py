@@ -13,7 +13,7 @@ from burnish.models.freeze import layers, learning_from
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
 
-_WARMTH = 2.0
+_WARMTH = 2.0  # temperature at which a teacher is learnt from
 _LONG = 1000  # steps in which the lower layers learn enough, though only in some of them
 
 

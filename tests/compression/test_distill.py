@@ -31,7 +31,7 @@ def test_a_student_learns_what_its_teacher_says(name: str, tmp_path: Path) -> No
     teacher = Engine.open(job.out)
     task, net = teacher.task, teacher.net
     rows = usable(load(job)["train"], name)
-    features = lessons(task, rows, [], 2, teacher.tokenizer, 32, seed=0)
+    features = lessons(task, rows, 2, teacher.tokenizer, 32, seed=0)
     assert len(rows) < len(features) <= 5 * len(rows)
     softened = soften(features, teacher.runtime, 0)
     assert "labels" not in softened.ragged | softened.targets
@@ -55,7 +55,7 @@ def test_the_loss_is_the_cross_entropy_with_the_teacher(tmp_path: Path) -> None:
     flow.tune(job)
     engine = Engine.open(job.out)
     rows = usable(load(job)["train"], "tag")
-    softened = soften(lessons(engine.task, rows, [], 0, engine.tokenizer, 32, 0), engine.runtime, 0)
+    softened = soften(lessons(engine.task, rows, 0, engine.tokenizer, 32, 0), engine.runtime, 0)
     batch = collate(softened, np.arange(4), 0)
     logits = torch.randn(*batch["words"].shape, len(engine.task.labels))
     expected, count = torch.tensor(0.0), 0
