@@ -23,10 +23,12 @@ test: check  ## check, then the tests; no network
 
 bench: $(VENV)/.ready bench-env  ## the quick form of every measurement
 	for file in bench/tune.py bench/folds.py bench/transfer.py bench/fewshot.py bench/kill.py bench/memory.py bench/startup.py bench/options.py; do $(BIN)/python $$file --quick || exit 1; done
+	.bench-env/bin/python bench/infer.py --quick
 
 bench-env:  ## an environment of their own for the peers
 	test -x .bench-env/bin/python || $(PYTHON) -m venv .bench-env
 	.bench-env/bin/pip install --quiet -c constraints.txt torch
+	.bench-env/bin/pip install --quiet -c constraints.txt -e '.[onnx,openvino]'
 	.bench-env/bin/pip install --quiet -r bench/requirements.txt
 
 wheelhouse:  ## everything an install without internet needs, in ./wheelhouse

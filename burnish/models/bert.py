@@ -37,6 +37,7 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 _ARCHITECTURES = {"token": "BertForTokenClassification", "sequence": "BertForSequenceClassification"}
 WEIGHTS = "model.safetensors"
 _GRAIN = 128  # states are filled up to a multiple of it: in bf16 oneDNN compiles for every number of rows it meets
+_NEVER = 65504.0  # a score lower by this weighs nothing, in every type that holds it
 _KEPT = 64  # the same for the places of which the last layer gives the states
 
 
@@ -166,8 +167,7 @@ class Encoder(nn.Module):
         states = self.dropout(_lowered(parts.LayerNorm(states)))
         bias = None
         if attention_mask is not None and (torch.compiler.is_exporting() or not bool(attention_mask.all())):
-            zeros = torch.zeros_like(attention_mask[:, None, None, :], dtype=states.dtype)
-            bias = zeros.masked_fill(attention_mask[:, None, None, :] == 0, torch.finfo(zeros.dtype).min)
+            bias = (attention_mask[:, None, None, :].to(states.dtype) - 1) * _NEVER
         *lower, top = self.encoder.layer
         for layer in lower:
             states = layer(states, (n, tokens), bias)

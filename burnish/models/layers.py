@@ -55,16 +55,18 @@ def attend(
         dropout: applied to the weights in training.
     """
     n, tokens, heads = shape
+    if torch.compiler.is_exporting():  # nothing that a runtime would have to carry out for no reason
+        q, k, v = (part.view(n, tokens, heads, -1).transpose(1, 2) for part in (query, key, value))
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).reshape(n * tokens, -1)
     places = n * tokens
     rate = dropout.p if dropout is not None and dropout.training else 0.0
-    if not torch.compiler.is_exporting() and query.device.type == "cpu" and (tokens <= _SHORT or rate):
+    if query.device.type == "cpu" and (tokens <= _SHORT or rate):
         if bias is not None:
             bias = bias.expand(n, heads, -1, tokens).reshape(n * heads, -1, tokens)
         mask = dropout(query.new_ones(n * heads, tokens, tokens)) if dropout is not None and rate else None
         mixed: torch.Tensor = _ShortRows.apply(query, key, value, shape, bias, mask)  # type: ignore[no-untyped-call]
         return mixed
     q, k, v = (part[:places].view(n, tokens, heads, -1).transpose(1, 2) for part in (query, key, value))
-    bias = None if bias is None else bias.expand(n, heads, tokens, tokens)
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=rate)
     return F.pad(mixed.transpose(1, 2).reshape(places, -1), (0, 0, 0, query.shape[0] - places))
 
