@@ -1,9 +1,9 @@
-"""Make a BERT smaller in whole pieces, so that speed follows: fewer layers, narrower feed-forward parts."""
+"""Make a BERT smaller in whole pieces, so that speed follows: layers, attention heads, feed-forward units."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,28 +16,55 @@ from burnish.tasks import Task
 _PREFIX = "bert.encoder.layer."
 
 
+@dataclass(frozen=True, order=True)
+class Shape:
+    """How much of a network there is: layers, and the attention heads and feed-forward units of each."""
+
+    layers: int
+    heads: int
+    units: int
+
+    @classmethod
+    def of(cls, net: Net) -> Shape:
+        config = net.model.config
+        return cls(config.num_hidden_layers, config.num_attention_heads, config.intermediate_size)
+
+    def __str__(self) -> str:
+        return f"{self.layers}x{self.heads}x{self.units}"
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much each piece of a layer matters, for each layer: `heads` (heads,) and `units` (units,)."""
+
+    heads: list[torch.Tensor]
+    units: list[torch.Tensor]
+
+
 def evenly(count: int, total: int) -> tuple[int, ...]:
     """Indices of `count` of `total` layers at equal distances, the last one among them, and the first if two stay."""
     return tuple(np.linspace(0 if count > 1 else total - 1, total - 1, count).round().astype(int).tolist())
 
 
-def importance(net: Net, task: Task, features: Features, pad_id: int) -> list[torch.Tensor]:
-    """How much the loss against its own answers would change without each feed-forward unit: for each layer (width,).
+def importance(net: Net, task: Task, features: Features, pad_id: int) -> Importance:
+    """How much the loss against its own answers would change without each head and each feed-forward unit.
 
     The first-order Taylor score |activation * gradient| (Molchanov et al. 2017), summed over the tokens of `features`,
-    which have to carry a teacher's logits.
+    which have to carry a teacher's logits, and over the dimensions of a head.
     """
-    encoder = net.model.base_model.encoder.layer
-    device = encoder[0].intermediate.dense.weight.device
-    scores = [torch.zeros(layer.intermediate.dense.out_features, device=device) for layer in encoder]
+    layers = net.model.base_model.encoder.layer
+    readers = [reader for layer in layers for reader in (layer.attention.output.dense, layer.output.dense)]
+    device = readers[0].weight.device
+    scores = [torch.zeros(reader.in_features, device=device) for reader in readers]
     held: list[torch.Tensor] = []
 
     def keep(_: object, given: tuple[torch.Tensor]) -> None:
         given[0].retain_grad()
         held.append(given[0])
 
-    hooks = [layer.output.dense.register_forward_pre_hook(keep) for layer in encoder]
-    net.eval()
+    hooks = [reader.register_forward_pre_hook(keep) for reader in readers]
+    learning = [parameter.requires_grad for parameter in net.parameters()]
+    net.eval().requires_grad_(True)
     try:
         for pieces in by_length(features.lengths, 4096):
             held.clear()
@@ -51,32 +78,44 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> list[to
         for hook in hooks:
             hook.remove()
         net.zero_grad()
-    return [score.cpu() for score in scores]
+        for parameter, learns in zip(net.parameters(), learning, strict=True):
+            parameter.requires_grad_(learns)
+    heads = [score.cpu().view(layer.heads, -1).sum(1) for score, layer in zip(scores[::2], layers, strict=True)]
+    return Importance(heads, [score.cpu() for score in scores[1::2]])
 
 
-def shrunk(net: Net, layers: Sequence[int], units: Sequence[torch.Tensor] | None = None) -> Net:
-    """A new network of the named layers, its weights copied.
-
-    Args:
-        layers: indices of the layers that stay, ascending.
-        units: for each of them the feed-forward units that stay, the same number in all; every unit when None.
-    """
+def shrunk(net: Net, shape: Shape, importance: Importance) -> Net:
+    """A new network of some layers at equal distances and of the heads and units that matter most in each of them; its
+    weights are copies."""
     old: Bert = net.model
-    config = {**vars(old.config), "num_hidden_layers": len(layers)}
-    if units is not None:
-        config["intermediate_size"] = len(units[0])
+    chosen = evenly(shape.layers, len(old.bert.encoder.layer))
+    size = old.bert.encoder.layer[0].attention.output.dense.in_features // old.config.num_attention_heads
     weights = old.state_dict()
     kept = {name: value for name, value in weights.items() if not name.startswith(_PREFIX)}
-    for new, layer in enumerate(layers):
+    for new, layer in enumerate(chosen):
+        units = importance.units[layer].topk(shape.units).indices.sort().values
+        heads = importance.heads[layer].topk(shape.heads).indices.sort().values
+        places = (heads[:, None] * size + torch.arange(size)).flatten()  # of the dimensions of the heads
         for name, value in weights.items():
             part = name.removeprefix(f"{_PREFIX}{layer}.")
             if part == name:
                 continue
-            if units is not None and part.startswith("intermediate.dense."):
-                value = value[units[new]]
-            elif units is not None and part == "output.dense.weight":
-                value = value[:, units[new]]
+            if part.startswith("attention.self."):
+                value = value[places]
+            elif part == "attention.output.dense.weight":
+                value = value[:, places]
+            elif part.startswith("intermediate.dense."):
+                value = value[units]
+            elif part == "output.dense.weight":
+                value = value[:, units]
             kept[f"{_PREFIX}{new}.{part}"] = value
+    config = {
+        **vars(old.config),
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "attention_head_size": size,
+        "intermediate_size": shape.units,
+    }
     small = Bert(config, old.kind, old.classifier.out_features)
     small.load_state_dict({name: value.clone() for name, value in kept.items()}, assign=True)
     result = deepcopy(net)

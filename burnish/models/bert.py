@@ -75,7 +75,10 @@ class _Part(nn.Module):
 
 
 class Layer(nn.Module):
-    """Self-attention and feed-forward, each with dropout, residual and layer norm behind it."""
+    """Self-attention and feed-forward, each with dropout, residual and layer norm behind it.
+
+    The heads have `attention_head_size` dimensions where the config says so, as after some of them were taken out.
+    """
 
     attention: Any
     intermediate: Any
@@ -85,11 +88,12 @@ class Layer(nn.Module):
         super().__init__()
         hidden, inner, eps = config.hidden_size, config.intermediate_size, config.layer_norm_eps
         self.heads = config.num_attention_heads
+        mixed = self.heads * (getattr(config, "attention_head_size", None) or hidden // self.heads)
         self.act = _ACTIVATIONS[config.hidden_act]
         names = ("query", "key", "value")
         self.attention = _Part(
-            self=_Part(**{name: _Linear(hidden, hidden) for name in names}),
-            output=_Part(dense=_Linear(hidden, hidden), LayerNorm=nn.LayerNorm(hidden, eps)),
+            self=_Part(**{name: _Linear(hidden, mixed) for name in names}),
+            output=_Part(dense=_Linear(mixed, hidden), LayerNorm=nn.LayerNorm(hidden, eps)),
         )
         self.intermediate = _Part(dense=_Linear(hidden, inner))
         self.output = _Part(dense=_Linear(inner, hidden), LayerNorm=nn.LayerNorm(hidden, eps))

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from burnish import job as flow
 from burnish.compression.distill import distill, lessons, soften
 from burnish.compression.parity import compare
-from burnish.compression.prune import shrunk
+from burnish.compression.prune import Shape, importance, shrunk
 from burnish.data.features import collate
 from burnish.data.load import load, usable
 from burnish.engine import Engine
@@ -35,7 +35,7 @@ def test_a_student_learns_what_its_teacher_says(name: str, tmp_path: Path) -> No
     assert len(rows) < len(features) <= 5 * len(rows)
     softened = soften(features, teacher.runtime, 0)
     assert "labels" not in softened.ragged | softened.targets
-    student = shrunk(net, (0, 2), [torch.arange(32)] * 2)
+    student = shrunk(net, Shape(2, 2, 32), importance(net, task, softened, 0))
     with torch.no_grad():
         for parameter in student.model.bert.encoder.parameters():
             parameter += 0.1 * torch.randn(parameter.shape, generator=torch.manual_seed(0))

@@ -11,9 +11,10 @@ from burnish import job as flow
 from burnish.compression.distill import soften
 from burnish.compression.export import made_up
 from burnish.compression.parity import compare
-from burnish.compression.prune import evenly, importance, shrunk
+from burnish.compression.prune import Importance, Shape, evenly, importance, shrunk
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
+from burnish.models.net import open_net
 from tests import tiny
 
 
@@ -36,19 +37,28 @@ def test_layers_at_equal_distances(count: int, chosen: tuple[int, ...]) -> None:
     assert evenly(count, 6) == chosen
 
 
+def drawn(seed: int) -> Importance:
+    draw = torch.manual_seed(seed)
+    return Importance(
+        [torch.rand(2, generator=draw) for _ in range(3)], [torch.rand(64, generator=draw) for _ in range(3)]
+    )
+
+
 @pytest.mark.parametrize("task", ["tag", "classify"])
 def test_everything_kept_is_the_same_network(task: str, engines: dict[str, Engine]) -> None:
     engine = engines[task]
-    units = [torch.randperm(64) for _ in range(3)]  # in another order they add up to the same
-    again = shrunk(engine.net, range(3), units)
+    shape = Shape.of(engine.net)
+    assert shape == Shape(3, 2, 64)
+    again = shrunk(engine.net, shape, drawn(0))
     features = made_up(engine.task, engine.net, 32)
     assert compare(engine.task, features, Eager(engine.net), Eager(again), 0).exact
     again.model.classifier.weight.data.zero_()
     assert engine.net.model.classifier.weight.any()  # a copy, not a view
 
 
+@pytest.mark.parametrize("part", ["heads", "units"])
 @pytest.mark.parametrize("task", ["tag", "classify"])
-def test_least_is_lost_with_the_units_that_matter_least(task: str, engines: dict[str, Engine]) -> None:
+def test_least_is_lost_with_the_pieces_that_matter_least(task: str, part: str, engines: dict[str, Engine]) -> None:
     engine = engines[task]
     features = soften(made_up(engine.task, engine.net, 32), Eager(engine.net), 0)
     for name, value in features.targets.items():
@@ -57,27 +67,29 @@ def test_least_is_lost_with_the_units_that_matter_least(task: str, engines: dict
         soft = features.ragged["soft"]
         soft.values = soft.values + torch.randn(soft.values.shape, generator=torch.manual_seed(0)).numpy()
     scores = importance(engine.net, engine.task, features, 0)
-    assert [len(score) for score in scores] == [64, 64, 64]
+    assert [(len(h), len(u)) for h, u in zip(scores.heads, scores.units, strict=True)] == [(2, 64)] * 3
+    shape = Shape(3, 1, 64) if part == "heads" else Shape(3, 2, 48)
+    turned = Importance([-score for score in scores.heads], [-score for score in scores.units])
+    best, worst = (
+        compare(engine.task, features, Eager(engine.net), Eager(shrunk(engine.net, shape, found)), 0).error
+        for found in (scores, turned)
+    )
+    assert best < worst / (2 if part == "units" else 1)
 
-    def lost(units: list[torch.Tensor]) -> float:
-        return compare(engine.task, features, Eager(engine.net), Eager(shrunk(engine.net, range(3), units)), 0).error
 
-    best = lost([score.topk(48).indices for score in scores])
-    worst = lost([(-score).topk(48).indices for score in scores])
-    assert best < worst / 2
-
-
-def test_fewer_layers_and_units_are_gone(engines: dict[str, Engine], tmp_path: Path) -> None:
+def test_fewer_layers_heads_and_units_are_gone(engines: dict[str, Engine], tmp_path: Path) -> None:
     net = engines["tag"].net
-    small = shrunk(net, (0, 2), [torch.arange(16)] * 2)
-    assert [len(small.model.bert.encoder.layer), small.model.config.intermediate_size] == [2, 16]
+    first = torch.arange(64.0, 0, -1)  # the first ones matter most
+    small = shrunk(net, Shape(2, 1, 16), Importance([first[:2]] * 3, [first] * 3))
+    layers = small.model.bert.encoder.layer
+    assert Shape.of(small) == Shape(2, 1, 16)
     assert torch.equal(
-        small.model.bert.encoder.layer[1].intermediate.dense.weight,
-        net.model.bert.encoder.layer[2].intermediate.dense.weight[:16],
+        layers[1].intermediate.dense.weight, net.model.bert.encoder.layer[2].intermediate.dense.weight[:16]
+    )
+    assert torch.equal(
+        layers[1].attention.self.query.weight, net.model.bert.encoder.layer[2].attention.self.query.weight[:16]
     )
     small.save(tmp_path)
-    from transformers import AutoModelForTokenClassification
-
-    _, info = AutoModelForTokenClassification.from_pretrained(tmp_path, output_loading_info=True)
-    assert not info["missing_keys"]
-    assert not info["unexpected_keys"]
+    again = open_net(str(tmp_path), "token", len(engines["tag"].task.labels), "cls", small.word_shape)
+    task = engines["tag"].task
+    assert compare(task, made_up(task, small, 32), Eager(small), Eager(again.eval()), 0).exact
