@@ -10,14 +10,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from burnish import device, variant
+from burnish import variant
 from burnish.artifact import Artifact
+from burnish.compression import forms
+from burnish.compression.forms import Form
 from burnish.compression.parity import compare, require_exact
 from burnish.data.features import Features, Ragged, collate
 from burnish.data.rows import Rows
 from burnish.data.shape import SHAPES
 from burnish.engine import net_of, start
-from burnish.engine.flat import export as flat_export
 from burnish.engine.flat import most_tokens
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Eager
@@ -28,6 +29,7 @@ from burnish.variant import Variant
 
 Target = Literal["onnx", "openvino"]
 TARGETS: tuple[Target, ...] = get_args(Target)
+_UNABLE = (RuntimeError, ValueError, TypeError, AttributeError, AssertionError, torch._dynamo.exc.UserError)
 
 
 def export(
@@ -43,8 +45,6 @@ def export(
         InputError: when the folder is no model, or the disk does not take the variant.
         MissingExtra: when the runtime is not installed.
     """
-    from burnish.engine import onnx, openvino
-
     artifact = Artifact.open(folder)
     task = task_named(artifact.task).restore(artifact.state)
     net, tokenizer = net_of(artifact, task), artifact.tokenizer()
@@ -55,31 +55,21 @@ def export(
 
     def write(fresh: Path) -> dict[str, Any]:
         say(f"exporting to {to}")
+        form = Form(to, "f32")
         try:
-            program, names = flat_export(net, collate(example, np.arange(8), pad_id), artifact.max_tokens)
-            if to == "onnx":
-                onnx.save(program, names, fresh / onnx.GRAPH)
-            else:
-                openvino.save(program, names, fresh / openvino.GRAPH)
-        except (
-            RuntimeError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            AssertionError,
-            torch._dynamo.exc.UserError,
-        ) as error:
+            forms.write(net, form, fresh, collate(example, np.arange(8), pad_id), artifact.max_tokens)
+        except _UNABLE as error:
             first = str(error).strip().split("\n")[0][:200]
             kind = type(net.model).__name__
             raise InputError(
                 f"'{folder}' ({kind}) cannot be exported to {to}: {first}; it runs in torch alone"
             ) from error
-        about: dict[str, Any] = {"runtime": to, "precision": "f32", "environment": device.environment()}
         say(f"comparing on {len(features):,} rows")
-        found = compare(task, features, Eager(net), start(Variant(fresh, about)), pad_id)
+        other = start(Variant(fresh, form.manifest), artifact, task)
+        found = compare(task, features, Eager(net), other, pad_id)
         require_exact(found, f"the export to {to}", where)
         parity = {**asdict(found), "rows_of": "random tokens" if rows is None else "data"}
-        return {**about, "parity": parity}
+        return {**form.manifest, "parity": parity}
 
     return variant.save(artifact, to, write)
 

@@ -59,17 +59,18 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> Importa
     held: list[torch.Tensor] = []
 
     def keep(_: object, given: tuple[torch.Tensor]) -> None:
+        if not given[0].requires_grad:  # nothing below learns
+            given[0].requires_grad_()
         given[0].retain_grad()
         held.append(given[0])
 
     hooks = [reader.register_forward_pre_hook(keep) for reader in readers]
     learning = [parameter.requires_grad for parameter in net.parameters()]
-    net.eval().requires_grad_(True)
+    net.eval().requires_grad_(False)  # the gradients of the weights are of no use here
     try:
         for pieces in by_length(features.lengths, 4096):
             held.clear()
             batch = {name: value.to(device) for name, value in collate(features, pieces, pad_id).items()}
-            net.zero_grad()
             task.loss_to(net(batch), batch, 1.0).backward()  # type: ignore[no-untyped-call]
             for score, states in zip(scores, held, strict=True):
                 if states.grad is not None:
@@ -77,7 +78,6 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> Importa
     finally:
         for hook in hooks:
             hook.remove()
-        net.zero_grad()
         for parameter, learns in zip(net.parameters(), learning, strict=True):
             parameter.requires_grad_(learns)
     heads = [score.cpu().view(layer.heads, -1).sum(1) for score, layer in zip(scores[::2], layers, strict=True)]

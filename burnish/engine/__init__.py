@@ -15,6 +15,8 @@ from burnish.models.net import Net, load_modules, open_net
 from burnish.tasks import Task, task_named
 from burnish.variant import TUNED, Variant
 
+TORCH, ONNX, OPENVINO = "torch", "onnx", "openvino"
+
 
 class Engine:
     """A model that runs somewhere, with its task and tokenizer."""
@@ -34,11 +36,16 @@ class Engine:
             MissingExtra: when the variant's runtime is not installed.
         """
         artifact = Artifact.open(folder)
+        return cls.of(artifact, None if variant in (None, TUNED) else Variant.open(artifact, str(variant)))
+
+    @classmethod
+    def of(cls, artifact: Artifact, variant: Variant | None = None) -> Self:
+        """Open a form of a model, by default the tuned one."""
         task = task_named(artifact.task).restore(artifact.state)
-        if variant in (None, TUNED):
+        if variant is None:
             runtime: Runtime = Eager(net_of(artifact, task).eval())
         else:
-            runtime = start(Variant.open(artifact, str(variant)))
+            runtime = start(variant, artifact, task)
             load_modules(artifact.folder, task.modules())  # what decoding needs of them
         return cls(runtime, task, artifact.tokenizer(), artifact.max_tokens)
 
@@ -77,13 +84,13 @@ class Engine:
             yield from predictions(self.runtime, self.task, features, portion, pad_id=pad_id)
 
 
-def net_of(artifact: Artifact, task: Task) -> Net:
-    """Load the tuned network of a model folder."""
+def net_of(artifact: Artifact, task: Task, folder: Path | None = None) -> Net:
+    """Load the tuned network of a model folder, or one of its kind from another folder."""
     kept = artifact.pooling, artifact.word_shape, task.modules()
-    return open_net(str(artifact.folder), task.kind, task.outputs, *kept)
+    return open_net(str(folder or artifact.folder), task.kind, task.outputs, *kept)
 
 
-def start(variant: Variant) -> Runtime:
+def start(variant: Variant, artifact: Artifact, task: Task) -> Runtime:
     """Load a variant into the runtime it was made for.
 
     Raises:
@@ -92,8 +99,11 @@ def start(variant: Variant) -> Runtime:
     from burnish.engine import onnx, openvino
 
     runtime, precision = variant.manifest["runtime"], variant.manifest["precision"]
-    if runtime == "onnx":
+    if runtime == TORCH:
+        net = net_of(artifact, task, variant.folder).eval()
+        return Eager(net, precision="bf16" if precision == "bf16" else "fp32")
+    if runtime == ONNX:
         return onnx.Onnx(variant.folder / onnx.GRAPH)
-    if runtime == "openvino":
+    if runtime == OPENVINO:
         return openvino.OpenVino(variant.folder / openvino.GRAPH, precision)
     raise InputError(f"'{variant.folder}' is for the runtime '{runtime}', which this burnish does not know")

@@ -23,20 +23,25 @@ def library() -> Any:
     return need("openvino", "openvino")
 
 
-def save(program: torch.export.ExportedProgram, names: Sequence[str], path: Path) -> None:
-    """Write an exported program as OpenVINO's IR, in the precision of its weights."""
-    ov = library()
-    model = ov.convert_model(program)
+def convert(program: torch.export.ExportedProgram, names: Sequence[str]) -> Any:
+    """An exported program as a model of OpenVINO's."""
+    model = library().convert_model(program)
     for place, name in zip(model.inputs, names, strict=True):
         place.get_tensor().set_names({name})
-    ov.save_model(model, str(path), compress_to_fp16=False)
+    return model
+
+
+def save(model: Any, path: Path, half: bool = False) -> None:
+    """Write a model as OpenVINO's IR, its weights in half precision if asked for."""
+    library().save_model(model, str(path), compress_to_fp16=half)
 
 
 class OpenVino:
     """A compiled graph with one stream a thread; batches run side by side and come back in order, one run at a time.
 
     Args:
-        precision: f32, or bf16; left to itself, OpenVINO takes bf16 where the CPU has it, and says nothing.
+        precision: f32, or bf16 (left to itself, OpenVINO takes it where the CPU has it, and says nothing); int8 and w8
+            stand for what is in the graph already, and compute the rest in bf16 where the CPU has it.
     """
 
     def __init__(self, graph: Path | Any, precision: str, threads: int | None = None) -> None:
@@ -44,7 +49,7 @@ class OpenVino:
         core = ov.Core()
         threads = threads or torch.get_num_threads()
         settings = {
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "f32" else "bf16",
             "NUM_STREAMS": threads,
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "THROUGHPUT",

@@ -1,0 +1,52 @@
+"""Weights and activations in eight bits, by the runtimes' own tools."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from burnish.engine.flat import Arrays
+from burnish.engine.openvino import library
+from burnish.extras import need
+
+
+def dynamic(whole: Path, path: Path) -> None:
+    """Write an ONNX graph with int8 weights, a scale a channel; activations are scaled as they come."""
+    need("onnx", "onnx")
+    quantization = need("onnxruntime.quantization", "onnx")
+    kind = quantization.QuantType.QInt8
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it recommends a step that is for graphs of fixed shape
+    try:
+        quantization.quantize_dynamic(whole, path, weight_type=kind, per_channel=True)
+    finally:
+        logger.setLevel(level)
+
+
+def static(model: Any, inputs: Iterable[Arrays]) -> Any:
+    """An OpenVINO model with int8 weights and activations, their scales fitted to `inputs`, one for each batch."""
+    nncf = _nncf()
+    given = list(inputs)
+    return nncf.quantize(
+        model,
+        nncf.Dataset(given),
+        subset_size=len(given),
+        model_type=nncf.ModelType.TRANSFORMER,
+        preset=nncf.QuantizationPreset.MIXED,
+    )
+
+
+def weights(model: Any) -> Any:
+    """An OpenVINO model with int8 weights, those of embeddings as well, which is computed in floating point."""
+    nncf = _nncf()
+    return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
+
+
+def _nncf() -> Any:
+    library()  # which keeps its telemetry out
+    nncf = need("nncf", "openvino")
+    nncf.set_log_level(logging.ERROR)
+    return nncf
