@@ -186,6 +186,36 @@ def export(
     )
 
 
+@app.command(epilog="Example: burnish compress runs/model --budget f1:0.01 --for throughput")
+def compress(
+    model: Model,
+    budget: Annotated[
+        str, typer.Option(help="What may be lost: METRIC:AMOUNT, or AMOUNT of the model's own.")
+    ] = "0.01",
+    goal: Annotated[str, typer.Option("--for", help="throughput, latency or size.")] = "throughput",
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time for the search, roughly.")] = 60.0,
+    train: Annotated[
+        str | None, typer.Option(help="File with the training rows, if they have moved.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search the smallest or fastest form of a model that keeps to a budget on this machine. Resumes when killed."""
+    from burnish import verbs
+    from burnish.errors import GateFailed
+
+    report = verbs.compress(model, budget, goal, minutes, train, quiet=as_json or not sys.stderr.isatty(), say=_say)
+    if as_json:
+        found = {"before": report.final.first_value, "after": report.final.second_value}
+        named = {"chosen": report.chosen, "metric": found, "speedup": report.speedup, "size_ratio": report.size_ratio}
+        _print_json(named)
+    else:
+        from burnish.reporting.text import print_compression
+
+        print_compression(report, _console())
+    if report.chosen is None:
+        raise typer.Exit(GateFailed.exit_code)
+
+
 @app.command(epilog="Example: burnish models minilm")
 def models(
     name: Annotated[str | None, typer.Argument(help="Name to resolve.", show_default=False)] = None,

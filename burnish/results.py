@@ -160,3 +160,106 @@ class TuneReport:
     further: dict[str, Evaluation] = field(default_factory=dict)
     alone: Evaluation | None = None
     transfer: Transfer | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A form of a model that was tried in the search for a smaller one.
+
+    Attributes:
+        name: its runtime and precision, or the layers, heads and units that were left of the network.
+        epochs: passes over the rows that it learnt from its teacher in; 0 where nothing was learnt.
+        score: the metric on the rows that judge.
+        rows_per_second: as predicted from a quick look.
+        size: bytes on disk.
+        seconds: what the trial cost.
+        within: whether it keeps to the budget.
+    """
+
+    name: str
+    epochs: int
+    score: float
+    rows_per_second: float
+    size: int
+    seconds: float
+    within: bool
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a form of a model is: medians over passes, each over the same rows.
+
+    Attributes:
+        rows_per_second: of a pass over all rows, from words or texts to predictions.
+        low, high: of the slowest and of the fastest pass, in rows a second.
+        p50, p95, p99: milliseconds of one row by itself.
+        peak: largest resident memory of the process, in bytes.
+        size: bytes on disk.
+    """
+
+    rows_per_second: float
+    low: float
+    high: float
+    p50: float
+    p95: float
+    p99: float
+    peak: int
+    size: int
+
+
+@dataclass(frozen=True)
+class CompressReport:
+    """What a search found.
+
+    Attributes:
+        goal: latency, throughput or size.
+        metric, budget: the metric, and how much of it may be lost.
+        chosen: name of the variant; None where it loses more than the budget, or is not clearly better.
+        form, shape: what the variant is.
+        judged: the stand-in for the tuned model against that for the chosen one, on rows that neither has seen.
+        final: the tuned model against the variant, on the rows of `final_split`, which the search did not look at.
+        flips, decisions: how many decisions of the variant differ from those of the tuned model there.
+        speeds: of the tuned model and of the variant.
+        trials: in the order in which they were made.
+        rows: rows by what they were used for.
+        seconds: of the whole search, over all of its runs.
+    """
+
+    goal: str
+    metric: str
+    budget: float
+    chosen: str | None
+    form: str
+    shape: str
+    judged: Comparison
+    final: Comparison
+    final_split: str
+    flips: int
+    decisions: int
+    speeds: dict[str, Speed]
+    trials: tuple[Trial, ...]
+    rows: dict[str, int]
+    seconds: float
+
+    @property
+    def speedup(self) -> float:
+        """How many times as fast as the tuned model: by the median time of one row for latency, else by throughput."""
+        tuned, found = self.speeds["tuned"], self.speeds["found"]
+        return tuned.p50 / found.p50 if self.goal == "latency" else found.rows_per_second / tuned.rows_per_second
+
+    @property
+    def within(self) -> bool:
+        """Whether no more than the budget is lost on the rows that the search did not look at."""
+        return self.final.first_value - self.final.second_value <= self.budget
+
+    @property
+    def faster(self) -> bool:
+        """Whether the variant is ahead by more than the passes of a form differ among themselves."""
+        tuned, found = self.speeds["tuned"], self.speeds["found"]
+        if self.goal == "size":
+            return found.size < tuned.size
+        return found.p95 < tuned.p50 if self.goal == "latency" else found.low > tuned.high
+
+    @property
+    def size_ratio(self) -> float:
+        return self.speeds["found"].size / self.speeds["tuned"].size

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from burnish.artifact import VARIANTS, Artifact, read_manifest, verify_files, write_folder
+from burnish.device import cpu_flags
 from burnish.errors import InputError, nearest
+from burnish.extras import have
 
 FORMAT = 1
 FOLDER, MANIFEST = VARIANTS
 TUNED = "torch"  # the name of the tuned model itself
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino"}
 _KEYS = {"runtime": str, "precision": str, "files": dict, "parity": dict, "environment": dict}
 
 
@@ -64,6 +69,20 @@ def names(artifact: Artifact) -> list[str]:
     """Names of the variants of a model, beside the tuned model itself."""
     found = (artifact.folder / FOLDER).glob(f"*/{MANIFEST}")
     return sorted(path.parent.name for path in found if _NAME.fullmatch(path.parent.name))
+
+
+def best(artifact: Artifact) -> str | None:
+    """Name of the fastest variant that a search has chosen on a processor like this one; None when there is none."""
+    found = []
+    for name in names(artifact):
+        with suppress(ValueError, OSError, KeyError):
+            manifest = json.loads((artifact.folder / FOLDER / name / MANIFEST).read_text(encoding="utf-8"))
+            runtime, about = manifest["runtime"], manifest["compressed"]
+            fits = manifest["environment"]["cpu_flags"] == " ".join(cpu_flags())
+            there = runtime == TUNED or have(_LIBRARIES[runtime])
+            if about["chosen"] and fits and there and manifest["source"] == artifact.manifest["files"]:
+                found.append((float(about["speedup"]), name))
+    return max(found)[1] if found else None
 
 
 def save(artifact: Artifact, name: str, fill: Callable[[Path], dict[str, Any]]) -> Variant:

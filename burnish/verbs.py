@@ -19,7 +19,7 @@ from burnish.data.rows import Rows
 from burnish.data.text import chunked
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
-from burnish.results import Comparison, Evaluation
+from burnish.results import Comparison, CompressReport, Evaluation
 from burnish.tasks import Task
 from burnish.tasks.score import Score
 from burnish.variant import Variant
@@ -86,6 +86,52 @@ def export(
         raise InputError(f"--to: '{to}' is no runtime; {nearest(to, TARGETS)}")
     rows = None if data is None else load_file(data, _job(model, data), labelled=False)
     return write(model, target, rows, say)
+
+
+def compress(
+    model: str | Path,
+    budget: str = "0.01",
+    goal: str = "throughput",
+    minutes: float = 60.0,
+    train: str | None = None,
+    quiet: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+) -> CompressReport:
+    """Search the cheapest form of a model within a budget on this machine; see `compression.compress`.
+
+    Args:
+        budget: what may be lost, `f1:0.01` or `0.01` of the model's own metric.
+        goal: throughput, latency or size.
+        train: file with the training rows, when they are no longer where the model's job has them.
+
+    Raises:
+        InputError: for a budget or goal that is none, and when the model or its rows cannot be read.
+    """
+    from burnish.compression.compress import compress as search
+    from burnish.compression.search import GOALS
+
+    named, _, amount = budget.rpartition(":")
+    try:
+        value = float(amount)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise InputError(
+            f"--budget: '{budget}' is no amount to lose; write f1:0.01, or 0.01 for the model's own metric"
+        )
+    wanted = next((one for one in GOALS if one == goal), None)
+    if wanted is None:
+        raise InputError(f"--for: '{goal}' cannot be searched for; {nearest(goal, GOALS)}")
+    return search(
+        model,
+        goal=wanted,
+        budget=value,
+        metric=named or None,
+        minutes=minutes,
+        train=train,
+        quiet=quiet,
+        say=say,
+    )
 
 
 def _job(model: str | Path, data: str) -> Job:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +32,21 @@ def static(model: Any, inputs: Iterable[Arrays]) -> Any:
     """An OpenVINO model with int8 weights and activations, their scales fitted to `inputs`, one for each batch."""
     nncf = _nncf()
     given = list(inputs)
-    return nncf.quantize(
-        model,
-        nncf.Dataset(given),
-        subset_size=len(given),
-        model_type=nncf.ModelType.TRANSFORMER,
-        preset=nncf.QuantizationPreset.MIXED,
-    )
+    with redirect_stdout(StringIO()):  # it draws its own progress there
+        return nncf.quantize(
+            model,
+            nncf.Dataset(given),
+            subset_size=len(given),
+            model_type=nncf.ModelType.TRANSFORMER,
+            preset=nncf.QuantizationPreset.MIXED,
+        )
 
 
 def weights(model: Any) -> Any:
     """An OpenVINO model with int8 weights, those of embeddings as well, which is computed in floating point."""
     nncf = _nncf()
-    return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
+    with redirect_stdout(StringIO()):
+        return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
 
 
 def _nncf() -> Any:

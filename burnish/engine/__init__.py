@@ -13,7 +13,7 @@ from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import InputError
 from burnish.models.net import Net, load_modules, open_net
 from burnish.tasks import Task, task_named
-from burnish.variant import TUNED, Variant
+from burnish.variant import TUNED, Variant, best
 
 TORCH, ONNX, OPENVINO = "torch", "onnx", "openvino"
 
@@ -29,14 +29,16 @@ class Engine:
         """Open a model folder.
 
         Args:
-            variant: one of `variants/`, or `torch` for the tuned model itself, which is the default.
+            variant: one of `variants/`, or `torch` for the tuned model itself; when None, the fastest variant that a
+                search has chosen on such a processor, or else the tuned model.
 
         Raises:
             InputError: when the folder is no artifact, was changed since it was written, or has no such variant.
             MissingExtra: when the variant's runtime is not installed.
         """
         artifact = Artifact.open(folder)
-        return cls.of(artifact, None if variant in (None, TUNED) else Variant.open(artifact, str(variant)))
+        name = variant or best(artifact)
+        return cls.of(artifact, None if name in (None, TUNED) else Variant.open(artifact, str(name)))
 
     @classmethod
     def of(cls, artifact: Artifact, variant: Variant | None = None) -> Self:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from burnish.reporting import wording
-from burnish.results import ClassRow, Comparison, Evaluation, Finding, TuneReport
+from burnish.results import ClassRow, Comparison, CompressReport, Evaluation, Finding, TuneReport
 
 _STYLES = {"ok": "green", "note": "cyan", "warn": "yellow", "fail": "bold red"}
 
@@ -44,6 +44,36 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         if rows:
             console.print()
             _print_classes(title, rows, console)
+
+
+def print_compression(report: CompressReport, console: Console) -> None:
+    """Print what was tried, and the model before and after."""
+    table = _table("tried", "epochs", report.metric, "rows/s", "MB", "seconds")
+    for trial in report.trials:
+        numbers = (
+            f"{trial.score:.4f}",
+            f"{trial.rows_per_second:,.0f}",
+            f"{trial.size / 1e6:.1f}",
+            f"{trial.seconds:.0f}",
+        )
+        style = "" if trial.within else "dim"
+        table.add_row(*(_text(cell, style) for cell in (trial.name, str(trial.epochs or ""), *numbers)))
+    console.print(table)
+    console.print()
+    print_comparison(report.final, console)
+    table = _table("", "rows/s", "p50 ms", "p99 ms", "MB")
+    for name, speed in report.speeds.items():
+        numbers = f"{speed.rows_per_second:,.0f}", f"{speed.p50:.2f}", f"{speed.p99:.2f}", f"{speed.size / 1e6:.1f}"
+        table.add_row(*(_text(cell) for cell in (name, *numbers)))
+    console.print(table)
+    lost = report.final.first_value - report.final.second_value
+    console.print(
+        _text(
+            f"{report.form}, {report.shape}: {report.speedup:.1f} times as fast at {100 * report.size_ratio:.1f} % of "
+            f"the size; {lost:+.4f} {report.metric} lost on {report.final_split}, {report.budget:g} allowed; "
+            f"{report.flips:,} of {report.decisions:,} decisions differ"
+        )
+    )
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

@@ -1,0 +1,219 @@
+"""`burnish compress`, one line a stage: stand-in, runtimes, students, the chosen one, measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from burnish import device, variant
+from burnish.artifact import Artifact
+from burnish.compression import parity
+from burnish.compression.forms import Form
+from burnish.compression.journal import Journal
+from burnish.compression.measure import measure
+from burnish.compression.prune import Shape
+from burnish.compression.search import RUNGS, Found, Goal, Search
+from burnish.compression.students import Learner, World
+from burnish.config import Job, Split, parse
+from burnish.data.load import fingerprint, load, usable
+from burnish.data.rows import Rows
+from burnish.data.split import split, strata
+from burnish.engine import Engine, net_of
+from burnish.engine.run import unlabelled
+from burnish.engine.runtime import Runtime
+from burnish.errors import InputError, nearest
+from burnish.models.bert import Bert
+from burnish.models.net import Net
+from burnish.reporting.jsonable import as_json
+from burnish.results import Comparison, CompressReport
+from burnish.tasks import Task, task_named
+from burnish.training import evaluate
+from burnish.training.build import net_for
+from burnish.training.fit import fit
+from burnish.variant import Variant
+
+Say = Callable[[str], None]
+_JUDGES = 4000  # rows that judge, at most, and at most this share of the training rows
+_SHARE = 0.25
+_TIMED = 1000  # rows that the final timing is taken on
+_TRAINING = 0.8  # share of the time that students learn in; measuring and writing take the rest
+
+
+def compress(
+    model: str | Path,
+    *,
+    goal: Goal,
+    budget: float,
+    metric: str | None = None,
+    minutes: float = 60.0,
+    train: str | None = None,
+    quiet: bool = True,
+    say: Say = lambda line: None,
+) -> CompressReport:
+    """Search the cheapest form of a model that keeps to a budget on this machine, and save it as the variant `goal`.
+
+    The rows the model was tuned on are read again. A part of them judges: a stand-in is tuned on the others by the
+    model's own job, trials are made with it, and the one that wins is then made of the model itself, with all rows.
+    A search that was killed goes on when it is called again.
+
+    Args:
+        goal: throughput, latency (of one row) or size.
+        budget: how much of the metric may be lost.
+        metric: the one to judge by; the one that the job chose on when None.
+        minutes: for the whole search, roughly.
+        train: file with the training rows, when they are no longer where the job has them.
+
+    Raises:
+        InputError: when the model or its rows cannot be read.
+    """
+    artifact = Artifact.open(model)
+    job, task = _job(artifact, train), task_named(artifact.task).restore(artifact.state)
+    metric = metric or job.tune.metric or task.metric
+    if metric not in artifact.metrics:
+        raise InputError(f"--budget: '{metric}' is no metric of {task.name}; {nearest(metric, artifact.metrics)}")
+    say("reading the data")
+    parts = {name: usable(rows, job.task) for name, rows in load(job).items()}
+    if fingerprint(parts["train"]) != artifact.manifest["data"]["fingerprint"]:
+        say("note: the training rows are not those that the model was tuned on")
+    learn, judge = _apart(parts["train"], job)
+    work = artifact.folder.with_name(f".{artifact.folder.name}.{goal}.work")
+    given = [artifact.manifest["files"], goal, budget, metric, minutes, fingerprint(parts["train"])]
+    flags = device.environment()
+    journal = Journal(work / "search.sqlite", hashlib.sha256(json.dumps([given, flags]).encode()).hexdigest())
+    tokenizer = artifact.tokenizer()
+
+    say(f"tuning a stand-in on {len(learn):,} rows, so that {len(judge):,} others can judge")
+    stand_in = work / "stand-in"
+    journal.once("stand-in", _stand_in, job, task, learn, tokenizer, stand_in, quiet)
+    world = World(artifact, task, net_of(artifact, task, stand_in).eval(), tokenizer, learn, job.seed)
+    search = Search(world, judge, metric=metric, budget=budget, goal=goal, journal=journal, work=work, say=say)
+    say("runtimes and precisions")
+    form = search.form()
+    tuned = World(artifact, task, net_of(artifact, task).eval(), tokenizer, parts["train"], job.seed)
+    journal.once("written as it is", _written, tuned, tuned.net, form, work / "as it is", goal)
+    seconds = journal.once("time left", lambda: max(0.0, 60 * minutes - journal.spent()))
+    found = search.run(form, _TRAINING * seconds / (1 + len(parts["train"]) / len(learn) / RUNGS))
+    folder = work / "as it is"
+    if found.shape is not None:
+        say(f"{found.shape}: {found.epochs} epochs with the model itself, on all {len(parts['train']):,} rows")
+        teacher, folder = Engine.of(artifact, _at(folder, form)), work / "smaller"
+        journal.once("written smaller", _taught, tuned, teacher.runtime, found, folder, work / "last")
+    say("measuring")
+    report, about = _report(tuned, parts, search, found, folder, journal, work)
+    _save(artifact, folder, found.form, goal, about)
+    journal.close()
+    shutil.rmtree(work, ignore_errors=True)
+    return report
+
+
+def _job(artifact: Artifact, train: str | None) -> Job:
+    kept = artifact.manifest["job"]
+    data = kept["data"] | ({"train": train} if train else {})
+    return parse({**kept, "data": data})
+
+
+def _apart(train: Rows, job: Job) -> tuple[Rows, Rows]:
+    """Rows to learn from, and rows that judge."""
+    share = min(_SHARE, _JUDGES / len(train))
+    by = job.data.split.by
+    label_of = strata(train, job.task) if by == "stratify" else lambda row: None
+    sides = split(train, Split(by=by, dev=share, test=0.0), job.seed, label_of)
+    return sides["train"], sides["dev"]
+
+
+def _stand_in(job: Job, task: Task, rows: Rows, tokenizer: Any, folder: Path, quiet: bool) -> dict[str, Any]:
+    """Tune the job once more on some of its rows, and keep the network."""
+    device.seed_everything(job.seed)
+    own = job.model_copy(update={"out": str(folder), "track": ()})
+    net = net_for(own, task, tokenizer)
+    fit(own, {"train": rows}, task, net, tokenizer, quiet)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    net.save(folder)
+    return {"rows": len(rows)}
+
+
+def _taught(tuned: World, teacher: Runtime, found: Found, folder: Path, work: Path) -> dict[str, Any]:
+    """Make the student that was found of the model itself."""
+    assert found.shape is not None
+    net = Learner(tuned, teacher, work).learn(found.shape, 0, found.epochs)
+    return _written(tuned, net, found.form, folder, None)
+
+
+def _written(tuned: World, net: Net, form: Form, folder: Path, name: str | None) -> dict[str, Any]:
+    """Write a network; under a name it is a variant at once, the best one so far."""
+    tuned.written(net, form, folder)
+    if name:
+        _save(tuned.artifact, folder, form, name, {"parity": {}})
+    return {"shape": str(Shape.of(net)) if isinstance(net.model, Bert) else ""}
+
+
+def _save(artifact: Artifact, folder: Path, form: Form, name: str, about: dict[str, Any]) -> Variant:
+    def fill(fresh: Path) -> dict[str, Any]:
+        for file in folder.iterdir():
+            if file.name != variant.MANIFEST:
+                shutil.copy(file, fresh / file.name)
+        return {**form.manifest, **about}
+
+    return variant.save(artifact, name, fill)
+
+
+def _at(folder: Path, form: Form) -> Variant:
+    return Variant(folder, form.manifest)
+
+
+def _report(
+    tuned: World, parts: dict[str, Rows], search: Search, found: Found, folder: Path, journal: Journal, work: Path
+) -> tuple[CompressReport, dict[str, Any]]:
+    """Look at the rows that no step has looked at, with both forms: the report, and what the variant says of itself."""
+    artifact, task = tuned.artifact, tuned.task
+    split = next((name for name in ("test", "dev") if name in parts), "judge")
+    rows = parts.get(split, search.judge)
+    before, after = Engine.of(artifact), Engine.of(artifact, _at(folder, found.form))
+    final = _against(task, rows, before, after, ("tuned", search.goal))
+    agreed = parity.compare(task, tuned.encode(rows), before.runtime, after.runtime, tuned.pad_id)
+    some = [dict(row) for row in unlabelled(rows.select(range(min(_TIMED, len(rows)))))]
+    speeds = measure(artifact.folder, {"tuned": None, "found": folder}, some, work)
+    report = CompressReport(
+        goal=search.goal,
+        metric=search.metric,
+        budget=search.budget,
+        chosen=search.goal,
+        form=str(found.form),
+        shape=journal.steps()["written as it is" if found.shape is None else "written smaller"].value["shape"],
+        judged=search.judged(found),
+        final=final,
+        final_split=split,
+        flips=len(agreed.flips),
+        decisions=agreed.decisions,
+        speeds=speeds,
+        trials=tuple(search.trials),
+        rows={"learn": len(search.world.rows), "judge": len(search.judge), split: len(rows)},
+        seconds=journal.spent(),
+    )
+    if not report.within or not report.faster:
+        report = replace(report, chosen=None)
+    about = {
+        "shape": report.shape,
+        "parity": {**asdict(agreed), "rows_of": split},
+        "compressed": {
+            "goal": report.goal,
+            "budget": {report.metric: report.budget},
+            "epochs": found.epochs,
+            "chosen": report.chosen is not None,
+            "speedup": report.speedup,
+            "final": as_json(final),
+            "speeds": {name: asdict(speed) for name, speed in speeds.items()},
+        },
+    }
+    return report, about
+
+
+def _against(task: Task, rows: Rows, first: Engine, second: Engine, names: tuple[str, str]) -> Comparison:
+    tallies = [evaluate.outcome(task, engine.stream(rows), rows).tallies for engine in (first, second)]
+    return evaluate.compare(task, *tallies, names=names)

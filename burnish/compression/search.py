@@ -1,0 +1,256 @@
+"""The search for the cheapest form of a model within a budget: runtimes and precisions, then smaller networks.
+
+Trials are made with a stand-in for the model, so that rows which neither it nor its students have seen can judge.
+Every step is kept in a journal, and a decision follows from kept values alone: a search that was killed goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from statistics import median
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from burnish.compression import forms
+from burnish.compression.forms import Form
+from burnish.compression.journal import Journal
+from burnish.compression.measure import size_of
+from burnish.compression.prune import Importance, Shape, shrunk
+from burnish.compression.students import Learner, World
+from burnish.data.features import Batch, Features, by_length, collate
+from burnish.data.rows import Rows
+from burnish.engine import Engine
+from burnish.engine.runtime import Eager, Runtime
+from burnish.models.bert import Bert
+from burnish.models.net import Net
+from burnish.results import Comparison, Trial
+from burnish.training.evaluate import compare, metric_value, outcome
+from burnish.variant import Variant
+
+Goal = Literal["throughput", "latency", "size"]
+GOALS: tuple[Goal, ...] = get_args(Goal)
+Say = Callable[[str], None]
+
+CANDIDATES, RUNGS = 8, 3
+_WIDTHS = ((1, 1), (1 / 2, 1 / 2), (1 / 3, 1 / 4), (1 / 4, 1 / 8))  # shares of heads and of feed-forward units
+# Students learn on: after the first of three rungs they may be this many times the budget behind, and so on.
+_PATIENCE = (4.0, 2.0, 1.0)
+_LOOK = 40_000  # tokens of the batches that paces are taken on
+_SINGLES = 60  # rows of a look at latency
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search comes to: a form, the shape of the network in it, and the passes over the rows to learn it in."""
+
+    form: Form
+    shape: Shape | None
+    epochs: int
+
+
+class Search:
+    """Trials in the world of a stand-in.
+
+    Args:
+        world: the stand-in, and the rows it was trained on.
+        judge: rows that decide.
+        budget: how much of the metric may be lost.
+        seconds: for all trials in which a student learns.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        judge: Rows,
+        *,
+        metric: str,
+        budget: float,
+        goal: Goal,
+        journal: Journal,
+        work: Path,
+        say: Say,
+    ) -> None:
+        self.world, self.judge, self.metric, self.budget = world, judge, metric, budget
+        self.goal, self.journal, self.work, self.say = goal, journal, work, say
+        self.trials: list[Trial] = []
+        features = world.encode(judge)
+        self._batches = _look(features, world.pad_id, single=goal == "latency")
+        self.base = 0.0
+
+    def form(self) -> Form:
+        """The cheapest runtime and precision for the network as it is."""
+        found: dict[Form, dict[str, float]] = {}
+        for form in forms.forms_here():
+            value = self.journal.once(f"form {form}", self._form, form)
+            if value is None:
+                self.say(f"  {form}: does not run here")
+                continue
+            found[form] = value
+            self.base = self.base or value["score"]
+            self._note(str(form), value, 0)
+        good = [form for form, value in found.items() if self.base - value["score"] <= self.budget / 2]
+        return min(good, key=lambda form: self._cost(found[form]))
+
+    def run(self, form: Form, seconds: float) -> Found:
+        """The cheapest student within the budget, or the network as it is."""
+        world = self.world
+        if not isinstance(world.net.model, Bert):
+            self.say(
+                f"{type(world.net.model).__name__}: its layers cannot be taken apart here; runtimes alone were tried"
+            )
+            return Found(form, None, 0)
+        table = self.table(form)
+        alive = ladder(table, Shape.of(world.net))
+        if not alive:
+            return Found(form, None, 0)
+        teacher = Engine.of(world.artifact, Variant(self.work / "forms" / str(form), form.manifest))
+        learner = Learner(world, teacher.runtime, self.work / "students")
+        paces = {shape: self.journal.once(f"pace {shape}", learner.pace, shape) for shape in alive}
+        epochs = dict.fromkeys(alive, 0)
+        lost: dict[Shape, float] = {}
+        for rung in range(RUNGS):
+            self.say(f"rung {rung + 1} of {RUNGS}: {', '.join(map(str, alive))}")
+            for shape in alive:
+                turn = max(1, round(seconds / RUNGS / len(alive) * paces[shape] / learner.pieces))
+                value = self.journal.once(f"rung {rung} {shape}", self._rung, learner, form, shape, rung, turn)
+                epochs[shape] += value["epochs"]
+                lost[shape] = self.base - value["score"]
+                self._note(str(shape), value, epochs[shape])
+            if rung < RUNGS - 1:
+                alive = survivors({s: lost[s] for s in alive}, table, _PATIENCE[rung] * self.budget)
+        good = [shape for shape in alive if lost[shape] <= self.budget]
+        if not good:
+            nearest = min(alive, key=lambda shape: lost[shape])
+            self.say(f"no smaller network kept to the budget: {nearest} came nearest, with {lost[nearest]:.4f} lost")
+            return Found(form, None, 0)
+        best = min(good, key=lambda shape: table[shape])
+        return Found(form, best, epochs[best])
+
+    def table(self, form: Form) -> dict[Shape, float]:
+        """Predicted cost of each shape: networks of one and of two layers are timed (or weighed), and the rest follows
+        from what a layer adds."""
+        world = self.world
+        full = Shape.of(world.net)
+        layers = sorted({ceil(full.layers * part / 6) for part in range(1, 7)})
+        widths = {(max(1, round(full.heads * heads)), max(1, round(full.units * units))) for heads, units in _WIDTHS}
+        self.say(f"timing layers of {len(widths)} widths")
+        found: dict[Shape, float] = {}
+        for heads, units in sorted(widths):
+            low, high = (
+                self.journal.once(f"cost {shape}", self._shape_cost, form, shape)
+                for shape in (Shape(1, heads, units), Shape(2, heads, units))
+            )
+            found |= {Shape(count, heads, units): low + (count - 1) * (high - low) for count in layers}
+        return found
+
+    def _shape_cost(self, form: Form, shape: Shape) -> float:
+        net = shrunk(self.world.net, shape, _any(self.world.net))
+        return self._cost(self._look_at(self.world.written(net, form, self.work / "look"), self.work / "look"))
+
+    def _form(self, form: Form) -> dict[str, float] | None:
+        folder = self.work / "forms" / str(form)
+        try:
+            engine = self.world.written(self.world.net, form, folder)
+        except (RuntimeError, ValueError, TypeError, AttributeError, AssertionError) as error:
+            self.say(f"  {form}: {str(error).strip().splitlines()[0][:200]}")
+            return None
+        return self._look_at(engine, folder) | {"score": self.score(engine)}
+
+    def _rung(self, learner: Learner, form: Form, shape: Shape, rung: int, epochs: int) -> dict[str, float]:
+        net = learner.learn(shape, rung, epochs)
+        folder = self.work / "students" / str(shape) / "form"
+        engine = self.world.written(net, form, folder)
+        return self._look_at(engine, folder) | {"score": self.score(engine), "epochs": epochs}
+
+    def score(self, engine: Engine) -> float:
+        said = engine.stream(self.judge)
+        return metric_value(engine.task, self.metric, outcome(engine.task, said, self.judge))
+
+    def judged(self, found: Found) -> Comparison:
+        """The stand-in against what was found for it, on the rows that judge."""
+        task, rows = self.world.task, self.judge
+        folder = self.work / "forms" / str(found.form)
+        if found.shape is not None:
+            folder = self.work / "students" / str(found.shape) / "form"
+        other = Engine.of(self.world.artifact, Variant(folder, found.form.manifest))
+        own = Engine(Eager(self.world.net), task, other.tokenizer, other.max_tokens)
+        tallies = [outcome(task, engine.stream(rows), rows).tallies for engine in (own, other)]
+        return compare(task, *tallies, names=("stand-in", "its student"))
+
+    def _look_at(self, engine: Engine, folder: Path) -> dict[str, float]:
+        rows, spent = _timed(engine.runtime, self._batches)
+        return {"pace": rows / spent, "size": size_of(folder, folder)}
+
+    def _cost(self, value: Mapping[str, float]) -> float:
+        return value["size"] if self.goal == "size" else 1 / value["pace"]
+
+    def _note(self, name: str, value: Mapping[str, float], epochs: int) -> None:
+        lost = self.base - value["score"]
+        steps = self.journal.steps()
+        seconds = sum(done.seconds for step, done in steps.items() if step.split(" ")[-1] == name)
+        size, pace = int(value["size"]), value["pace"]
+        self.trials.append(Trial(name, epochs, value["score"], pace, size, seconds, lost <= self.budget))
+        unit = "rows/s one by one" if self.goal == "latency" else "rows/s"
+        self.say(
+            f"  {name}: {self.metric} {value['score']:.4f} ({-lost:+.4f}), {pace:,.0f} {unit}, {size / 1e6:.1f} MB"
+        )
+
+
+def ladder(table: Mapping[Shape, float], full: Shape) -> list[Shape]:
+    """Shapes to begin with, the dearest first, at about equal distances in cost, and none that costs more than another
+    one that promises as much. Layers count for more than their width: half of each layer is missed less than half of
+    the layers."""
+    promise = {s: s.layers * (s.heads / full.heads + 2 * s.units / full.units) ** 0.25 for s in table}
+    best: list[Shape] = []
+    for shape in sorted(table, key=lambda s: (table[s], -promise[s])):
+        if not best or promise[shape] > promise[best[-1]]:
+            best.append(shape)
+    best = [shape for shape in best if table[shape] < 0.9 * table[full]]
+    if len(best) <= CANDIDATES:
+        return best[::-1]
+    costs = np.log([table[shape] for shape in best])
+    chosen = {int(np.abs(costs - goal).argmin()) for goal in np.linspace(costs[0], costs[-1], CANDIDATES)}
+    return [best[index] for index in sorted(chosen, reverse=True)]
+
+
+def survivors(lost: Mapping[Shape, float], table: Mapping[Shape, float], limit: float) -> list[Shape]:
+    """Half of the shapes: the cheapest of those that have lost no more than `limit`, and the one that lost least."""
+    safest = min(lost, key=lambda shape: lost[shape])
+    hopeful = sorted((s for s in lost if lost[s] <= limit and s != safest), key=lambda shape: table[shape])
+    kept = [safest, *hopeful[: max(1, ceil(len(lost) / 2) - 1)]]
+    return sorted(kept, key=lambda shape: -table[shape])
+
+
+def _any(net: Net) -> Importance:
+    shape = Shape.of(net)
+    return Importance(
+        [torch.arange(float(shape.heads))] * shape.layers, [torch.arange(float(shape.units))] * shape.layers
+    )
+
+
+def _look(features: Features, pad_id: int, single: bool) -> list[Batch]:
+    """Batches to time a network on, at the lengths of the rows."""
+    if single:
+        return [collate(features, [piece], pad_id) for piece in range(min(_SINGLES, len(features)))]
+    total = np.cumsum(features.lengths)
+    some = np.arange(max(1, int(np.searchsorted(total, _LOOK))))[: len(features)]
+    groups: Sequence[NDArray[np.int64]] = list(by_length(features.lengths[some], 4096))
+    return [collate(features, pieces, pad_id) for pieces in groups]
+
+
+def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float]:
+    """Rows, and the median seconds of three passes over them."""
+    seconds = []
+    for _ in range(4):
+        started = time.perf_counter()
+        for _ in runtime.run(batches):
+            pass
+        seconds.append(time.perf_counter() - started)
+    return sum(len(batch["input_ids"]) for batch in batches), median(seconds[1:])

@@ -1,0 +1,138 @@
+"""Students of a network: what trials are made with, and how students are taught."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from burnish.artifact import Artifact
+from burnish.compression import forms
+from burnish.compression.distill import distill, lessons, soften
+from burnish.compression.export import made_up
+from burnish.compression.forms import Form
+from burnish.compression.prune import Shape, importance, shrunk
+from burnish.config import Tune
+from burnish.data.features import Batch, Features, collate
+from burnish.data.rows import Rows
+from burnish.device import autocast, choose_device, measure_precision
+from burnish.engine import Engine
+from burnish.engine.run import unlabelled
+from burnish.engine.runtime import Runtime
+from burnish.models.net import Net, open_net
+from burnish.tasks import Task
+from burnish.variant import MANIFEST, Variant
+
+_COPIES = 2  # changed copies of the rows that a student learns from, beside the rows themselves
+_SAMPLES = 100  # rows that the scales of int8 are fitted to
+_TAYLOR = 1000  # rows that the pieces of a network are judged on
+
+
+@dataclass(frozen=True)
+class World:
+    """A network, its task, and rows: what trials are made with."""
+
+    artifact: Artifact
+    task: Task
+    net: Net
+    tokenizer: Any
+    rows: Rows
+    seed: int
+
+    @property
+    def pad_id(self) -> int:
+        return self.tokenizer.pad_token_id or 0
+
+    def encode(self, rows: Rows) -> Features:
+        return self.task.encode(unlabelled(rows), self.tokenizer, self.artifact.max_tokens)
+
+    def written(self, net: Net, form: Form, folder: Path) -> Engine:
+        """The network in some form, in a folder, opened from there."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        example = collate(made_up(self.task, net, self.artifact.max_tokens), np.arange(8), self.pad_id)
+        samples: list[Batch] = []
+        if form.precision == "int8":
+            features = self.encode(self.rows.select(range(min(_SAMPLES, len(self.rows)))))
+            samples = [collate(features, [piece], self.pad_id) for piece in range(len(features))]
+        forms.write(net, form, folder, example, self.artifact.max_tokens, samples)
+        (folder / MANIFEST).write_text(json.dumps(form.manifest), encoding="utf-8")
+        return Engine.of(self.artifact, Variant(folder, form.manifest))
+
+
+class Learner:
+    """Students of a network, which go on from rung to rung.
+
+    Attributes:
+        pieces: what is learnt from in one epoch.
+    """
+
+    def __init__(self, world: World, teacher: Runtime, work: Path) -> None:
+        self.world, self.work = world, work
+        features = lessons(world.task, world.rows, _COPIES, world.tokenizer, world.artifact.max_tokens, seed=world.seed)
+        self.features = soften(features, teacher, world.pad_id)
+        self.pieces = len(self.features)
+        some = world.encode(world.rows.select(range(min(_TAYLOR, len(world.rows)))))
+        self._importance = importance(world.net, world.task, soften(some, teacher, world.pad_id), world.pad_id)
+
+    def pace(self, shape: Shape) -> float:
+        """Rows a second in training, from three steps."""
+        net = shrunk(self.world.net, shape, self._importance).train()
+        place = choose_device()
+        precision = measure_precision(place, net.model.config.hidden_size)
+        net.to(place).requires_grad_(True)
+        net.model.get_input_embeddings().weight.requires_grad_(False)
+        draw = np.random.default_rng(0)
+        seconds = []
+        count = max(2, int(2048 / self.features.lengths.mean()))
+        for _ in range(4):
+            started = time.perf_counter()
+            pieces = draw.choice(self.pieces, min(count, self.pieces), replace=False)
+            batch = {k: v.to(place) for k, v in collate(self.features, pieces, self.world.pad_id).items()}
+            with autocast(place, precision):
+                loss = self.world.task.loss_to(net(batch), batch, 1.0)
+            loss.backward()  # type: ignore[no-untyped-call]
+            seconds.append(time.perf_counter() - started)
+        return min(count, self.pieces) / median(seconds[1:])
+
+    def learn(self, shape: Shape, rung: int, epochs: int) -> Net:
+        """Let a student learn on, from where it stood after the rung before."""
+        place = self.work / str(shape)
+        net = shrunk(self.world.net, shape, self._importance)
+        if rung:
+            net = self._opened(place / str(rung - 1), net)
+        self.taught(net, epochs, place / "fit", f"{shape} {rung} {epochs}")
+        shutil.rmtree(place / str(rung), ignore_errors=True)
+        (place / str(rung)).mkdir(parents=True)
+        net.save(place / str(rung))
+        return net
+
+    def taught(self, net: Net, epochs: int, folder: Path, name: str) -> None:
+        """Train a student in place; a training that was killed goes on from its checkpoint in `folder`."""
+        torch.manual_seed(self.world.seed)
+        tune = Tune(epochs=epochs, learning_rate=5e-4, backward="full", tokens_per_batch=2048)
+        world = self.world
+        events = distill(
+            net,
+            world.task,
+            self.features,
+            tune,
+            folder=folder,
+            fingerprint=name,
+            pad_id=world.pad_id,
+            seed=world.seed,
+        )
+        for _ in events:
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _opened(self, folder: Path, like: Net) -> Net:
+        kind, task, artifact = like.kind, self.world.task, self.world.artifact
+        return open_net(str(folder), kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules())

@@ -1,0 +1,161 @@
+"""The search: what it tries, what it keeps, and that a kill loses nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from burnish import job as flow
+from burnish import variant, verbs
+from burnish.artifact import Artifact
+from burnish.cli import app
+from burnish.compression import compress as flow_of_search
+from burnish.compression import forms, search
+from burnish.compression.forms import Form
+from burnish.compression.prune import Shape
+from burnish.compression.search import Search, ladder, survivors
+from burnish.engine import Engine
+from burnish.engine.openvino import OpenVino
+from burnish.errors import InputError
+from burnish.results import Speed
+from tests import tiny
+
+FULL = Shape(6, 12, 1536)
+
+
+def test_the_ladder_leaves_out_what_costs_more_and_promises_less() -> None:
+    wide, half, flat = Shape(2, 12, 1536), Shape(3, 6, 768), Shape(1, 3, 192)
+    table = {FULL: 6.0, wide: 2.0, half: 1.8, flat: 0.3}
+    assert ladder(table, FULL) == [half, flat]
+
+
+def test_the_ladder_has_steps_of_about_one_size() -> None:
+    table = {Shape(1 + i // 8, 1 + i % 8, 64): 2.0 ** -(40 - i) for i in range(40)} | {FULL: 2.0}
+    rungs = ladder(table, FULL)
+    assert 6 <= len(rungs) <= 8
+    assert [table[shape] for shape in rungs] == sorted((table[shape] for shape in rungs), reverse=True)
+    assert rungs[-1] == min(table, key=lambda shape: table[shape])
+
+
+def test_the_cheapest_hopeful_ones_and_the_safest_one_go_on() -> None:
+    shapes = [Shape(layers, 12, 64) for layers in (5, 4, 3, 2, 1)]
+    table = {shape: float(shape.layers) for shape in shapes}
+    lost = dict(zip(shapes, (0.0, 0.01, 0.02, 0.03, 0.2), strict=True))
+    assert survivors(lost, table, 0.04) == [shapes[0], shapes[2], shapes[3]]
+    assert survivors(lost, table, 0.001) == [shapes[0]]
+    assert survivors({shapes[4]: 0.5}, table, 0.01) == [shapes[4]]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that takes seconds: torch alone, few shapes, timings that are made up."""
+    monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("torch", "bf16")])
+    monkeypatch.setattr(search, "_WIDTHS", ((1, 1), (1 / 2, 1 / 4)))
+    slow, fast = Speed(100, 99, 101, 9, 9, 9, 1, 200), Speed(300, 290, 310, 3, 3, 3, 1, 100)
+    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": slow, "found": fast})
+
+
+def model(folder: Path, task: str) -> Path:
+    job = tiny.job(folder, task, epochs=2)
+    flow.tune(job)
+    return Path(job.out)
+
+
+@pytest.mark.parametrize("task", ["tag", "classify"])
+def test_a_search_ends_with_a_variant_that_is_measured(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("openvino", "f32")])
+    monkeypatch.setattr(search, "_WIDTHS", ((1, 1), (1 / 2, 1 / 4)))
+    folder = model(tmp_path, task)
+    said: list[str] = []
+    report = verbs.compress(folder, budget="0.9", minutes=0.1, say=said.append)
+    assert [trial.name for trial in report.trials][:2] == ["torch-f32", "openvino-f32"]
+    assert len(report.trials) > 2
+    assert report.shape != "3x2x64"
+    assert report.final_split == "dev"
+    found = variant.Variant.open(Artifact.open(folder), "throughput")
+    assert found.manifest["shape"] == report.shape
+    assert found.manifest["compressed"]["speedup"] == pytest.approx(report.speedup)
+    assert report.speeds["tuned"].low <= report.speeds["tuned"].rows_per_second <= report.speeds["tuned"].high
+    assert report.size_ratio < 1
+    assert not list(tmp_path.glob(".*.work"))
+    engine = Engine.open(folder)
+    if report.chosen:  # on a busy machine the timing may be too close to tell
+        assert isinstance(engine.runtime, OpenVino)
+    assert len(Engine.open(folder, "throughput").predict(["the film was good"])) == 1
+    assert Engine.open(folder, "torch").net is not None
+
+
+def test_a_search_that_is_killed_goes_on(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = model(tmp_path, "classify")
+    whole = Search._rung
+    made: list[tuple[str, int]] = []
+
+    def dies(self: Search, learner: Any, form: Form, shape: Shape, rung: int, epochs: int) -> Any:
+        if len(made) == 2:
+            made.append(("killed", rung))
+            raise KeyboardInterrupt
+        made.append((str(shape), rung))
+        return whole(self, learner, form, shape, rung, epochs)
+
+    monkeypatch.setattr(Search, "_rung", dies)
+    with pytest.raises(KeyboardInterrupt):
+        verbs.compress(folder, budget="0.9", minutes=0.1)
+    assert Engine.open(folder, "throughput").predict(["good"])  # the best so far
+    report = verbs.compress(folder, budget="0.9", minutes=0.1)
+    assert len(set(made)) == len(made)  # no trial was made twice
+    assert {trial.name for trial in report.trials} > {name for name, _ in made[:2]}
+
+
+def test_a_budget_that_no_smaller_network_keeps_to(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = model(tmp_path, "classify")
+    monkeypatch.setattr(Search, "score", lambda self, engine: 0.9 if engine.task and self.base == 0 else 0.9 - self.bad)
+    monkeypatch.setattr(Search, "bad", 0.0, raising=False)
+    whole = Search._rung
+
+    def bad(self: Search, *given: Any) -> Any:
+        self.bad = 0.5
+        return whole(self, *given)
+
+    monkeypatch.setattr(Search, "_rung", bad)
+    said: list[str] = []
+    report = verbs.compress(folder, budget="0.01", minutes=0.1, say=said.append)
+    assert any("came nearest, with 0.5000 lost" in line for line in said)
+    assert report.shape == "3x2x64"
+    assert report.final.first_value == report.final.second_value
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"budget": "f1:much"}, "--budget: 'f1:much'"),
+        ({"budget": "-0.1"}, "--budget"),
+        ({"goal": "speed"}, "--for: 'speed'"),
+        ({"budget": "f2:0.1"}, "f2"),
+        ({"train": "gone.csv"}, "gone.csv"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_told_before_any_work(
+    given: dict[str, Any], told: str, tmp_path: Path, few: None
+) -> None:
+    folder = model(tmp_path, "classify")
+    with pytest.raises(InputError, match=told):
+        verbs.compress(folder, **given)
+    assert not variant.names(Artifact.open(folder))
+
+
+def test_the_verb_prints_json_and_a_code(tmp_path: Path, few: None) -> None:
+    folder = model(tmp_path, "classify")
+    result = CliRunner().invoke(app, ["compress", str(folder), "--budget", "0.9", "--minutes", "0.1", "--json"])
+    found = json.loads(result.stdout.strip().splitlines()[-1])
+    assert set(found) == {"chosen", "metric", "speedup", "size_ratio"}
+    assert set(found["metric"]) == {"before", "after"}
+    assert found["speedup"] == 3
+    assert found["size_ratio"] == 0.5
+    assert found["chosen"] == "throughput"
+    assert result.exit_code == 0
