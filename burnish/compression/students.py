@@ -32,6 +32,7 @@ from burnish.variant import MANIFEST, Variant
 
 _COPIES = 2  # changed copies of the rows that a student learns from, beside the rows themselves
 _SAMPLES = 100  # rows that the scales of int8 are fitted to
+_RATE = 1.5e-3  # learning rate: a student is small and its task is easy, so that it bears much
 _TAYLOR = 1000  # rows that the pieces of a network are judged on
 
 
@@ -117,7 +118,7 @@ class Learner:
     def taught(self, net: Net, epochs: int, folder: Path, name: str) -> None:
         """Train a student in place; a training that was killed goes on from its checkpoint in `folder`."""
         torch.manual_seed(self.world.seed)
-        tune = Tune(epochs=epochs, learning_rate=5e-4, backward="full", tokens_per_batch=2048)
+        tune = Tune(epochs=epochs, learning_rate=_RATE, backward="full", tokens_per_batch=2048)
         world = self.world
         events = distill(
             net,
