@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from burnish.engine import Engine
     from burnish.errors import BurnishError
     from burnish.job import check, tune
-    from burnish.verbs import compare, evaluate
+    from burnish.verbs import compare, compress, evaluate
 
-__all__ = ["Artifact", "BurnishError", "Engine", "Job", "check", "compare", "evaluate", "tune"]
+__all__ = ["Artifact", "BurnishError", "Engine", "Job", "check", "compare", "compress", "evaluate", "tune"]
 
 _HOMES = {
     "Artifact": "artifact",
@@ -22,6 +22,7 @@ _HOMES = {
     "Job": "config",
     "check": "job",
     "compare": "verbs",
+    "compress": "verbs",
     "evaluate": "verbs",
     "tune": "job",
 }

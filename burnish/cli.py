@@ -205,15 +205,36 @@ def compress(
 
     report = verbs.compress(model, budget, goal, minutes, train, quiet=as_json or not sys.stderr.isatty(), say=_say)
     if as_json:
-        found = {"before": report.final.first_value, "after": report.final.second_value}
+        found = {"before": report.before.metrics[report.metric], "after": report.after.metrics[report.metric]}
         named = {"chosen": report.chosen, "metric": found, "speedup": report.speedup, "size_ratio": report.size_ratio}
         _print_json(named)
     else:
         from burnish.reporting.text import print_compression
 
         print_compression(report, _console())
+        print(f"variant: {model / 'variants' / goal}\nreport:  {model / 'variants' / goal / 'report.html'}")
     if report.chosen is None:
         raise typer.Exit(GateFailed.exit_code)
+
+
+@app.command(epilog="Example: burnish bench runs/model dev.csv")
+def bench(
+    model: Model,
+    data: Annotated[str, typer.Argument(help="File with rows to predict, labelled or not.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Time a model and all of its variants side by side on this machine."""
+    from burnish import verbs
+
+    found = verbs.bench(model, data, _say)
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json({name: asdict(speed) for name, speed in found.items()})
+        return
+    from burnish.reporting.text import print_speeds
+
+    print_speeds(found, _console())
 
 
 @app.command(epilog="Example: burnish models minilm")

@@ -217,10 +217,12 @@ class CompressReport:
         chosen: name of the variant; None where it loses more than the budget, or is not clearly better.
         form, shape: what the variant is.
         judged: the stand-in for the tuned model against that for the chosen one, on rows that neither has seen.
-        final: the tuned model against the variant, on the rows of `final_split`, which the search did not look at.
+        before, after: the tuned model and the variant, on rows that the search did not look at.
+        final: the two compared there.
         flips, decisions: how many decisions of the variant differ from those of the tuned model there.
         speeds: of the tuned model and of the variant.
         trials: in the order in which they were made.
+        steps: seconds that each part of the search took.
         rows: rows by what they were used for.
         seconds: of the whole search, over all of its runs.
     """
@@ -232,12 +234,14 @@ class CompressReport:
     form: str
     shape: str
     judged: Comparison
+    before: Evaluation
+    after: Evaluation
     final: Comparison
-    final_split: str
     flips: int
     decisions: int
     speeds: dict[str, Speed]
     trials: tuple[Trial, ...]
+    steps: dict[str, float]
     rows: dict[str, int]
     seconds: float
 
@@ -248,9 +252,10 @@ class CompressReport:
         return tuned.p50 / found.p50 if self.goal == "latency" else found.rows_per_second / tuned.rows_per_second
 
     @property
-    def within(self) -> bool:
-        """Whether no more than the budget is lost on the rows that the search did not look at."""
-        return self.final.first_value - self.final.second_value <= self.budget
+    def lost(self) -> float:
+        """What is lost of the metric on the rows that the search did not look at."""
+        lost = self.before.metrics[self.metric] - self.after.metrics[self.metric]
+        return -lost if self.metric in LOWER_IS_BETTER else lost
 
     @property
     def faster(self) -> bool:

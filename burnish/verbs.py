@@ -1,4 +1,4 @@
-"""The smaller verbs: evaluate, predict, compare, export, doctor."""
+"""The smaller verbs: evaluate, predict, compare, export, bench, compress, doctor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from burnish import device, extras
@@ -19,12 +21,13 @@ from burnish.data.rows import Rows
 from burnish.data.text import chunked
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
-from burnish.results import Comparison, CompressReport, Evaluation
+from burnish.results import Comparison, CompressReport, Evaluation, Speed
 from burnish.tasks import Task
 from burnish.tasks.score import Score
-from burnish.variant import Variant
+from burnish.variant import TUNED, Variant, names
 
 _BATCH = 256
+_TIMED = 1000  # rows that forms of a model are timed on
 
 
 def evaluate(
@@ -86,6 +89,27 @@ def export(
         raise InputError(f"--to: '{to}' is no runtime; {nearest(to, TARGETS)}")
     rows = None if data is None else load_file(data, _job(model, data), labelled=False)
     return write(model, target, rows, say)
+
+
+def bench(model: str | Path, data: str, say: Callable[[str], None] = lambda line: None) -> dict[str, Speed]:
+    """Time the tuned model and each of its variants on rows of a file, labelled or not, in turns.
+
+    Raises:
+        InputError: when the model, one of its variants or the file cannot be read.
+    """
+    from burnish.compression.measure import measure
+    from burnish.data.load import load_file
+    from burnish.engine.run import unlabelled
+
+    artifact = Artifact.open(model)
+    folders: dict[str, Path | None] = {TUNED: None}
+    folders |= {name: Variant.open(artifact, name).folder for name in names(artifact)}
+    rows = list(islice(unlabelled(load_file(data, _job(model, data), labelled=False)), _TIMED))
+    if not rows:
+        raise InputError(f"'{data}' has no rows to predict")
+    say(f"timing {', '.join(folders)} on {len(rows):,} rows")
+    with TemporaryDirectory() as work:
+        return measure(artifact.folder, folders, rows, Path(work))
 
 
 def compress(

@@ -29,8 +29,9 @@ from burnish.engine.runtime import Runtime
 from burnish.errors import InputError, nearest
 from burnish.models.bert import Bert
 from burnish.models.net import Net
+from burnish.reporting.html import compress_html
 from burnish.reporting.jsonable import as_json
-from burnish.results import Comparison, CompressReport
+from burnish.results import CompressReport
 from burnish.tasks import Task, task_named
 from burnish.training import evaluate
 from burnish.training.build import net_for
@@ -40,6 +41,8 @@ from burnish.variant import Variant
 Say = Callable[[str], None]
 _JUDGES = 4000  # rows that judge, at most, and at most this share of the training rows
 _SHARE = 0.25
+REPORT = "report.html"
+_RESAMPLES = 1000  # of the bootstrap
 _TIMED = 1000  # rows that the final timing is taken on
 _TRAINING = 0.8  # share of the time that students learn in; measuring and writing take the rest
 
@@ -105,6 +108,7 @@ def compress(
         journal.once("written smaller", _taught, tuned, teacher.runtime, found, folder, work / "last")
     say("measuring")
     report, about = _report(tuned, parts, search, found, folder, journal, work)
+    (folder / REPORT).write_text(compress_html(report), encoding="utf-8")
     _save(artifact, folder, found.form, goal, about)
     journal.close()
     shutil.rmtree(work, ignore_errors=True)
@@ -175,7 +179,9 @@ def _report(
     split = next((name for name in ("test", "dev") if name in parts), "judge")
     rows = parts.get(split, search.judge)
     before, after = Engine.of(artifact), Engine.of(artifact, _at(folder, found.form))
-    final = _against(task, rows, before, after, ("tuned", search.goal))
+    reached = [evaluate.outcome(task, engine.stream(rows), rows) for engine in (before, after)]
+    evaluations = [evaluate.evaluation(task, one, split=split, bootstrap=_RESAMPLES) for one in reached]
+    final = evaluate.compare(task, *(one.tallies for one in reached), names=("tuned", search.goal))
     agreed = parity.compare(task, tuned.encode(rows), before.runtime, after.runtime, tuned.pad_id)
     some = [dict(row) for row in unlabelled(rows.select(range(min(_TIMED, len(rows)))))]
     speeds = measure(artifact.folder, {"tuned": None, "found": folder}, some, work)
@@ -187,16 +193,18 @@ def _report(
         form=str(found.form),
         shape=journal.steps()["written as it is" if found.shape is None else "written smaller"].value["shape"],
         judged=search.judged(found),
+        before=evaluations[0],
+        after=evaluations[1],
         final=final,
-        final_split=split,
         flips=len(agreed.flips),
         decisions=agreed.decisions,
         speeds=speeds,
         trials=tuple(search.trials),
+        steps=_by_part(journal),
         rows={"learn": len(search.world.rows), "judge": len(search.judge), split: len(rows)},
         seconds=journal.spent(),
     )
-    if not report.within or not report.faster:
+    if report.lost > report.budget or not report.faster:
         report = replace(report, chosen=None)
     about = {
         "shape": report.shape,
@@ -214,6 +222,19 @@ def _report(
     return report, about
 
 
-def _against(task: Task, rows: Rows, first: Engine, second: Engine, names: tuple[str, str]) -> Comparison:
-    tallies = [evaluate.outcome(task, engine.stream(rows), rows).tallies for engine in (first, second)]
-    return evaluate.compare(task, *tallies, names=names)
+def _by_part(journal: Journal) -> dict[str, float]:
+    """Seconds of the steps of a search, by what they were for."""
+    named = {
+        "form": "runtimes and precisions",
+        "cost": "timing layers",
+        "pace": "timing layers",
+        "rung": "students of the stand-in",
+        "stand-in": "stand-in",
+        "written": "the variant itself",
+    }
+    found: dict[str, float] = {}
+    for name, done in journal.steps().items():
+        part = named.get(name.split(" ")[0], "")
+        if part:
+            found[part] = found.get(part, 0.0) + done.seconds
+    return found

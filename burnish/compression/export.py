@@ -18,7 +18,7 @@ from burnish.compression.parity import compare, require_exact
 from burnish.data.features import Features, Ragged, collate
 from burnish.data.rows import Rows
 from burnish.data.shape import SHAPES
-from burnish.engine import net_of, start
+from burnish.engine import net_of, start, witness
 from burnish.engine.flat import most_tokens
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Eager
@@ -67,6 +67,7 @@ def export(
         say(f"comparing on {len(features):,} rows")
         other = start(Variant(fresh, form.manifest), artifact, task)
         found = compare(task, features, Eager(net), other, pad_id)
+        witness.write(other, collate(example, np.arange(8), pad_id), fresh)
         require_exact(found, f"the export to {to}", where)
         parity = {**asdict(found), "rows_of": "random tokens" if rows is None else "data"}
         return {**form.manifest, "parity": parity}

@@ -23,7 +23,7 @@ from burnish.config import Tune
 from burnish.data.features import Batch, Features, collate
 from burnish.data.rows import Rows
 from burnish.device import autocast, choose_device, measure_precision
-from burnish.engine import Engine
+from burnish.engine import Engine, witness
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
 from burnish.models.net import Net, open_net
@@ -65,7 +65,9 @@ class World:
             samples = [collate(features, [piece], self.pad_id) for piece in range(len(features))]
         forms.write(net, form, folder, example, self.artifact.max_tokens, samples)
         (folder / MANIFEST).write_text(json.dumps(form.manifest), encoding="utf-8")
-        return Engine.of(self.artifact, Variant(folder, form.manifest))
+        engine = Engine.of(self.artifact, Variant(folder, form.manifest))
+        witness.write(engine.runtime, example, folder)
+        return engine
 
 
 class Learner:

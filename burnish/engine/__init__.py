@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from burnish.artifact import Artifact
 from burnish.data.rows import Row
+from burnish.device import cpu_flags
+from burnish.engine import witness
 from burnish.engine.run import portions, predictions, unlabelled
 from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import InputError
@@ -48,6 +50,8 @@ class Engine:
             runtime: Runtime = Eager(net_of(artifact, task).eval())
         else:
             runtime = start(variant, artifact, task)
+            if variant.manifest["environment"].get("cpu_flags") != " ".join(cpu_flags()):
+                witness.check(runtime, variant.folder, variant.manifest["precision"])
             load_modules(artifact.folder, task.modules())  # what decoding needs of them
         return cls(runtime, task, artifact.tokenizer(), artifact.max_tokens)
 

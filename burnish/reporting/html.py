@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from burnish.reporting import plots, wording
 from burnish.reporting.jsonable import plain
-from burnish.results import ClassRow, Finding, TuneReport
+from burnish.results import ClassRow, CompressReport, Finding, TuneReport
 
 _TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_TEXT = 600
@@ -56,6 +56,31 @@ def report_html(report: TuneReport) -> str:
         confusion=plots.confusion(after.confusion_labels, after.confusion),
     )
     return wording.visible(written)
+
+
+def compress_html(report: CompressReport) -> str:
+    """Return the page of a search as text to be written in UTF-8; whatever comes from data is escaped."""
+    best = max((trial.score for trial in report.trials if not trial.epochs), default=0.0)
+    page = _environment().get_template("compress.html.j2")
+    limit = best - report.budget
+    written = page.render(
+        report=report,
+        lead=wording.compression_words(report),
+        judged=wording.comparison_words(report.judged),
+        final=wording.comparison_words(report.final),
+        over_speed=plots.tradeoff(report.trials, report.metric, limit, "speed"),
+        over_size=plots.tradeoff(report.trials, report.metric, limit, "size"),
+        classes=_pairs(report),
+    )
+    return wording.visible(written)
+
+
+def _pairs(report: CompressReport) -> list[tuple[str, float, float, int]]:
+    """F1 of each class before and after, those that lost most first, and its rows."""
+    after = {row.label: row for row in report.after.classes}
+    before, _ = wording.split_averages(report.before.classes)
+    pairs = [(row.label, row.f1, after[row.label].f1, row.support) for row in before if row.label in after]
+    return sorted(pairs, key=lambda pair: pair[2] - pair[1])
 
 
 def metric_rows(report: TuneReport) -> list[MetricRow]:
@@ -105,6 +130,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": wording.number,
         "short": wording.short,
+        "signed": wording.signed,
         "duration": wording.duration,
         "cut": cut,
         "split_averages": wording.split_averages,

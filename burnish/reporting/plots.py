@@ -6,12 +6,13 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 from markupsafe import Markup
 
 from burnish.reporting import wording
 from burnish.reporting.svg import Scale, axes, dot, element, fit, line, picture, polyline, text, text_width
-from burnish.results import LOWER_IS_BETTER, Interval
+from burnish.results import LOWER_IS_BETTER, Interval, Trial
 
 Matrix = Sequence[Sequence[int]]
 LARGEST_CONFUSION = 25
@@ -115,6 +116,23 @@ def lengths(points: Sequence[tuple[int, float]]) -> Markup:
         size = {"x": start + 0.5, "y": y(count), "width": end - start - 1, "height": y.start - y(count)}
         parts.append(element("rect", title, class_="bar main", **size))
     said = f"Lengths of {len(tokens):,} inputs: median {statistics.median(tokens):.0f} tokens, longest {max(tokens):,}"
+    return picture(WIDTH, HEIGHT, said, *parts)
+
+
+def tradeoff(trials: Sequence[Trial], metric: str, limit: float, by: Literal["speed", "size"]) -> Markup:
+    """Draw every trial as a dot, quality over speed or size, with a line at the least quality that was asked for."""
+    shown = [trial for trial in trials if math.isfinite(trial.score)]
+    if not shown:
+        return Markup("")
+    across = [trial.rows_per_second if by == "speed" else trial.size / 1e6 for trial in shown]
+    x = Scale.over([0.0, *across], LEFT, WIDTH - RIGHT, margin=0.04)
+    y = Scale.over([limit, *(trial.score for trial in shown)], HEIGHT - BOTTOM, TOP, margin=0.06)
+    parts = [axes(x, y, "rows/s" if by == "speed" else "MB", metric)]
+    parts.append(line(x.start, y(limit), x.end, y(limit), "whisker"))
+    for trial, value in zip(shown, across, strict=True):
+        about = f"{trial.name}, {trial.epochs} epochs: {wording.number(trial.score)}, {value:,.0f}"
+        parts.append(dot(x(value), y(trial.score), 4.5, "point main" if trial.within else "point", about))
+    said = f"{metric} of {len(shown)} trials over {by}; {sum(trial.within for trial in shown)} keep to the budget"
     return picture(WIDTH, HEIGHT, said, *parts)
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from burnish.reporting import wording
-from burnish.results import ClassRow, Comparison, CompressReport, Evaluation, Finding, TuneReport
+from burnish.results import ClassRow, Comparison, CompressReport, Evaluation, Finding, Speed, TuneReport
 
 _STYLES = {"ok": "green", "note": "cyan", "warn": "yellow", "fail": "bold red"}
 
@@ -61,19 +61,18 @@ def print_compression(report: CompressReport, console: Console) -> None:
     console.print(table)
     console.print()
     print_comparison(report.final, console)
-    table = _table("", "rows/s", "p50 ms", "p99 ms", "MB")
-    for name, speed in report.speeds.items():
-        numbers = f"{speed.rows_per_second:,.0f}", f"{speed.p50:.2f}", f"{speed.p99:.2f}", f"{speed.size / 1e6:.1f}"
-        table.add_row(*(_text(cell) for cell in (name, *numbers)))
+    print_speeds(report.speeds, console)
+    console.print(_text(wording.compression_words(report)))
+
+
+def print_speeds(speeds: dict[str, Speed], console: Console) -> None:
+    """Print forms of a model side by side, from rows to predictions."""
+    table = _table("form", "rows/s", "slowest to fastest", "p50 ms", "p99 ms", "memory MB", "disk MB")
+    for name, speed in speeds.items():
+        passes = f"{speed.rows_per_second:,.0f}", f"{speed.low:,.0f} to {speed.high:,.0f}"
+        sizes = f"{speed.peak / 1e6:,.0f}", f"{speed.size / 1e6:.1f}"
+        table.add_row(*(_text(cell) for cell in (name, *passes, f"{speed.p50:.2f}", f"{speed.p99:.2f}", *sizes)))
     console.print(table)
-    lost = report.final.first_value - report.final.second_value
-    console.print(
-        _text(
-            f"{report.form}, {report.shape}: {report.speedup:.1f} times as fast at {100 * report.size_ratio:.1f} % of "
-            f"the size; {lost:+.4f} {report.metric} lost on {report.final_split}, {report.budget:g} allowed; "
-            f"{report.flips:,} of {report.decisions:,} decisions differ"
-        )
-    )
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from burnish.results import LOWER_IS_BETTER, ClassRow, Comparison, Evaluation, TuneReport
+from burnish.results import LOWER_IS_BETTER, ClassRow, Comparison, CompressReport, Evaluation, TuneReport
 
 AVERAGES = frozenset({"micro avg", "macro avg", "weighted avg", "samples avg", "accuracy"})
 NOTHING = "–"
@@ -112,6 +112,23 @@ def comparison_words(comparison: Comparison) -> str:
         f"{signed(c.difference.low)} to {signed(c.difference.high)}. "
         f"A paired bootstrap gives {p_value(c.p_value)}, so {verdict(c)}."
     )
+
+
+def compression_words(report: CompressReport) -> str:
+    """Say what a search has come to, and whether its variant is the one to be used."""
+    pieces = f" ({report.shape} layers, heads and units)" if report.shape else ""
+    said = (
+        f"{report.form}{pieces}: {report.speedup:.1f} times as fast and {100 * report.size_ratio:.1f} % of the size; "
+        f"{report.lost:.4f} of {report.metric} lost on {report.after.split}, {report.budget:g} allowed; "
+        f"{report.flips:,} of {report.decisions:,} decisions differ."
+    )
+    if report.lost > report.budget:
+        return f"{said} That is more than the budget, so that it is used only where it is asked for by name."
+    if not report.chosen:
+        return (
+            f"{said} It is not clearly better than the tuned model here, and used only where it is asked for by name."
+        )
+    return said
 
 
 def transfer_words(report: TuneReport) -> str:
