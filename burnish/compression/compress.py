@@ -98,6 +98,8 @@ def compress(
     say("runtimes and precisions")
     form = search.form()
     tuned = World(artifact, task, net_of(artifact, task).eval(), tokenizer, parts["train"], job.seed)
+    if search.share(form):
+        tuned = tuned.merged()
     journal.once("written as it is", _written, tuned, tuned.net, form, work / "as it is", goal)
     seconds = journal.once("time left", lambda: max(0.0, 60 * minutes - journal.spent()))
     found = search.run(form, _TRAINING * seconds / (1 + len(parts["train"]) / len(learn) / RUNGS))
@@ -226,6 +228,7 @@ def _by_part(journal: Journal) -> dict[str, float]:
     """Seconds of the steps of a search, by what they were for."""
     named = {
         "form": "runtimes and precisions",
+        "words": "runtimes and precisions",
         "cost": "timing layers",
         "pace": "timing layers",
         "rung": "students of the stand-in",

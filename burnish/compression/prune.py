@@ -1,12 +1,14 @@
-"""Make a BERT smaller in whole pieces, so that speed follows: layers, attention heads, feed-forward units."""
+"""Make a BERT smaller in whole pieces, so that speed follows: layers, attention heads, feed-forward units, words."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from burnish.data.features import Features, by_length, collate
 from burnish.models.bert import Bert
@@ -82,6 +84,25 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> Importa
             parameter.requires_grad_(learns)
     heads = [score.cpu().view(layer.heads, -1).sum(1) for score, layer in zip(scores[::2], layers, strict=True)]
     return Importance(heads, [score.cpu() for score in scores[1::2]])
+
+
+def merged(net: Net, used: Iterable[int]) -> Net:
+    """A network whose word vectors are those of the `used` words alone, its weights copies; every other word takes the
+    vector of the used one that is nearest to it (by cosine), so that a text with new words is still read."""
+    old: Bert = net.model
+    name = "bert.embeddings.word_embeddings"
+    weights = old.state_dict()
+    words = weights[f"{name}.weight"]
+    kept = torch.tensor(sorted(set(used)))
+    near = F.normalize(words[kept])
+    rows = torch.cat([(F.normalize(part) @ near.T).argmax(1) for part in words.split(2048)]).int()
+    rows[kept] = torch.arange(len(kept), dtype=torch.int32)
+    weights |= {f"{name}.weight": words[kept], f"{name}.rows": rows}
+    small = Bert({**vars(old.config), "shared_vectors": len(kept)}, old.kind, old.classifier.out_features)
+    small.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
+    result = deepcopy(net)
+    result.model = small
+    return result
 
 
 def shrunk(net: Net, shape: Shape, importance: Importance) -> Net:

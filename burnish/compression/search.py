@@ -78,6 +78,7 @@ class Search:
         say: Say,
     ) -> None:
         self.world, self.judge, self.metric, self.budget = world, judge, metric, budget
+        self.stand_in = world.net
         self.goal, self.journal, self.work, self.say = goal, journal, work, say
         self.trials: list[Trial] = []
         features = world.encode(judge)
@@ -97,6 +98,19 @@ class Search:
             self._note(str(form), value, 0)
         good = [form for form, value in found.items() if self.base - value["score"] <= self.budget / 2]
         return min(good, key=lambda form: self._cost(found[form]))
+
+    def share(self, form: Form) -> bool:
+        """For size: let words that the rows do not use share the vectors of others, unless that takes half of the
+        budget. The students that follow then do so as well."""
+        if self.goal != "size" or not isinstance(self.world.net.model, Bert):
+            return False
+        fewer, name = self.world.merged(), f"{form}-shared"
+        value = self.journal.once(f"words {name}", self._written, fewer.net, form, self.work / "forms" / name)
+        self._note(name, value, 0)
+        if self.base - value["score"] > self.budget / 2:
+            return False
+        self.world = fewer
+        return True
 
     def run(self, form: Form, seconds: float) -> Found:
         """The cheapest student within the budget, or the network as it is."""
@@ -155,19 +169,19 @@ class Search:
         return self._cost(self._look_at(self.world.written(net, form, self.work / "look"), self.work / "look"))
 
     def _form(self, form: Form) -> dict[str, float] | None:
-        folder = self.work / "forms" / str(form)
         try:
-            engine = self.world.written(self.world.net, form, folder)
+            return self._written(self.world.net, form, self.work / "forms" / str(form))
         except (RuntimeError, ValueError, TypeError, AttributeError, AssertionError) as error:
             self.say(f"  {form}: {str(error).strip().splitlines()[0][:200]}")
             return None
+
+    def _written(self, net: Net, form: Form, folder: Path) -> dict[str, float]:
+        engine = self.world.written(net, form, folder)
         return self._look_at(engine, folder) | {"score": self.score(engine)}
 
     def _rung(self, learner: Learner, form: Form, shape: Shape, rung: int, epochs: int) -> dict[str, float]:
         net = learner.learn(shape, rung, epochs)
-        folder = self.work / "students" / str(shape) / "form"
-        engine = self.world.written(net, form, folder)
-        return self._look_at(engine, folder) | {"score": self.score(engine), "epochs": epochs}
+        return self._written(net, form, self.work / "students" / str(shape) / "form") | {"epochs": epochs}
 
     def score(self, engine: Engine) -> float:
         said = engine.stream(self.judge)
@@ -180,7 +194,7 @@ class Search:
         if found.shape is not None:
             folder = self.work / "students" / str(found.shape) / "form"
         other = Engine.of(self.world.artifact, Variant(folder, found.form.manifest))
-        own = Engine(Eager(self.world.net), task, other.tokenizer, other.max_tokens)
+        own = Engine(Eager(self.stand_in), task, other.tokenizer, other.max_tokens)
         tallies = [outcome(task, engine.stream(rows), rows).tallies for engine in (own, other)]
         return compare(task, *tallies, names=("stand-in", "its student"))
 

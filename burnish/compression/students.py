@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,7 +18,7 @@ from burnish.compression import forms
 from burnish.compression.distill import distill, lessons, soften
 from burnish.compression.export import made_up
 from burnish.compression.forms import Form
-from burnish.compression.prune import Shape, importance, shrunk
+from burnish.compression.prune import Shape, importance, merged, shrunk
 from burnish.config import Tune
 from burnish.data.features import Batch, Features, collate
 from burnish.data.rows import Rows
@@ -53,6 +53,11 @@ class World:
 
     def encode(self, rows: Rows) -> Features:
         return self.task.encode(unlabelled(rows), self.tokenizer, self.artifact.max_tokens)
+
+    def merged(self) -> World:
+        """The same with a network that has vectors only for words of the rows."""
+        used = np.unique(self.encode(self.rows).ragged["input_ids"].values).tolist()
+        return replace(self, net=merged(self.net, [self.pad_id, *used]))
 
     def written(self, net: Net, form: Form, folder: Path) -> Engine:
         """The network in some form, in a folder, opened from there."""

@@ -65,6 +65,23 @@ class _Embedding(nn.Embedding):
         pass
 
 
+class SharedEmbedding(_Embedding):
+    """Vectors some of which stand for several words.
+
+    Attributes:
+        rows: for each word of the vocabulary the index of its vector.
+    """
+
+    rows: torch.Tensor
+
+    def __init__(self, vocabulary: int, vectors: int, hidden: int) -> None:
+        super().__init__(vectors, hidden)
+        self.register_buffer("rows", torch.zeros(vocabulary, dtype=torch.int32))
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return super().forward(self.rows.index_select(0, input.reshape(-1)).view(input.shape))
+
+
 class _Part(nn.Module):
     """A named group of modules, as the names of transformers' parameters ask for."""
 
@@ -140,8 +157,11 @@ class Encoder(nn.Module):
     def __init__(self, config: SimpleNamespace, pooler: bool) -> None:
         super().__init__()
         hidden = config.hidden_size
+        vectors = getattr(config, "shared_vectors", None)
         self.embeddings = _Part(
-            word_embeddings=_Embedding(config.vocab_size, hidden),
+            word_embeddings=_Embedding(config.vocab_size, hidden)
+            if vectors is None
+            else SharedEmbedding(config.vocab_size, vectors, hidden),
             position_embeddings=_Embedding(config.max_position_embeddings, hidden),
             token_type_embeddings=_Embedding(config.type_vocab_size, hidden),
             LayerNorm=nn.LayerNorm(hidden, config.layer_norm_eps),
@@ -257,7 +277,8 @@ class Bert(nn.Module):
         found: dict[str, torch.Tensor] = {}
         for file in sorted(Path(folder).glob("*.safetensors")):
             if file.name.startswith("model"):
-                found |= {_current(name): tensor.float() for name, tensor in load_file(file).items()}
+                read = load_file(file).items()
+                found |= {_current(name): t.float() if t.is_floating_point() else t for name, t in read}
         wanted = self.state_dict()
         if fresh_head:
             found = {name: tensor for name, tensor in found.items() if not name.startswith("classifier.")}

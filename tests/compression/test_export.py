@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,15 +11,17 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from burnish import job as flow
 from burnish import variant
-from burnish.artifact import Artifact, must_be_replaceable
+from burnish.artifact import Artifact, must_be_replaceable, sha256
 from burnish.cli import app
 from burnish.compression.export import export, made_up
 from burnish.compression.parity import compare
-from burnish.engine import Engine
+from burnish.device import cpu_flags
+from burnish.engine import Engine, witness
 from burnish.engine.runtime import Eager
 from burnish.errors import GateFailed, InputError
 from burnish.models.net import Net
@@ -206,3 +209,36 @@ def test_the_command(models: dict[str, Path]) -> None:
         assert said in str(failed.exception)
     with pytest.raises(InputError, match="no variant 'openvno'; did you mean 'openvino'"):
         Engine.open(models["tag"], "openvno")
+
+
+def test_a_variant_from_another_processor_has_to_say_the_same_here(models: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models["tag"], folder)
+    made = export(folder, "openvino").folder
+    manifest = json.loads((made / "variant.json").read_text())
+    manifest["environment"]["cpu_flags"] = "none"
+    (made / "variant.json").write_text(json.dumps(manifest))
+    assert Engine.open(folder, "openvino").predict(["Anna lives in Paris ."])
+    kept = load_file(made / witness.FILE)
+    save_file(kept | {"logits": kept["logits"] + 1}, made / witness.FILE)
+    manifest["files"][witness.FILE] = sha256(made / witness.FILE)
+    (made / "variant.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"made on another processor, and computes something else"):
+        Engine.open(folder, "openvino")
+    manifest["environment"]["cpu_flags"] = " ".join(cpu_flags())
+    (made / "variant.json").write_text(json.dumps(manifest))
+    assert Engine.open(folder, "openvino").predict(["Anna lives in Paris ."])  # here it need not be asked
+
+
+def test_all_forms_are_timed_side_by_side(models: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models["classify"], folder)
+    export(folder, "openvino")
+    result = CliRunner().invoke(app, ["bench", str(folder), str(models["classify"].parent / "train.csv"), "--json"])
+    found = json.loads(result.stdout.strip().splitlines()[-1])
+    assert set(found) >= {"torch", "openvino"}
+    for speed in found.values():
+        assert 0 < speed["low"] <= speed["rows_per_second"] <= speed["high"]
+        assert 0 < speed["p50"] <= speed["p95"] <= speed["p99"]
+        assert speed["peak"] > 1e7
+        assert speed["size"] > 0

@@ -11,7 +11,7 @@ from burnish import job as flow
 from burnish.compression.distill import soften
 from burnish.compression.export import made_up
 from burnish.compression.parity import compare
-from burnish.compression.prune import Importance, Shape, evenly, importance, shrunk
+from burnish.compression.prune import Importance, Shape, evenly, importance, merged, shrunk
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.models.net import open_net
@@ -93,3 +93,23 @@ def test_fewer_layers_heads_and_units_are_gone(engines: dict[str, Engine], tmp_p
     again = open_net(str(tmp_path), "token", len(engines["tag"].task.labels), "cls", small.word_shape)
     task = engines["tag"].task
     assert compare(task, made_up(task, small, 32), Eager(small), Eager(again.eval()), 0).exact
+
+
+def test_words_that_are_not_used_take_the_vector_of_the_nearest(engines: dict[str, Engine], tmp_path: Path) -> None:
+    engine = engines["tag"]
+    net, task = engine.net, engine.task
+    words = net.model.get_input_embeddings().weight.detach()
+    used = list(range(0, len(words), 2))
+    small = merged(net, used)
+    assert len(small.model.get_input_embeddings().weight) == len(used)
+    features = made_up(task, net, 32)
+    features.ragged["input_ids"].values //= 2
+    features.ragged["input_ids"].values *= 2
+    assert compare(task, features, Eager(net), Eager(small), 0).exact  # of used words nothing is lost
+    with torch.no_grad():
+        found = small.model.get_input_embeddings()(torch.tensor([1]))[0]
+    near = torch.nn.functional.cosine_similarity(words[1], words[used]).argmax()
+    assert torch.equal(found, words[used][near])
+    small.save(tmp_path)
+    again = open_net(str(tmp_path), "token", len(task.labels), "cls", small.word_shape)
+    assert compare(task, made_up(task, net, 32), Eager(small), Eager(again.eval()), 0).exact
