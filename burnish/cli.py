@@ -8,11 +8,14 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from burnish.errors import BurnishError, InputError
+
+if TYPE_CHECKING:
+    from burnish.results import CompressReport
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -78,22 +81,34 @@ def tune(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> N
 
 @app.command(epilog="Example: burnish run recipes/demo.yaml")
 def run(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> None:
-    """Run the whole flow of a job: check, tune, measure, report."""
-    _tune(job, override, as_json)
+    """Run the whole flow of a job: check, tune, measure, report, and compress where the job asks for it."""
+    from burnish.config import load
+
+    options = load(job, tuple(override or ())).compress
+    model = _tune(job, override, as_json)
+    if options is not None:
+        from burnish.compression.compress import compress as search
+
+        _show_compression(search(model, options, quiet=_quiet(as_json), say=_say), model, as_json)
 
 
-def _tune(job: Path, override: list[str] | None, as_json: bool) -> None:
+def _tune(job: Path, override: list[str] | None, as_json: bool) -> Path:
     from burnish import job as flow
     from burnish.config import load
 
-    tuned = flow.tune(load(job, tuple(override or ())), quiet=as_json or not sys.stderr.isatty(), say=_say)
+    tuned = flow.tune(load(job, tuple(override or ())), quiet=_quiet(as_json), say=_say)
     if as_json:
         _print_json({"model": str(tuned.artifact.folder), "metrics": tuned.report.after.metrics})
-        return
+        return tuned.artifact.folder
     from burnish.reporting.text import print_report
 
     print_report(tuned.report, _console())
     print(f"model:  {tuned.artifact.folder}\nreport: {tuned.artifact.folder / 'report.html'}")
+    return tuned.artifact.folder
+
+
+def _quiet(as_json: bool) -> bool:
+    return as_json or not sys.stderr.isatty()
 
 
 @app.command(epilog="Example: burnish evaluate runs/model test.csv --json")
@@ -201,9 +216,15 @@ def compress(
 ) -> None:
     """Search the smallest or fastest form of a model that keeps to a budget on this machine. Resumes when killed."""
     from burnish import verbs
+
+    report = verbs.compress(model, budget, goal, minutes, train, quiet=_quiet(as_json), say=_say)
+    _show_compression(report, model, as_json)
+
+
+def _show_compression(report: CompressReport, model: Path, as_json: bool) -> None:
+    """Print what was found; the exit code says whether it is to be used."""
     from burnish.errors import GateFailed
 
-    report = verbs.compress(model, budget, goal, minutes, train, quiet=as_json or not sys.stderr.isatty(), say=_say)
     if as_json:
         found = {"before": report.before.metrics[report.metric], "after": report.after.metrics[report.metric]}
         named = {"chosen": report.chosen, "metric": found, "speedup": report.speedup, "size_ratio": report.size_ratio}
@@ -211,8 +232,9 @@ def compress(
     else:
         from burnish.reporting.text import print_compression
 
+        place = model / "variants" / report.goal
         print_compression(report, _console())
-        print(f"variant: {model / 'variants' / goal}\nreport:  {model / 'variants' / goal / 'report.html'}")
+        print(f"variant: {place}\nreport:  {place / 'report.html'}")
     if report.chosen is None:
         raise typer.Exit(GateFailed.exit_code)
 

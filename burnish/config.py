@@ -177,6 +177,27 @@ class Report(_Section):
 Sink = Literal["tensorboard", "mlflow", "wandb"]
 
 
+class Made(_Section):
+    """What a search has found, to be made again without one."""
+
+    form: str = Field(pattern="^(torch|onnx|openvino)-(f32|bf16|int8|w8)$", description="Runtime and precision.")
+    layers: int | None = Field(None, ge=1, description="Layers that are left; all of the network when unset.")
+    heads: int = Field(1, ge=1, description="Attention heads of each.")
+    units: int = Field(1, ge=1, description="Feed-forward units of each.")
+    epochs: int = Field(1, ge=1, description="Epochs in which the smaller network learns.")
+    shared_words: bool = Field(False, description="Words that the rows do not use share the vectors of others.")
+
+
+class Compress(_Section):
+    """A search for a smaller or faster form of the model, which `burnish run` makes after tuning."""
+
+    goal: Literal["throughput", "latency", "size"] = Field("throughput", description="What is to be better.")
+    metric: str | None = Field(None, description="Metric that judges; that of `tune` when unset.")
+    budget: Fraction = Field(0.01, description="How much of it may be lost.")
+    minutes: Positive = Field(60.0, description="Time for the search, roughly.")
+    made: Made | None = Field(None, description="What an earlier search has found; there is then no search.")
+
+
 class Job(_Section):
     """One job: data, model, and what is done with them."""
 
@@ -188,6 +209,9 @@ class Job(_Section):
     check: Check = Check()
     tune: Tune = Tune()
     report: Report = Report()
+    compress: Compress | None = Field(
+        None, description="Search a smaller or faster form once the model is tuned; `{}` for the defaults."
+    )
     gates: dict[str, float] = Field(
         default_factory=dict,
         description="Metric -> least value on the last measurement; largest, for errors such as mae.",

@@ -216,7 +216,8 @@ class CompressReport:
         metric, budget: the metric, and how much of it may be lost.
         chosen: name of the variant; None where it loses more than the budget, or is not clearly better.
         form, shape: what the variant is.
-        judged: the stand-in for the tuned model against that for the chosen one, on rows that neither has seen.
+        judged: the stand-in for the tuned model against that for the chosen one, on rows that neither has seen; None
+            where nothing was searched.
         before, after: the tuned model and the variant, on rows that the search did not look at.
         final: the two compared there.
         flips, decisions: how many decisions of the variant differ from those of the tuned model there.
@@ -233,7 +234,7 @@ class CompressReport:
     chosen: str | None
     form: str
     shape: str
-    judged: Comparison
+    judged: Comparison | None
     before: Evaluation
     after: Evaluation
     final: Comparison

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 from burnish import device, extras
 from burnish.artifact import Artifact
@@ -132,7 +132,7 @@ def compress(
         InputError: for a budget or goal that is none, and when the model or its rows cannot be read.
     """
     from burnish.compression.compress import compress as search
-    from burnish.compression.search import GOALS
+    from burnish.config import Compress
 
     named, _, amount = budget.rpartition(":")
     try:
@@ -140,22 +140,13 @@ def compress(
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:
-        raise InputError(
-            f"--budget: '{budget}' is no amount to lose; write f1:0.01, or 0.01 for the model's own metric"
-        )
-    wanted = next((one for one in GOALS if one == goal), None)
-    if wanted is None:
-        raise InputError(f"--for: '{goal}' cannot be searched for; {nearest(goal, GOALS)}")
-    return search(
-        model,
-        goal=wanted,
-        budget=value,
-        metric=named or None,
-        minutes=minutes,
-        train=train,
-        quiet=quiet,
-        say=say,
-    )
+        told = "write f1:0.01, or 0.01 for the model's own metric"
+        raise InputError(f"--budget: '{budget}' is no amount that may be lost; {told}")
+    goals = get_args(Compress.model_fields["goal"].annotation)
+    if goal not in goals:
+        raise InputError(f"--for: '{goal}' cannot be searched for; {nearest(goal, goals)}")
+    options = Compress(goal=goal, metric=named or None, budget=value, minutes=minutes)
+    return search(model, options, train=train, quiet=quiet, say=say)
 
 
 def _job(model: str | Path, data: str) -> Job:

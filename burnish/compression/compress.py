@@ -10,6 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from burnish import device, variant
 from burnish.artifact import Artifact
 from burnish.compression import parity
@@ -17,9 +19,9 @@ from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import measure
 from burnish.compression.prune import Shape
-from burnish.compression.search import RUNGS, Found, Goal, Search
+from burnish.compression.search import RUNGS, Found, Search
 from burnish.compression.students import Learner, World
-from burnish.config import Job, Split, parse
+from burnish.config import Compress, Job, Made, Split, parse
 from burnish.data.load import fingerprint, load, usable
 from burnish.data.rows import Rows
 from burnish.data.split import split, strata
@@ -32,16 +34,16 @@ from burnish.models.net import Net
 from burnish.reporting.html import compress_html
 from burnish.reporting.jsonable import as_json
 from burnish.results import CompressReport
-from burnish.tasks import Task, task_named
+from burnish.tasks import task_named
 from burnish.training import evaluate
 from burnish.training.build import net_for
 from burnish.training.fit import fit
 from burnish.variant import Variant
 
 Say = Callable[[str], None]
+REPORT, RECIPE = "report.html", "job.yaml"
 _JUDGES = 4000  # rows that judge, at most, and at most this share of the training rows
 _SHARE = 0.25
-REPORT = "report.html"
 _RESAMPLES = 1000  # of the bootstrap
 _TIMED = 1000  # rows that the final timing is taken on
 _TRAINING = 0.8  # share of the time that students learn in; measuring and writing take the rest
@@ -49,78 +51,96 @@ _TRAINING = 0.8  # share of the time that students learn in; measuring and writi
 
 def compress(
     model: str | Path,
+    options: Compress,
     *,
-    goal: Goal,
-    budget: float,
-    metric: str | None = None,
-    minutes: float = 60.0,
     train: str | None = None,
     quiet: bool = True,
     say: Say = lambda line: None,
 ) -> CompressReport:
-    """Search the cheapest form of a model that keeps to a budget on this machine, and save it as the variant `goal`.
+    """Search the cheapest form of a model that keeps to a budget on this machine, and save it as a variant.
 
     The rows the model was tuned on are read again. A part of them judges: a stand-in is tuned on the others by the
     model's own job, trials are made with it, and the one that wins is then made of the model itself, with all rows.
-    A search that was killed goes on when it is called again.
+    The variant has the name of the goal. A search that was killed goes on when it is called again.
 
     Args:
-        goal: throughput, latency (of one row) or size.
-        budget: how much of the metric may be lost.
-        metric: the one to judge by; the one that the job chose on when None.
-        minutes: for the whole search, roughly.
         train: file with the training rows, when they are no longer where the job has them.
 
     Raises:
         InputError: when the model or its rows cannot be read.
     """
     artifact = Artifact.open(model)
-    job, task = _job(artifact, train), task_named(artifact.task).restore(artifact.state)
-    metric = metric or job.tune.metric or task.metric
-    if metric not in artifact.metrics:
-        raise InputError(f"--budget: '{metric}' is no metric of {task.name}; {nearest(metric, artifact.metrics)}")
+    task = task_named(artifact.task).restore(artifact.state)
+    job = _job(artifact, train, options)
+    options = options.model_copy(update={"metric": options.metric or job.tune.metric or task.metric})
+    if options.metric not in artifact.metrics:
+        told = nearest(str(options.metric), artifact.metrics)
+        raise InputError(f"--budget: '{options.metric}' is no metric of {task.name}; {told}")
     say("reading the data")
     parts = {name: usable(rows, job.task) for name, rows in load(job).items()}
-    if fingerprint(parts["train"]) != artifact.manifest["data"]["fingerprint"]:
+    rows = fingerprint(parts["train"])
+    if rows != artifact.manifest["data"]["fingerprint"]:
         say("note: the training rows are not those that the model was tuned on")
-    learn, judge = _apart(parts["train"], job)
-    work = artifact.folder.with_name(f".{artifact.folder.name}.{goal}.work")
-    given = [artifact.manifest["files"], goal, budget, metric, minutes, fingerprint(parts["train"])]
-    flags = device.environment()
-    journal = Journal(work / "search.sqlite", hashlib.sha256(json.dumps([given, flags]).encode()).hexdigest())
-    tokenizer = artifact.tokenizer()
+    tuned = World(artifact, task, net_of(artifact, task).eval(), artifact.tokenizer(), parts["train"], job.seed)
+    work = artifact.folder.with_name(f".{artifact.folder.name}.{options.goal}.work")
+    given = [artifact.manifest["files"], options.model_dump(), rows, device.environment()]
+    journal = Journal(work / "search.sqlite", hashlib.sha256(json.dumps(given).encode()).hexdigest())
 
-    say(f"tuning a stand-in on {len(learn):,} rows, so that {len(judge):,} others can judge")
-    stand_in = work / "stand-in"
-    journal.once("stand-in", _stand_in, job, task, learn, tokenizer, stand_in, quiet)
-    world = World(artifact, task, net_of(artifact, task, stand_in).eval(), tokenizer, learn, job.seed)
-    search = Search(world, judge, metric=metric, budget=budget, goal=goal, journal=journal, work=work, say=say)
-    say("runtimes and precisions")
-    form = search.form()
-    tuned = World(artifact, task, net_of(artifact, task).eval(), tokenizer, parts["train"], job.seed)
-    if search.share(form):
+    found = _given(options.made) if options.made else _searched(tuned, job, options, journal, work, quiet, say)
+    if found.shared:
         tuned = tuned.merged()
-    journal.once("written as it is", _written, tuned, tuned.net, form, work / "as it is", goal)
-    seconds = journal.once("time left", lambda: max(0.0, 60 * minutes - journal.spent()))
-    found = search.run(form, _TRAINING * seconds / (1 + len(parts["train"]) / len(learn) / RUNGS))
     folder = work / "as it is"
+    journal.once("written as it is", _written, tuned, tuned.net, found.form, folder)
     if found.shape is not None:
-        say(f"{found.shape}: {found.epochs} epochs with the model itself, on all {len(parts['train']):,} rows")
-        teacher, folder = Engine.of(artifact, _at(folder, form)), work / "smaller"
+        say(f"{found.shape}: {found.epochs} epochs with the model itself, on all {len(tuned.rows):,} rows")
+        teacher, folder = Engine.of(artifact, Variant(folder, found.form.manifest)), work / "smaller"
         journal.once("written smaller", _taught, tuned, teacher.runtime, found, folder, work / "last")
     say("measuring")
-    report, about = _report(tuned, parts, search, found, folder, journal, work)
+    report, about = _report(tuned, parts, options, found, folder, journal, work)
     (folder / REPORT).write_text(compress_html(report), encoding="utf-8")
-    _save(artifact, folder, found.form, goal, about)
+    (folder / RECIPE).write_text(_recipe(artifact, options, found), encoding="utf-8")
+    _save(artifact, folder, found.form, options.goal, about)
     journal.close()
     shutil.rmtree(work, ignore_errors=True)
     return report
 
 
-def _job(artifact: Artifact, train: str | None) -> Job:
+def _job(artifact: Artifact, train: str | None, options: Compress) -> Job:
     kept = artifact.manifest["job"]
     data = kept["data"] | ({"train": train} if train else {})
-    return parse({**kept, "data": data})
+    return parse({**kept, "data": data, "compress": options.model_dump()})
+
+
+def _given(made: Made) -> Found:
+    shape = None if made.layers is None else Shape(made.layers, made.heads, made.units)
+    return Found(Form.named(made.form), shape, made.epochs, made.shared_words)
+
+
+def _recipe(artifact: Artifact, options: Compress, found: Found) -> str:
+    """The job of the model with what was found for it: `burnish run` then makes both again."""
+    shape = {} if found.shape is None else {**asdict(found.shape), "epochs": found.epochs}
+    made = Made(form=str(found.form), shared_words=found.shared, **shape)
+    kept = options.model_copy(update={"made": made}).model_dump()
+    job = {**artifact.manifest["job"], "compress": kept}
+    return "# burnish run makes this model and this variant of it again\n" + yaml.safe_dump(
+        job, allow_unicode=True, sort_keys=False
+    )
+
+
+def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work: Path, quiet: bool, say: Say) -> Found:
+    """Search with a stand-in; the best so far is a variant of the model as soon as there is one."""
+    learn, judge = _apart(tuned.rows, job)
+    say(f"tuning a stand-in on {len(learn):,} rows, so that {len(judge):,} others can judge")
+    folder = work / "stand-in"
+    journal.once("stand-in", _stand_in, tuned, job, learn, folder, quiet)
+    world = replace(tuned, net=net_of(tuned.artifact, tuned.task, folder).eval(), rows=learn)
+    search = Search(world, judge, options=options, journal=journal, work=work, say=say)
+    say("runtimes and precisions")
+    form = search.form()
+    first = tuned.merged() if search.share(form) else tuned
+    journal.once("written as it is", _written, first, first.net, form, work / "as it is", options.goal)
+    seconds = journal.once("time left", lambda: max(0.0, 60 * options.minutes - journal.spent()))
+    return search.run(form, _TRAINING * seconds / (1 + len(tuned.rows) / len(learn) / RUNGS))
 
 
 def _apart(train: Rows, job: Job) -> tuple[Rows, Rows]:
@@ -132,12 +152,12 @@ def _apart(train: Rows, job: Job) -> tuple[Rows, Rows]:
     return sides["train"], sides["dev"]
 
 
-def _stand_in(job: Job, task: Task, rows: Rows, tokenizer: Any, folder: Path, quiet: bool) -> dict[str, Any]:
+def _stand_in(tuned: World, job: Job, rows: Rows, folder: Path, quiet: bool) -> dict[str, Any]:
     """Tune the job once more on some of its rows, and keep the network."""
     device.seed_everything(job.seed)
     own = job.model_copy(update={"out": str(folder), "track": ()})
-    net = net_for(own, task, tokenizer)
-    fit(own, {"train": rows}, task, net, tokenizer, quiet)
+    net = net_for(own, tuned.task, tuned.tokenizer)
+    fit(own, {"train": rows}, tuned.task, net, tuned.tokenizer, quiet)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     net.save(folder)
@@ -148,10 +168,10 @@ def _taught(tuned: World, teacher: Runtime, found: Found, folder: Path, work: Pa
     """Make the student that was found of the model itself."""
     assert found.shape is not None
     net = Learner(tuned, teacher, work).learn(found.shape, 0, found.epochs)
-    return _written(tuned, net, found.form, folder, None)
+    return _written(tuned, net, found.form, folder)
 
 
-def _written(tuned: World, net: Net, form: Form, folder: Path, name: str | None) -> dict[str, Any]:
+def _written(tuned: World, net: Net, form: Form, folder: Path, name: str | None = None) -> dict[str, Any]:
     """Write a network; under a name it is a variant at once, the best one so far."""
     tuned.written(net, form, folder)
     if name:
@@ -169,41 +189,37 @@ def _save(artifact: Artifact, folder: Path, form: Form, name: str, about: dict[s
     return variant.save(artifact, name, fill)
 
 
-def _at(folder: Path, form: Form) -> Variant:
-    return Variant(folder, form.manifest)
-
-
 def _report(
-    tuned: World, parts: dict[str, Rows], search: Search, found: Found, folder: Path, journal: Journal, work: Path
+    tuned: World, parts: dict[str, Rows], options: Compress, found: Found, folder: Path, journal: Journal, work: Path
 ) -> tuple[CompressReport, dict[str, Any]]:
     """Look at the rows that no step has looked at, with both forms: the report, and what the variant says of itself."""
-    artifact, task = tuned.artifact, tuned.task
-    split = next((name for name in ("test", "dev") if name in parts), "judge")
-    rows = parts.get(split, search.judge)
-    before, after = Engine.of(artifact), Engine.of(artifact, _at(folder, found.form))
+    artifact, task, metric = tuned.artifact, tuned.task, str(options.metric)
+    split = next((name for name in ("test", "dev") if name in parts), "train")
+    rows = parts[split]
+    before, after = Engine.of(artifact), Engine.of(artifact, Variant(folder, found.form.manifest))
     reached = [evaluate.outcome(task, engine.stream(rows), rows) for engine in (before, after)]
     evaluations = [evaluate.evaluation(task, one, split=split, bootstrap=_RESAMPLES) for one in reached]
-    final = evaluate.compare(task, *(one.tallies for one in reached), names=("tuned", search.goal))
+    final = evaluate.compare(task, *(one.tallies for one in reached), names=("tuned", options.goal))
     agreed = parity.compare(task, tuned.encode(rows), before.runtime, after.runtime, tuned.pad_id)
     some = [dict(row) for row in unlabelled(rows.select(range(min(_TIMED, len(rows)))))]
     speeds = measure(artifact.folder, {"tuned": None, "found": folder}, some, work)
     report = CompressReport(
-        goal=search.goal,
-        metric=search.metric,
-        budget=search.budget,
-        chosen=search.goal,
+        goal=options.goal,
+        metric=metric,
+        budget=options.budget,
+        chosen=options.goal,
         form=str(found.form),
         shape=journal.steps()["written as it is" if found.shape is None else "written smaller"].value["shape"],
-        judged=search.judged(found),
+        judged=found.judged,
         before=evaluations[0],
         after=evaluations[1],
         final=final,
         flips=len(agreed.flips),
         decisions=agreed.decisions,
         speeds=speeds,
-        trials=tuple(search.trials),
+        trials=found.trials,
         steps=_by_part(journal),
-        rows={"learn": len(search.world.rows), "judge": len(search.judge), split: len(rows)},
+        rows={**found.rows, split: len(rows)},
         seconds=journal.spent(),
     )
     if report.lost > report.budget or not report.faster:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from statistics import median
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from burnish.compression.journal import Journal
 from burnish.compression.measure import size_of
 from burnish.compression.prune import Importance, Shape, shrunk
 from burnish.compression.students import Learner, World
+from burnish.config import Compress
 from burnish.data.features import Batch, Features, by_length, collate
 from burnish.data.rows import Rows
 from burnish.engine import Engine
@@ -34,25 +34,35 @@ from burnish.results import Comparison, Trial
 from burnish.training.evaluate import compare, metric_value, outcome
 from burnish.variant import Variant
 
-Goal = Literal["throughput", "latency", "size"]
-GOALS: tuple[Goal, ...] = get_args(Goal)
 Say = Callable[[str], None]
 
 CANDIDATES, RUNGS = 8, 3
-_WIDTHS = ((1, 1), (1 / 2, 1 / 2), (1 / 3, 1 / 4), (1 / 4, 1 / 8))  # shares of heads and of feed-forward units
-# Students learn on: after the first of three rungs they may be this many times the budget behind, and so on.
-_PATIENCE = (4.0, 2.0, 1.0)
+_WIDTHS = ((1, 1), (1 / 2, 1 / 2), (1 / 3, 1 / 4), (1 / 4, 1 / 8), (1 / 6, 1 / 8))  # shares of heads and of units
+# Students learn on: after the first rungs they may have lost this many times the budget.
+_PATIENCE = (3.0, 1.5)
 _LOOK = 40_000  # tokens of the batches that paces are taken on
 _SINGLES = 60  # rows of a look at latency
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search comes to: a form, the shape of the network in it, and the passes over the rows to learn it in."""
+    """What a search comes to.
+
+    Attributes:
+        form: runtime and precision.
+        shape: of the network in it; None for that of the model.
+        epochs: in which it learns.
+        shared: whether words that are not used share vectors.
+        trials, judged, rows: how it was found; see `CompressReport`.
+    """
 
     form: Form
-    shape: Shape | None
-    epochs: int
+    shape: Shape | None = None
+    epochs: int = 0
+    shared: bool = False
+    trials: tuple[Trial, ...] = ()
+    judged: Comparison | None = None
+    rows: dict[str, int] = field(default_factory=dict)
 
 
 class Search:
@@ -61,8 +71,7 @@ class Search:
     Args:
         world: the stand-in, and the rows it was trained on.
         judge: rows that decide.
-        budget: how much of the metric may be lost.
-        seconds: for all trials in which a student learns.
+        options: the goal, the metric that judges, and how much of it may be lost.
     """
 
     def __init__(
@@ -70,19 +79,17 @@ class Search:
         world: World,
         judge: Rows,
         *,
-        metric: str,
-        budget: float,
-        goal: Goal,
+        options: Compress,
         journal: Journal,
         work: Path,
         say: Say,
     ) -> None:
-        self.world, self.judge, self.metric, self.budget = world, judge, metric, budget
+        self.world, self.judge, self.metric, self.budget = world, judge, str(options.metric), options.budget
+        self.goal, self.journal, self.work, self.say = options.goal, journal, work, say
         self.stand_in = world.net
-        self.goal, self.journal, self.work, self.say = goal, journal, work, say
         self.trials: list[Trial] = []
         features = world.encode(judge)
-        self._batches = _look(features, world.pad_id, single=goal == "latency")
+        self._batches = _look(features, world.pad_id, single=options.goal == "latency")
         self.base = 0.0
 
     def form(self) -> Form:
@@ -113,17 +120,26 @@ class Search:
         return True
 
     def run(self, form: Form, seconds: float) -> Found:
-        """The cheapest student within the budget, or the network as it is."""
+        """The cheapest student within the budget, or the network as it is.
+
+        Args:
+            seconds: for all trials in which a student learns.
+        """
+        shape, epochs = self._student(form, seconds)
+        rows = {"learn": len(self.world.rows), "judge": len(self.judge)}
+        shared = self.world.net is not self.stand_in
+        return Found(form, shape, epochs, shared, tuple(self.trials), self._judged(form, shape), rows)
+
+    def _student(self, form: Form, seconds: float) -> tuple[Shape | None, int]:
         world = self.world
         if not isinstance(world.net.model, Bert):
-            self.say(
-                f"{type(world.net.model).__name__}: its layers cannot be taken apart here; runtimes alone were tried"
-            )
-            return Found(form, None, 0)
+            kind = type(world.net.model).__name__
+            self.say(f"{kind}: its layers cannot be taken apart here; runtimes and precisions alone were tried")
+            return None, 0
         table = self.table(form)
         alive = ladder(table, Shape.of(world.net))
         if not alive:
-            return Found(form, None, 0)
+            return None, 0
         teacher = Engine.of(world.artifact, Variant(self.work / "forms" / str(form), form.manifest))
         learner = Learner(world, teacher.runtime, self.work / "students")
         paces = {shape: self.journal.once(f"pace {shape}", learner.pace, shape) for shape in alive}
@@ -138,14 +154,14 @@ class Search:
                 lost[shape] = self.base - value["score"]
                 self._note(str(shape), value, epochs[shape])
             if rung < RUNGS - 1:
-                alive = survivors({s: lost[s] for s in alive}, table, _PATIENCE[rung] * self.budget)
+                alive = survivors({s: lost[s] for s in alive}, table, self.budget, _PATIENCE[rung])
         good = [shape for shape in alive if lost[shape] <= self.budget]
         if not good:
             nearest = min(alive, key=lambda shape: lost[shape])
             self.say(f"no smaller network kept to the budget: {nearest} came nearest, with {lost[nearest]:.4f} lost")
-            return Found(form, None, 0)
+            return None, 0
         best = min(good, key=lambda shape: table[shape])
-        return Found(form, best, epochs[best])
+        return best, epochs[best]
 
     def table(self, form: Form) -> dict[Shape, float]:
         """Predicted cost of each shape: networks of one and of two layers are timed (or weighed), and the rest follows
@@ -187,13 +203,14 @@ class Search:
         said = engine.stream(self.judge)
         return metric_value(engine.task, self.metric, outcome(engine.task, said, self.judge))
 
-    def judged(self, found: Found) -> Comparison:
+    def _judged(self, form: Form, shape: Shape | None) -> Comparison:
         """The stand-in against what was found for it, on the rows that judge."""
         task, rows = self.world.task, self.judge
-        folder = self.work / "forms" / str(found.form)
-        if found.shape is not None:
-            folder = self.work / "students" / str(found.shape) / "form"
-        other = Engine.of(self.world.artifact, Variant(folder, found.form.manifest))
+        shared = "-shared" if self.world.net is not self.stand_in else ""
+        folder = self.work / "forms" / f"{form}{shared}"
+        if shape is not None:
+            folder = self.work / "students" / str(shape) / "form"
+        other = Engine.of(self.world.artifact, Variant(folder, form.manifest))
         own = Engine(Eager(self.stand_in), task, other.tokenizer, other.max_tokens)
         tallies = [outcome(task, engine.stream(rows), rows).tallies for engine in (own, other)]
         return compare(task, *tallies, names=("stand-in", "its student"))
@@ -234,12 +251,14 @@ def ladder(table: Mapping[Shape, float], full: Shape) -> list[Shape]:
     return [best[index] for index in sorted(chosen, reverse=True)]
 
 
-def survivors(lost: Mapping[Shape, float], table: Mapping[Shape, float], limit: float) -> list[Shape]:
-    """Half of the shapes: the cheapest of those that have lost no more than `limit`, and the one that lost least."""
-    safest = min(lost, key=lambda shape: lost[shape])
-    hopeful = sorted((s for s in lost if lost[s] <= limit and s != safest), key=lambda shape: table[shape])
-    kept = [safest, *hopeful[: max(1, ceil(len(lost) / 2) - 1)]]
-    return sorted(kept, key=lambda shape: -table[shape])
+def survivors(lost: Mapping[Shape, float], table: Mapping[Shape, float], budget: float, patience: float) -> list[Shape]:
+    """Half of the shapes: the cheapest one that keeps to the budget (or, as long as none does, the one that has lost
+    least), and of the cheaper ones those nearest to it, unless they are farther off than `patience` budgets."""
+    kept = [shape for shape in lost if lost[shape] <= budget]
+    safe = min(kept, key=lambda shape: table[shape]) if kept else min(lost, key=lambda shape: lost[shape])
+    hopeful = [s for s in lost if table[s] < table[safe] and lost[s] <= patience * budget]
+    nearest = sorted(hopeful, key=lambda shape: lost[shape])[: max(1, ceil(len(lost) / 2) - 1)]
+    return sorted([safe, *nearest], key=lambda shape: -table[shape])
 
 
 def _any(net: Net) -> Importance:

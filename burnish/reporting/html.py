@@ -66,7 +66,7 @@ def compress_html(report: CompressReport) -> str:
     written = page.render(
         report=report,
         lead=wording.compression_words(report),
-        judged=wording.comparison_words(report.judged),
+        judged=wording.comparison_words(report.judged) if report.judged else "",
         final=wording.comparison_words(report.final),
         over_speed=plots.tradeoff(report.trials, report.metric, limit, "speed"),
         over_size=plots.tradeoff(report.trials, report.metric, limit, "size"),

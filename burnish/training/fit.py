@@ -137,7 +137,7 @@ def _measure_on_dev(
 
 def identity(job: Job, train: Rows) -> str:
     """What a checkpoint must have in common with a run that resumes from it, as a SHA-256."""
-    kept = job.model_dump(mode="json", exclude={"out", "report", "gates", "track"})
+    kept = job.model_dump(mode="json", exclude={"out", "report", "gates", "track", "compress"})
     source = resolve(job.model)
     # Frozen weights are not in a checkpoint: they have to be the same ones when the run goes on.
     start: dict[str, Any] = {}

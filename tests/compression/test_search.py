@@ -14,7 +14,7 @@ from burnish import variant, verbs
 from burnish.artifact import Artifact
 from burnish.cli import app
 from burnish.compression import compress as flow_of_search
-from burnish.compression import forms, search
+from burnish.compression import forms
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape
 from burnish.compression.search import Search, ladder, survivors
@@ -41,20 +41,26 @@ def test_the_ladder_has_steps_of_about_one_size() -> None:
     assert rungs[-1] == min(table, key=lambda shape: table[shape])
 
 
-def test_the_cheapest_hopeful_ones_and_the_safest_one_go_on() -> None:
+def test_the_cheapest_safe_one_and_the_hopeful_ones_go_on() -> None:
     shapes = [Shape(layers, 12, 64) for layers in (5, 4, 3, 2, 1)]
     table = {shape: float(shape.layers) for shape in shapes}
     lost = dict(zip(shapes, (0.0, 0.01, 0.02, 0.03, 0.2), strict=True))
-    assert survivors(lost, table, 0.04) == [shapes[0], shapes[2], shapes[3]]
-    assert survivors(lost, table, 0.001) == [shapes[0]]
-    assert survivors({shapes[4]: 0.5}, table, 0.01) == [shapes[4]]
+    assert survivors(lost, table, 0.01, 3.0) == shapes[1:4]
+    assert survivors(lost, table, 0.01, 2.0) == shapes[1:3]
+    assert survivors(lost, table, 0.001, 1.0) == shapes[:1]
+    assert survivors({shapes[4]: 0.5, shapes[3]: 0.4}, table, 0.01, 2.0) == [shapes[3]]
+
+
+def _costs(self: Search, form: Form) -> dict[Shape, float]:
+    """In place of timing: the tiny networks of tests differ by less than the machine's noise."""
+    return {Shape(n, heads, units): n * (heads + units) for n in (1, 2, 3) for heads, units in ((2, 64), (1, 16))}
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that takes seconds: torch alone, few shapes, timings that are made up."""
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("torch", "bf16")])
-    monkeypatch.setattr(search, "_WIDTHS", ((1, 1), (1 / 2, 1 / 4)))
+    monkeypatch.setattr(Search, "table", _costs)
     slow, fast = Speed(100, 99, 101, 9, 9, 9, 1, 200), Speed(300, 290, 310, 3, 3, 3, 1, 100)
     monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": slow, "found": fast})
 
@@ -70,14 +76,14 @@ def test_a_search_ends_with_a_variant_that_is_measured(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("openvino", "f32")])
-    monkeypatch.setattr(search, "_WIDTHS", ((1, 1), (1 / 2, 1 / 4)))
+    monkeypatch.setattr(Search, "table", _costs)
     folder = model(tmp_path, task)
     said: list[str] = []
     report = verbs.compress(folder, budget="0.9", minutes=0.1, say=said.append)
     assert [trial.name for trial in report.trials][:2] == ["torch-f32", "openvino-f32"]
     assert len(report.trials) > 2
     assert report.shape != "3x2x64"
-    assert report.final_split == "dev"
+    assert report.after.split == "dev"
     found = variant.Variant.open(Artifact.open(folder), "throughput")
     assert found.manifest["shape"] == report.shape
     assert found.manifest["compressed"]["speedup"] == pytest.approx(report.speedup)
@@ -159,3 +165,36 @@ def test_the_verb_prints_json_and_a_code(tmp_path: Path, few: None) -> None:
     assert found["size_ratio"] == 0.5
     assert found["chosen"] == "throughput"
     assert result.exit_code == 0
+
+
+def test_costs_of_shapes_follow_from_layers_that_were_timed(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(Search, "_shape_cost", lambda self, form, shape: 0.5 + shape.layers * shape.units)
+    tables: list[dict[Shape, float]] = []
+    whole = Search.table
+
+    def seen(self: Search, form: Form) -> dict[Shape, float]:
+        tables.append(whole(self, form))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Search, "table", seen)
+    monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32")])
+    with pytest.raises(KeyboardInterrupt):
+        verbs.compress(model(tmp_path, "classify"), minutes=0.1)
+    assert tables[0][Shape(3, 2, 64)] == pytest.approx(0.5 + 3 * 64)
+    assert {shape.layers for shape in tables[0]} == {1, 2, 3}
+
+
+def test_what_was_found_is_made_again_without_a_search(tmp_path: Path, few: None) -> None:
+    folder = model(tmp_path, "classify")
+    report = verbs.compress(folder, budget="0.9", minutes=0.1)
+    recipe = folder / "variants" / "throughput" / "job.yaml"
+    result = CliRunner().invoke(app, ["run", str(recipe), "--set", f"out={tmp_path / 'again'}", "--json"])
+    assert result.exit_code == 0, result.output
+    again = Artifact.open(tmp_path / "again")
+    assert again.manifest["files"]["model.safetensors"] == Artifact.open(folder).manifest["files"]["model.safetensors"]
+    made, before = (variant.Variant.open(one, "throughput").manifest for one in (again, Artifact.open(folder)))
+    assert made["shape"] == before["shape"] == report.shape
+    assert made["files"]["model.safetensors"] == before["files"]["model.safetensors"]
