@@ -196,5 +196,6 @@ def test_what_was_found_is_made_again_without_a_search(tmp_path: Path, few: None
     again = Artifact.open(tmp_path / "again")
     assert again.manifest["files"]["model.safetensors"] == Artifact.open(folder).manifest["files"]["model.safetensors"]
     made, before = (variant.Variant.open(one, "throughput").manifest for one in (again, Artifact.open(folder)))
-    assert made["shape"] == before["shape"] == report.shape
-    assert made["files"]["model.safetensors"] == before["files"]["model.safetensors"]
+    for key in ("runtime", "precision", "shape"):
+        assert made[key] == before[key]
+    assert made["shape"] == report.shape
