@@ -364,7 +364,7 @@ def main() -> None:
     except SystemExit as leaving:  # typer has turned Ctrl-C into this exit code
         if leaving.code == 130:
             print(
-                "interrupted; an earlier result is as it was, and a tuning resumes from its last checkpoint, if any",
+                "interrupted; an earlier result is as it was, and a tuning or a search goes on from what it has kept, if any",
                 file=sys.stderr,
             )
         raise
