@@ -1,7 +1,8 @@
 """Predicting: rows a second from words to tags, and the time of one row, side by side.
 
 Every way runs in a process of its own, in turns, with the tokenizer and the decoding in its time; medians over the
-repeats. The reference loop pads fp32 batches of 16 to 128 tokens. The other peers are given burnish's batches and
+repeats. The reference loop pads fp32 batches of 16 to 128 tokens, on the first --reference-rows alone.
+ The other peers are given burnish's batches and
 tokenizer, and differ in the runtime and its precision. A first pass over the rows warms each process up.
 Peers live in an environment of their own: make bench-env.
 """
@@ -88,6 +89,8 @@ def main() -> None:
     if "torch" in middle:
         quickest = min((middle[n] for n in own if n in middle), key=lambda row: row["p50_ms"])
         ratios |= {f"latency_{p}": middle["torch"][f"{p}_ms"] / quickest[f"{p}_ms"] for p in ("p50", "p99")}
+        peak = min((middle[n] for n in peers if n in middle), key=lambda row: row["p50_ms"])
+        ratios["latency_p50_vs_best_peer"] = peak["p50_ms"] / quickest["p50_ms"]
         ratios["size"] = best["size_mb"] / middle["torch"]["size_mb"]
     measure.finish(args, ratios, {"runs": found, **given})
 

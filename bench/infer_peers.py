@@ -60,7 +60,8 @@ class OpenVino:
         library = ov.library()
         compiled = library.Core().compile_model(graph, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", **settings})
         self._names = [one.get_any_name() for one in compiled.inputs]
-        self._free = deque(compiled.create_infer_request() for _ in range(2))
+        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._free = deque(compiled.create_infer_request() for _ in range(count))
 
     def run(self, batches: Iterable[Batch]) -> Runs:
         running: deque[tuple[Any, Batch]] = deque()

@@ -31,7 +31,9 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a key of the job, e.g. tune.epochs=2.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
-Variant = Annotated[str | None, typer.Option(help="A variant of the model, from export.", show_default=False)]
+Variant = Annotated[
+    str | None, typer.Option(help="A variant of the model, from export or compress.", show_default=False)
+]
 Model = Annotated[Path, typer.Argument(help="Model folder that burnish made.", show_default=False)]
 
 
@@ -364,7 +366,7 @@ def main() -> None:
     except SystemExit as leaving:  # typer has turned Ctrl-C into this exit code
         if leaving.code == 130:
             print(
-                "interrupted; an earlier result is as it was, and a tuning or a search goes on from what it has kept, if any",
+                "interrupted; an earlier result is as it was, and a tuning or a search goes on from what it has kept",
                 file=sys.stderr,
             )
         raise

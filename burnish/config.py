@@ -193,7 +193,7 @@ class Compress(_Section):
 
     goal: Literal["throughput", "latency", "size"] = Field("throughput", description="What is to be better.")
     metric: str | None = Field(None, description="Metric that judges; that of `tune` when unset.")
-    budget: Fraction = Field(0.01, description="How much of it may be lost.")
+    budget: Annotated[float, Field(ge=0.0)] = Field(0.01, description="How much of it may be lost.")
     minutes: Positive = Field(60.0, description="Time for the search, roughly.")
     made: Made | None = Field(None, description="What an earlier search has found; there is then no search.")
 

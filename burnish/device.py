@@ -133,6 +133,11 @@ def cpu_flags() -> tuple[str, ...]:
     return tuple(flag for flag in wanted if flag in present)
 
 
+def fast_bf16() -> bool:
+    """Whether this CPU multiplies in bf16, and does not only imitate it."""
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(cpu_flags())
+
+
 def environment() -> dict[str, str]:
     """What a figure depends on: versions, processor, threads. Holds no path, user or host name."""
     import torch

@@ -192,7 +192,7 @@ class Speed:
     Attributes:
         rows_per_second: of a pass over all rows, from words or texts to predictions.
         low, high: of the slowest and of the fastest pass, in rows a second.
-        p50, p95, p99: milliseconds of one row by itself.
+        p50, p95, p99: milliseconds of one row by itself, each row at its median over the passes.
         peak: largest resident memory of the process, in bytes.
         size: bytes on disk.
     """
@@ -223,6 +223,7 @@ class CompressReport:
         flips, decisions: how many decisions of the variant differ from those of the tuned model there.
         speeds: of the tuned model and of the variant.
         trials: in the order in which they were made.
+        base: score of the stand-in itself, which the trials are held against.
         steps: seconds that each part of the search took.
         rows: rows by what they were used for.
         seconds: of the whole search, over all of its runs.
@@ -242,6 +243,7 @@ class CompressReport:
     decisions: int
     speeds: dict[str, Speed]
     trials: tuple[Trial, ...]
+    base: float
     steps: dict[str, float]
     rows: dict[str, int]
     seconds: float
@@ -254,17 +256,20 @@ class CompressReport:
 
     @property
     def lost(self) -> float:
-        """What is lost of the metric on the rows that the search did not look at."""
+        """What is lost of the metric on the rows that the search did not look at; where a job has no such rows, what
+        the stand-in lost on rows that it had not seen."""
+        if self.after.split == "train" and self.judged:
+            return self.judged.first_value - self.judged.second_value
         lost = self.before.metrics[self.metric] - self.after.metrics[self.metric]
         return -lost if self.metric in LOWER_IS_BETTER else lost
 
     @property
     def faster(self) -> bool:
-        """Whether the variant is ahead by more than the passes of a form differ among themselves."""
+        """Whether the variant is clearly ahead: slowest pass against fastest one, or a tenth of the time of a row."""
         tuned, found = self.speeds["tuned"], self.speeds["found"]
         if self.goal == "size":
             return found.size < tuned.size
-        return found.p95 < tuned.p50 if self.goal == "latency" else found.low > tuned.high
+        return found.p50 < 0.9 * tuned.p50 if self.goal == "latency" else found.low > tuned.high
 
     @property
     def size_ratio(self) -> float:

@@ -46,7 +46,7 @@ class Variant:
         folder = artifact.folder / FOLDER / name
         if name not in known or not (folder / MANIFEST).is_file():
             raise InputError(f"'{artifact.folder}' has no variant '{name}'; {nearest(name, known)}")
-        again = f"make it again with: burnish export {artifact.folder}"
+        again = f"make it again with: burnish export or compress {artifact.folder}"
         manifest = read_manifest(folder / MANIFEST, FORMAT, _KEYS, again)
         if not manifest["files"]:
             raise InputError(f"'{folder / MANIFEST}' is damaged: it names no files; {again}")
@@ -81,8 +81,9 @@ def best(artifact: Artifact) -> str | None:
             fits = manifest["environment"]["cpu_flags"] == " ".join(cpu_flags())
             there = runtime == TUNED or have(_LIBRARIES[runtime])
             if about["chosen"] and fits and there and manifest["source"] == artifact.manifest["files"]:
-                found.append((float(about["speedup"]), name))
-    return max(found)[1] if found else None
+                tuned, own = about["speeds"]["tuned"], about["speeds"]["found"]
+                found.append((own["rows_per_second"] / tuned["rows_per_second"], name))
+    return max(found)[1] if found and max(found)[0] > 1 else None
 
 
 def save(artifact: Artifact, name: str, fill: Callable[[Path], dict[str, Any]]) -> Variant:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, get_args
@@ -44,7 +45,7 @@ def evaluate(
     """
     from burnish.training import evaluate as measuring
 
-    engine = Engine.open(model, variant)
+    engine = Engine.open(model, variant or TUNED)
     rows = _rows(model, data, say)
     _say_unknown(engine.task, rows, say)
     return measuring.evaluate(engine, rows, split=Path(data).name, bootstrap=1000)
@@ -53,10 +54,10 @@ def evaluate(
 def compare(
     first: str | Path, second: str | Path, data: str, say: Callable[[str], None] = lambda line: None
 ) -> Comparison:
-    """Compare two models of the same task on the same rows by paired bootstrap; arguments as for `evaluate`."""
+    """Compare two tuned models of the same task on the same rows by paired bootstrap; arguments as for `evaluate`."""
     from burnish.training import evaluate as measuring
 
-    engines = Engine.open(first), Engine.open(second)
+    engines = Engine.open(first, TUNED), Engine.open(second, TUNED)
     if engines[0].task.name != engines[1].task.name:
         raise InputError(f"'{first}' is for {engines[0].task.name}, '{second}' for {engines[1].task.name}")
     rows = _rows(first, data, say)
@@ -139,7 +140,7 @@ def compress(
         value = float(amount)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 1:
+    if not 0 <= value < inf:
         told = "write f1:0.01, or 0.01 for the model's own metric"
         raise InputError(f"--budget: '{budget}' is no amount that may be lost; {told}")
     goals = get_args(Compress.model_fields["goal"].annotation)

@@ -20,7 +20,7 @@ from burnish.compression.journal import Journal
 from burnish.compression.measure import measure
 from burnish.compression.prune import Shape
 from burnish.compression.search import RUNGS, Found, Search
-from burnish.compression.students import Learner, World
+from burnish.compression.students import Learner, World, spread
 from burnish.config import Compress, Job, Made, Split, parse
 from burnish.data.load import fingerprint, load, usable
 from burnish.data.rows import Rows
@@ -34,7 +34,7 @@ from burnish.models.net import Net
 from burnish.reporting.html import compress_html
 from burnish.reporting.jsonable import as_json
 from burnish.results import CompressReport
-from burnish.tasks import task_named
+from burnish.tasks import Task, task_named
 from burnish.training import evaluate
 from burnish.training.build import net_for
 from burnish.training.fit import fit
@@ -69,40 +69,72 @@ def compress(
     Raises:
         InputError: when the model or its rows cannot be read.
     """
-    artifact = Artifact.open(model)
+    artifact = Artifact.open(Path(model).resolve())
     task = task_named(artifact.task).restore(artifact.state)
     job = _job(artifact, train, options)
     options = options.model_copy(update={"metric": options.metric or job.tune.metric or task.metric})
     if options.metric not in artifact.metrics:
         told = nearest(str(options.metric), artifact.metrics)
         raise InputError(f"--budget: '{options.metric}' is no metric of {task.name}; {told}")
+    if job.tune.context:
+        raise InputError(f"'{model}' reads sentences with their neighbours (tune.context), and is not compressed yet")
     say("reading the data")
     parts = {name: usable(rows, job.task) for name, rows in load(job).items()}
-    rows = fingerprint(parts["train"])
-    if rows != artifact.manifest["data"]["fingerprint"]:
-        say("note: the training rows are not those that the model was tuned on")
-    tuned = World(artifact, task, net_of(artifact, task).eval(), artifact.tokenizer(), parts["train"], job.seed)
-    work = artifact.folder.with_name(f".{artifact.folder.name}.{options.goal}.work")
-    given = [artifact.manifest["files"], options.model_dump(), rows, device.environment()]
+    _must_be_the_same(artifact, job, parts["train"], say)
+    net, tokenizer = net_of(artifact, task).eval(), artifact.tokenizer()
+    tuned = World(artifact, artifact.folder, task, net, tokenizer, parts["train"], job.seed)
+    work = work_folder(artifact.folder, options)
+    given = [_weights(artifact), options.model_dump(), fingerprint(parts["train"]), device.environment()]
     journal = Journal(work / "search.sqlite", hashlib.sha256(json.dumps(given).encode()).hexdigest())
 
     found = _given(options.made) if options.made else _searched(tuned, job, options, journal, work, quiet, say)
     if found.shared:
         tuned = tuned.merged()
-    folder = work / "as it is"
-    journal.once("written as it is", _written, tuned, tuned.net, found.form, folder)
+    whole, folder = work / "as it is", work / "as it is"
+    journal.once("written as it is", _written, tuned, tuned.net, found.form, whole)
     if found.shape is not None:
         say(f"{found.shape}: {found.epochs} epochs with the model itself, on all {len(tuned.rows):,} rows")
-        teacher, folder = Engine.of(artifact, Variant(folder, found.form.manifest)), work / "smaller"
+        teacher, folder = tuned.opened(found.form, whole), work / "smaller"
         journal.once("written smaller", _taught, tuned, teacher.runtime, found, folder, work / "last")
     say("measuring")
     report, about = _report(tuned, parts, options, found, folder, journal, work)
+    if found.shape is not None and report.lost > report.budget and not options.made:
+        say(
+            f"{found.shape} loses {report.lost:.4f} on {report.after.split}, more than the budget: back to the network as it is"
+        )
+        found, folder = replace(found, shape=None, epochs=0), whole
+        report, about = _report(tuned, parts, options, found, folder, journal, work)
     (folder / REPORT).write_text(compress_html(report), encoding="utf-8")
-    (folder / RECIPE).write_text(_recipe(artifact, options, found), encoding="utf-8")
+    (folder / RECIPE).write_text(_recipe(job, options, found), encoding="utf-8")
     _save(artifact, folder, found.form, options.goal, about)
-    journal.close()
-    shutil.rmtree(work, ignore_errors=True)
+    journal.remove()
     return report
+
+
+def work_folder(model: Path, options: Compress) -> Path:
+    """Where an unfinished search keeps what it has found: beside the model."""
+    return model.with_name(f".{model.name}.{options.goal}.work")
+
+
+def _weights(artifact: Artifact) -> dict[str, str]:
+    """Checksums of what a search depends on: of a model's files those that are no report of a run."""
+    return {name: sha for name, sha in artifact.manifest["files"].items() if name.endswith((".safetensors", ".json"))}
+
+
+def _must_be_the_same(artifact: Artifact, job: Job, train: Rows, say: Say) -> None:
+    """The last look is at rows that were split off: with other rows, the model may know them.
+
+    Raises:
+        InputError: when the rows are not those of the tuning and dev and test are split off from them.
+    """
+    if fingerprint(train) == artifact.manifest["data"]["fingerprint"]:
+        return
+    if not (job.data.dev or job.data.test):
+        raise InputError(
+            f"'{job.data.train}' does not hold the rows that '{artifact.folder}' was tuned on; name the file with them "
+            "(--train), or tune the model again"
+        )
+    say("note: the training rows are not those that the model was tuned on")
 
 
 def _job(artifact: Artifact, train: str | None, options: Compress) -> Job:
@@ -116,15 +148,14 @@ def _given(made: Made) -> Found:
     return Found(Form.named(made.form), shape, made.epochs, made.shared_words)
 
 
-def _recipe(artifact: Artifact, options: Compress, found: Found) -> str:
+def _recipe(job: Job, options: Compress, found: Found) -> str:
     """The job of the model with what was found for it: `burnish run` then makes both again."""
     shape = {} if found.shape is None else {**asdict(found.shape), "epochs": found.epochs}
     made = Made(form=str(found.form), shared_words=found.shared, **shape)
-    kept = options.model_copy(update={"made": made}).model_dump()
-    job = {**artifact.manifest["job"], "compress": kept}
-    return "# burnish run makes this model and this variant of it again\n" + yaml.safe_dump(
-        job, allow_unicode=True, sort_keys=False
-    )
+    kept = options.model_copy(update={"made": made})
+    again = job.model_copy(update={"compress": kept, "out": f"{job.out}-again"}).model_dump(mode="json")
+    text = yaml.safe_dump(again, allow_unicode=True, sort_keys=False)
+    return f"# burnish run makes the model and this variant of it again\n{text}"
 
 
 def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work: Path, quiet: bool, say: Say) -> Found:
@@ -133,12 +164,14 @@ def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work:
     say(f"tuning a stand-in on {len(learn):,} rows, so that {len(judge):,} others can judge")
     folder = work / "stand-in"
     journal.once("stand-in", _stand_in, tuned, job, learn, folder, quiet)
-    world = replace(tuned, net=net_of(tuned.artifact, tuned.task, folder).eval(), rows=learn)
+    task = _fresh(tuned)  # a task's modules, such as a CRF, belong to one network
+    world = replace(tuned, home=folder, task=task, net=net_of(tuned.artifact, task, folder).eval(), rows=learn)
     search = Search(world, judge, options=options, journal=journal, work=work, say=say)
     say("runtimes and precisions")
     form = search.form()
     first = tuned.merged() if search.share(form) else tuned
-    journal.once("written as it is", _written, first, first.net, form, work / "as it is", options.goal)
+    name = None if (variant.best(tuned.artifact) == options.goal) else options.goal  # not in the place of a better one
+    journal.once("written as it is", _written, first, first.net, form, work / "as it is", name)
     seconds = journal.once("time left", lambda: max(0.0, 60 * options.minutes - journal.spent()))
     return search.run(form, _TRAINING * seconds / (1 + len(tuned.rows) / len(learn) / RUNGS))
 
@@ -147,17 +180,24 @@ def _apart(train: Rows, job: Job) -> tuple[Rows, Rows]:
     """Rows to learn from, and rows that judge."""
     share = min(_SHARE, _JUDGES / len(train))
     by = job.data.split.by
+    if by in ("group", "time") and by not in train.columns:  # the job had no need to split
+        by = "stratify"
     label_of = strata(train, job.task) if by == "stratify" else lambda row: None
     sides = split(train, Split(by=by, dev=share, test=0.0), job.seed, label_of)
     return sides["train"], sides["dev"]
+
+
+def _fresh(tuned: World) -> Task:
+    return task_named(tuned.artifact.task).restore(tuned.artifact.state)
 
 
 def _stand_in(tuned: World, job: Job, rows: Rows, folder: Path, quiet: bool) -> dict[str, Any]:
     """Tune the job once more on some of its rows, and keep the network."""
     device.seed_everything(job.seed)
     own = job.model_copy(update={"out": str(folder), "track": ()})
-    net = net_for(own, tuned.task, tuned.tokenizer)
-    fit(own, {"train": rows}, tuned.task, net, tuned.tokenizer, quiet)
+    task = _fresh(tuned)
+    net = net_for(own, task, tuned.tokenizer)
+    fit(own, {"train": rows}, task, net, tuned.tokenizer, quiet)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     net.save(folder)
@@ -196,12 +236,12 @@ def _report(
     artifact, task, metric = tuned.artifact, tuned.task, str(options.metric)
     split = next((name for name in ("test", "dev") if name in parts), "train")
     rows = parts[split]
-    before, after = Engine.of(artifact), Engine.of(artifact, Variant(folder, found.form.manifest))
+    before, after = Engine.of(artifact), tuned.opened(found.form, folder)
     reached = [evaluate.outcome(task, engine.stream(rows), rows) for engine in (before, after)]
     evaluations = [evaluate.evaluation(task, one, split=split, bootstrap=_RESAMPLES) for one in reached]
     final = evaluate.compare(task, *(one.tallies for one in reached), names=("tuned", options.goal))
     agreed = parity.compare(task, tuned.encode(rows), before.runtime, after.runtime, tuned.pad_id)
-    some = [dict(row) for row in unlabelled(rows.select(range(min(_TIMED, len(rows)))))]
+    some = list(unlabelled(spread(rows, _TIMED)))
     speeds = measure(artifact.folder, {"tuned": None, "found": folder}, some, work)
     report = CompressReport(
         goal=options.goal,
@@ -218,6 +258,7 @@ def _report(
         decisions=agreed.decisions,
         speeds=speeds,
         trials=found.trials,
+        base=found.base,
         steps=_by_part(journal),
         rows={**found.rows, split: len(rows)},
         seconds=journal.spent(),

@@ -16,8 +16,6 @@ from burnish.engine.flat import export as flat_export
 from burnish.extras import have
 from burnish.models.net import Net
 
-_FAST_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
-
 
 @dataclass(frozen=True)
 class Form:
@@ -42,7 +40,7 @@ class Form:
 
 def forms_here() -> list[Form]:
     """Forms that this machine can run, by what is installed and what its processor has."""
-    half = bool(_FAST_BF16 & set(device.cpu_flags()))
+    half = device.fast_bf16()
     found = [Form(TORCH, "f32"), *([Form(TORCH, "bf16")] if half else [])]
     if have("onnxruntime") and have("onnxscript"):
         found += [Form(ONNX, "f32"), Form(ONNX, "int8")]

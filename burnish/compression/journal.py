@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from burnish.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,30 @@ class Journal:
     """What steps have found, by name. Values are what JSON holds.
 
     Args:
-        path: the database; one of another `fingerprint` is emptied.
+        path: the database; one of another `fingerprint` is emptied, and the folders beside it are removed.
+
+    Raises:
+        InputError: when another process has it.
     """
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._base = sqlite3.connect(path, isolation_level=None)
+        self._path = path
+        self._base = sqlite3.connect(path, isolation_level=None, timeout=0)
+        try:
+            self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._base.execute("BEGIN EXCLUSIVE")
+            self._base.execute("COMMIT")  # the lock stays until the process ends
+        except sqlite3.OperationalError as error:
+            raise InputError(f"'{path}' cannot be written ({error}); is the same search running already?") from None
         self._base.execute("PRAGMA synchronous = FULL")
         self._base.execute("CREATE TABLE IF NOT EXISTS steps (name TEXT PRIMARY KEY, value TEXT, seconds REAL)")
         if self._read("fingerprint") not in (None, Done(fingerprint, 0.0)):
             self._base.execute("DELETE FROM steps")
+        if not self.steps():  # what lies beside belongs to another search
+            for other in path.parent.iterdir():
+                if other.is_dir():
+                    shutil.rmtree(other)
         self._write("fingerprint", Done(fingerprint, 0.0))
 
     def once(self, name: str, work: Callable[..., Any], *given: Any) -> Any:
@@ -55,6 +72,12 @@ class Journal:
 
     def close(self) -> None:
         self._base.close()
+
+    def remove(self) -> None:
+        """Remove the whole folder, the steps first: none may outlive what it stands for."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+        shutil.rmtree(self._path.parent, ignore_errors=True)
 
     def _read(self, name: str) -> Done | None:
         line = self._base.execute("SELECT value, seconds FROM steps WHERE name = ?", (name,)).fetchone()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryFile
 from typing import Any, Self
 
 import numpy as np
@@ -35,8 +36,9 @@ class _Process:
     def __init__(self, model: Path, folder: Path | None, rows: Path) -> None:
         given = [str(model), str(folder or ""), str(rows)]
         command = [sys.executable, "-m", "burnish.compression.measure", *given]
+        self._words = TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, text=True
         )
 
     def ask(self, what: str) -> Any:
@@ -48,14 +50,14 @@ class _Process:
         process = self._process
         assert process.stdin
         assert process.stdout
-        assert process.stderr
         try:
             process.stdin.write(what + "\n")
             process.stdin.flush()
             return json.loads(process.stdout.readline())
         except (OSError, ValueError):
             process.wait()
-            words = process.stderr.read().strip().split("\n")[-1]
+            self._words.seek(0)
+            words = self._words.read().strip().split("\n")[-1]
             raise BurnishError(f"a form of the model could not be timed: {words[:300]}") from None
 
     def __enter__(self) -> Self:
@@ -64,6 +66,7 @@ class _Process:
     def __exit__(self, *error: object) -> None:
         self._process.kill()
         self._process.communicate()
+        self._words.close()
 
 
 def measure(
@@ -80,7 +83,7 @@ def measure(
     place = work / "rows.jsonl"
     place.write_text("".join(json.dumps(row, default=str) + "\n" for row in rows), encoding="utf-8")
     passes: dict[str, list[float]] = {name: [] for name in folders}
-    singles: dict[str, list[float]] = {name: [] for name in folders}
+    singles: dict[str, list[list[float]]] = {name: [] for name in folders}
     peaks: dict[str, int] = {}
     with ExitStack() as stack:
         running = {name: stack.enter_context(_Process(model, folder, place)) for name, folder in folders.items()}
@@ -90,12 +93,12 @@ def measure(
         for _ in range(repeats):
             for name, process in running.items():
                 passes[name].append(len(rows) / process.ask("all"))
+                singles[name].append(process.ask("single"))
         for name, process in running.items():
-            singles[name] = process.ask("single")
             peaks[name] = process.ask("peak")
     found = {}
     for name, folder in folders.items():
-        p50, p95, p99 = (float(value) for value in np.percentile(singles[name], (50, 95, 99)))
+        p50, p95, p99 = (float(value) for value in np.percentile(np.median(singles[name], 0), (50, 95, 99)))
         rates = passes[name]
         size = size_of(model, folder)
         found[name] = Speed(median(rates), min(rates), max(rates), p50, p95, p99, peaks[name], size)

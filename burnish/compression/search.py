@@ -28,11 +28,11 @@ from burnish.data.features import Batch, Features, by_length, collate
 from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager, Runtime
+from burnish.errors import BurnishError
 from burnish.models.bert import Bert
 from burnish.models.net import Net
 from burnish.results import Comparison, Trial
 from burnish.training.evaluate import compare, metric_value, outcome
-from burnish.variant import Variant
 
 Say = Callable[[str], None]
 
@@ -53,7 +53,7 @@ class Found:
         shape: of the network in it; None for that of the model.
         epochs: in which it learns.
         shared: whether words that are not used share vectors.
-        trials, judged, rows: how it was found; see `CompressReport`.
+        trials, base, judged, rows: how it was found; see `CompressReport`.
     """
 
     form: Form
@@ -61,6 +61,7 @@ class Found:
     epochs: int = 0
     shared: bool = False
     trials: tuple[Trial, ...] = ()
+    base: float = 0.0
     judged: Comparison | None = None
     rows: dict[str, int] = field(default_factory=dict)
 
@@ -90,7 +91,7 @@ class Search:
         self.trials: list[Trial] = []
         features = world.encode(judge)
         self._batches = _look(features, world.pad_id, single=options.goal == "latency")
-        self.base = 0.0
+        self.base = 0.0  # of the network in torch, the first of the forms
 
     def form(self) -> Form:
         """The cheapest runtime and precision for the network as it is."""
@@ -101,8 +102,9 @@ class Search:
                 self.say(f"  {form}: does not run here")
                 continue
             found[form] = value
-            self.base = self.base or value["score"]
-            self._note(str(form), value, 0)
+            if len(found) == 1:
+                self.base = value["score"]
+            self._note(f"form {form}", str(form), value, 0)
         good = [form for form, value in found.items() if self.base - value["score"] <= self.budget / 2]
         return min(good, key=lambda form: self._cost(found[form]))
 
@@ -113,7 +115,7 @@ class Search:
             return False
         fewer, name = self.world.merged(), f"{form}-shared"
         value = self.journal.once(f"words {name}", self._written, fewer.net, form, self.work / "forms" / name)
-        self._note(name, value, 0)
+        self._note(f"words {name}", name, value, 0)
         if self.base - value["score"] > self.budget / 2:
             return False
         self.world = fewer
@@ -128,7 +130,7 @@ class Search:
         shape, epochs = self._student(form, seconds)
         rows = {"learn": len(self.world.rows), "judge": len(self.judge)}
         shared = self.world.net is not self.stand_in
-        return Found(form, shape, epochs, shared, tuple(self.trials), self._judged(form, shape), rows)
+        return Found(form, shape, epochs, shared, tuple(self.trials), self.base, self._judged(form, shape), rows)
 
     def _student(self, form: Form, seconds: float) -> tuple[Shape | None, int]:
         world = self.world
@@ -140,7 +142,7 @@ class Search:
         alive = ladder(table, Shape.of(world.net))
         if not alive:
             return None, 0
-        teacher = Engine.of(world.artifact, Variant(self.work / "forms" / str(form), form.manifest))
+        teacher = world.opened(form, self.work / "forms" / str(form))
         learner = Learner(world, teacher.runtime, self.work / "students")
         paces = {shape: self.journal.once(f"pace {shape}", learner.pace, shape) for shape in alive}
         epochs = dict.fromkeys(alive, 0)
@@ -152,7 +154,7 @@ class Search:
                 value = self.journal.once(f"rung {rung} {shape}", self._rung, learner, form, shape, rung, turn)
                 epochs[shape] += value["epochs"]
                 lost[shape] = self.base - value["score"]
-                self._note(str(shape), value, epochs[shape])
+                self._note(f"rung {rung} {shape}", str(shape), value, epochs[shape])
             if rung < RUNGS - 1:
                 alive = survivors({s: lost[s] for s in alive}, table, self.budget, _PATIENCE[rung])
         good = [shape for shape in alive if lost[shape] <= self.budget]
@@ -187,8 +189,10 @@ class Search:
     def _form(self, form: Form) -> dict[str, float] | None:
         try:
             return self._written(self.world.net, form, self.work / "forms" / str(form))
-        except (RuntimeError, ValueError, TypeError, AttributeError, AssertionError) as error:
-            self.say(f"  {form}: {str(error).strip().splitlines()[0][:200]}")
+        except (BurnishError, OSError):
+            raise
+        except Exception as error:  # each runtime has errors of its own, and one form less is no end
+            self.say(f"  {form}: {str(error).strip().split(chr(10))[0][:200]}")
             return None
 
     def _written(self, net: Net, form: Form, folder: Path) -> dict[str, float]:
@@ -210,7 +214,7 @@ class Search:
         folder = self.work / "forms" / f"{form}{shared}"
         if shape is not None:
             folder = self.work / "students" / str(shape) / "form"
-        other = Engine.of(self.world.artifact, Variant(folder, form.manifest))
+        other = self.world.opened(form, folder)
         own = Engine(Eager(self.stand_in), task, other.tokenizer, other.max_tokens)
         tallies = [outcome(task, engine.stream(rows), rows).tallies for engine in (own, other)]
         return compare(task, *tallies, names=("stand-in", "its student"))
@@ -222,10 +226,8 @@ class Search:
     def _cost(self, value: Mapping[str, float]) -> float:
         return value["size"] if self.goal == "size" else 1 / value["pace"]
 
-    def _note(self, name: str, value: Mapping[str, float], epochs: int) -> None:
-        lost = self.base - value["score"]
-        steps = self.journal.steps()
-        seconds = sum(done.seconds for step, done in steps.items() if step.split(" ")[-1] == name)
+    def _note(self, step: str, name: str, value: Mapping[str, float], epochs: int) -> None:
+        lost, seconds = self.base - value["score"], self.journal.steps()[step].seconds
         size, pace = int(value["size"]), value["pace"]
         self.trials.append(Trial(name, epochs, value["score"], pace, size, seconds, lost <= self.budget))
         unit = "rows/s one by one" if self.goal == "latency" else "rows/s"
@@ -270,10 +272,10 @@ def _any(net: Net) -> Importance:
 
 def _look(features: Features, pad_id: int, single: bool) -> list[Batch]:
     """Batches to time a network on, at the lengths of the rows."""
+    wanted = _SINGLES if single else max(1, int(_LOOK / features.lengths.mean()))
+    some = np.linspace(0, len(features) - 1, min(wanted, len(features))).astype(int)
     if single:
-        return [collate(features, [piece], pad_id) for piece in range(min(_SINGLES, len(features)))]
-    total = np.cumsum(features.lengths)
-    some = np.arange(max(1, int(np.searchsorted(total, _LOOK))))[: len(features)]
+        return [collate(features, [piece], pad_id) for piece in some]
     groups: Sequence[NDArray[np.int64]] = list(by_length(features.lengths[some], 4096))
     return [collate(features, pieces, pad_id) for pieces in groups]
 
@@ -283,7 +285,7 @@ def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float]:
     seconds = []
     for _ in range(4):
         started = time.perf_counter()
-        for _ in runtime.run(batches):
-            pass
+        for _, logits in runtime.run(batches):
+            logits.cpu()  # an accelerator has to be done before the time is taken
         seconds.append(time.perf_counter() - started)
     return sum(len(batch["input_ids"]) for batch in batches), median(seconds[1:])

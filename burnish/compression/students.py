@@ -38,9 +38,14 @@ _TAYLOR = 1000  # rows that the pieces of a network are judged on
 
 @dataclass(frozen=True)
 class World:
-    """A network, its task, and rows: what trials are made with."""
+    """A network, its task, and rows: what trials are made with.
+
+    Attributes:
+        home: folder of the network's weights.
+    """
 
     artifact: Artifact
+    home: Path
     task: Task
     net: Net
     tokenizer: Any
@@ -54,6 +59,10 @@ class World:
     def encode(self, rows: Rows) -> Features:
         return self.task.encode(unlabelled(rows), self.tokenizer, self.artifact.max_tokens)
 
+    def opened(self, form: Form, folder: Path) -> Engine:
+        """A form of a network of this world."""
+        return Engine.of(self.artifact, Variant(folder, form.manifest), self.home)
+
     def merged(self) -> World:
         """The same with a network that has vectors only for words of the rows."""
         used = np.unique(self.encode(self.rows).ragged["input_ids"].values).tolist()
@@ -66,11 +75,11 @@ class World:
         example = collate(made_up(self.task, net, self.artifact.max_tokens), np.arange(8), self.pad_id)
         samples: list[Batch] = []
         if form.precision == "int8":
-            features = self.encode(self.rows.select(range(min(_SAMPLES, len(self.rows)))))
+            features = self.encode(spread(self.rows, _SAMPLES))
             samples = [collate(features, [piece], self.pad_id) for piece in range(len(features))]
         forms.write(net, form, folder, example, self.artifact.max_tokens, samples)
         (folder / MANIFEST).write_text(json.dumps(form.manifest), encoding="utf-8")
-        engine = Engine.of(self.artifact, Variant(folder, form.manifest))
+        engine = self.opened(form, folder)
         witness.write(engine.runtime, example, folder)
         return engine
 
@@ -87,7 +96,7 @@ class Learner:
         features = lessons(world.task, world.rows, _COPIES, world.tokenizer, world.artifact.max_tokens, seed=world.seed)
         self.features = soften(features, teacher, world.pad_id)
         self.pieces = len(self.features)
-        some = world.encode(world.rows.select(range(min(_TAYLOR, len(world.rows)))))
+        some = world.encode(spread(world.rows, _TAYLOR))
         self._importance = importance(world.net, world.task, soften(some, teacher, world.pad_id), world.pad_id)
 
     def pace(self, shape: Shape) -> float:
@@ -113,9 +122,7 @@ class Learner:
     def learn(self, shape: Shape, rung: int, epochs: int) -> Net:
         """Let a student learn on, from where it stood after the rung before."""
         place = self.work / str(shape)
-        net = shrunk(self.world.net, shape, self._importance)
-        if rung:
-            net = self._opened(place / str(rung - 1), net)
+        net = self._opened(place / str(rung - 1)) if rung else shrunk(self.world.net, shape, self._importance)
         self.taught(net, epochs, place / "fit", f"{shape} {rung} {epochs}")
         shutil.rmtree(place / str(rung), ignore_errors=True)
         (place / str(rung)).mkdir(parents=True)
@@ -139,8 +146,14 @@ class Learner:
         )
         for _ in events:
             pass
+        net.cpu()
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _opened(self, folder: Path, like: Net) -> Net:
-        kind, task, artifact = like.kind, self.world.task, self.world.artifact
-        return open_net(str(folder), kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules())
+    def _opened(self, folder: Path) -> Net:
+        task, artifact = self.world.task, self.world.artifact
+        return open_net(str(folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules())
+
+
+def spread(rows: Rows, count: int) -> Rows:
+    """Up to `count` rows at equal distances: a file may be sorted."""
+    return rows.select(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))

@@ -26,6 +26,10 @@ class Tokenizer:
         self.do_lower_case = config.get("do_lower_case", False)
         self.pad_token_id, self.unk_token_id = self._id(config, "pad_token"), self._id(config, "unk_token")
 
+    def __len__(self) -> int:
+        """Tokens of the vocabulary, special ones included."""
+        return int(self.backend_tokenizer.get_vocab_size())
+
     def _id(self, config: dict[str, Any], name: str) -> int | None:
         token = config.get(name)
         token = token["content"] if isinstance(token, dict) else token

@@ -43,8 +43,12 @@ class Engine:
         return cls.of(artifact, None if name in (None, TUNED) else Variant.open(artifact, str(name)))
 
     @classmethod
-    def of(cls, artifact: Artifact, variant: Variant | None = None) -> Self:
-        """Open a form of a model, by default the tuned one."""
+    def of(cls, artifact: Artifact, variant: Variant | None = None, weights: Path | None = None) -> Self:
+        """Open a form of a model, by default the tuned one.
+
+        Args:
+            weights: where the modules lie that decoding needs, when not in the model's own folder.
+        """
         task = task_named(artifact.task).restore(artifact.state)
         if variant is None:
             runtime: Runtime = Eager(net_of(artifact, task).eval())
@@ -52,7 +56,7 @@ class Engine:
             runtime = start(variant, artifact, task)
             if variant.manifest["environment"].get("cpu_flags") != " ".join(cpu_flags()):
                 witness.check(runtime, variant.folder, variant.manifest["precision"])
-            load_modules(artifact.folder, task.modules())  # what decoding needs of them
+            load_modules(weights or artifact.folder, task.modules())  # what decoding needs of them
         return cls(runtime, task, artifact.tokenizer(), artifact.max_tokens)
 
     @property

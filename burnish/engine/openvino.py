@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from burnish.data.features import Batch
+from burnish.device import fast_bf16
 from burnish.engine.flat import arrays, spread
 from burnish.extras import need
 
@@ -49,7 +50,7 @@ class OpenVino:
         core = ov.Core()
         threads = threads or torch.get_num_threads()
         settings = {
-            "INFERENCE_PRECISION_HINT": "f32" if precision == "f32" else "bf16",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision != "f32" and fast_bf16() else "f32",
             "NUM_STREAMS": threads,
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "THROUGHPUT",

@@ -60,9 +60,8 @@ def report_html(report: TuneReport) -> str:
 
 def compress_html(report: CompressReport) -> str:
     """Return the page of a search as text to be written in UTF-8; whatever comes from data is escaped."""
-    best = max((trial.score for trial in report.trials if not trial.epochs), default=0.0)
     page = _environment().get_template("compress.html.j2")
-    limit = best - report.budget
+    limit = report.base - report.budget
     written = page.render(
         report=report,
         lead=wording.compression_words(report),
