@@ -86,27 +86,31 @@ def run(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> No
     """Run the whole flow of a job: check, tune, measure, report, and compress where the job asks for it."""
     from burnish.config import load
 
-    options = load(job, tuple(override or ())).compress
-    model = _tune(job, override, as_json)
-    if options is not None:
-        from burnish.compression.compress import compress as search
+    loaded = load(job, tuple(override or ()))
+    if loaded.compress is None:
+        _tune(job, override, as_json)
+        return
+    from burnish.compression.compress import compress as search
+    from burnish.compression.compress import under_way
 
-        _show_compression(search(model, options, quiet=_quiet(as_json), say=_say), model, as_json)
+    model = Path(loaded.out)
+    if not under_way(loaded):
+        _tune(job, override, as_json)
+    _show_compression(search(model, loaded.compress, quiet=_quiet(as_json), say=_say), model, as_json)
 
 
-def _tune(job: Path, override: list[str] | None, as_json: bool) -> Path:
+def _tune(job: Path, override: list[str] | None, as_json: bool) -> None:
     from burnish import job as flow
     from burnish.config import load
 
     tuned = flow.tune(load(job, tuple(override or ())), quiet=_quiet(as_json), say=_say)
     if as_json:
         _print_json({"model": str(tuned.artifact.folder), "metrics": tuned.report.after.metrics})
-        return tuned.artifact.folder
+        return
     from burnish.reporting.text import print_report
 
     print_report(tuned.report, _console())
     print(f"model:  {tuned.artifact.folder}\nreport: {tuned.artifact.folder / 'report.html'}")
-    return tuned.artifact.folder
 
 
 def _quiet(as_json: bool) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from burnish import device, variant
-from burnish.artifact import Artifact
+from burnish.artifact import MANIFEST, Artifact
 from burnish.compression import parity
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
@@ -41,7 +41,7 @@ from burnish.training.fit import fit
 from burnish.variant import Variant
 
 Say = Callable[[str], None]
-REPORT, RECIPE = "report.html", "job.yaml"
+REPORT, RECIPE, JOURNAL = "report.html", "job.yaml", "search.sqlite"
 _JUDGES = 4000  # rows that judge, at most, and at most this share of the training rows
 _SHARE = 0.25
 _RESAMPLES = 1000  # of the bootstrap
@@ -85,7 +85,7 @@ def compress(
     tuned = World(artifact, artifact.folder, task, net, tokenizer, parts["train"], job.seed)
     work = work_folder(artifact.folder, options)
     given = [_weights(artifact), options.model_dump(), fingerprint(parts["train"]), device.environment()]
-    journal = Journal(work / "search.sqlite", hashlib.sha256(json.dumps(given).encode()).hexdigest())
+    journal = Journal(work / JOURNAL, hashlib.sha256(json.dumps(given).encode()).hexdigest())
 
     found = _given(options.made) if options.made else _searched(tuned, job, options, journal, work, quiet, say)
     if found.shared:
@@ -99,9 +99,7 @@ def compress(
     say("measuring")
     report, about = _report(tuned, parts, options, found, folder, journal, work)
     if found.shape is not None and report.lost > report.budget and not options.made:
-        say(
-            f"{found.shape} loses {report.lost:.4f} on {report.after.split}, more than the budget: back to the network as it is"
-        )
+        say(f"{found.shape} loses {report.lost:.4f} on {report.after.split}, too much: back to the network as it is")
         found, folder = replace(found, shape=None, epochs=0), whole
         report, about = _report(tuned, parts, options, found, folder, journal, work)
     (folder / REPORT).write_text(compress_html(report), encoding="utf-8")
@@ -114,6 +112,14 @@ def compress(
 def work_folder(model: Path, options: Compress) -> Path:
     """Where an unfinished search keeps what it has found: beside the model."""
     return model.with_name(f".{model.name}.{options.goal}.work")
+
+
+def under_way(job: Job) -> bool:
+    """Whether the model of a job is tuned, and the search that follows was begun and not finished."""
+    out = Path(job.out).resolve()
+    if job.compress is None or not (work_folder(out, job.compress) / JOURNAL).is_file():
+        return False
+    return (out / MANIFEST).is_file() and Artifact.open(out).manifest["job"] == job.model_dump(mode="json")
 
 
 def _weights(artifact: Artifact) -> dict[str, str]:
