@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,39 @@ def test_nothing_found_is_kept_as_well(tmp_path: Path) -> None:
     for _ in range(2):
         assert journal.once("step", lambda: calls.append(1)) is None
     assert calls == [1]
+
+
+def test_what_another_search_left_beside_it_is_removed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "search.sqlite", "a")
+    journal.once("step", lambda: 1)
+    (tmp_path / "students").mkdir()
+    journal.close()
+    Journal(tmp_path / "search.sqlite", "a").close()
+    assert (tmp_path / "students").is_dir()
+    Journal(tmp_path / "search.sqlite", "b").close()
+    assert not (tmp_path / "students").exists()
+
+
+def test_two_processes_do_not_search_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "search.sqlite"
+    journal = Journal(path, "a")
+    other = (
+        f"from pathlib import Path; from burnish.compression.journal import Journal; Journal(Path({str(path)!r}), 'a')"
+    )
+    failed = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True)
+    assert "is the same search running already?" in failed.stderr
+    journal.close()
+    assert subprocess.run([sys.executable, "-c", other], capture_output=True).returncode == 0
+
+
+def test_the_steps_go_before_what_they_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path / "work" / "search.sqlite", "a")
+    journal.once("step", lambda: 1)
+
+    def killed(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        journal.remove()
+    assert not (tmp_path / "work" / "search.sqlite").exists()

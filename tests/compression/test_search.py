@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from burnish import job as flow
@@ -65,8 +66,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": slow, "found": fast})
 
 
-def model(folder: Path, task: str) -> Path:
-    job = tiny.job(folder, task, epochs=2)
+def model(folder: Path, task: str, **options: Any) -> Path:
+    job = tiny.job(folder, task, epochs=2, **options)
     flow.tune(job)
     return Path(job.out)
 
@@ -199,3 +200,54 @@ def test_what_was_found_is_made_again_without_a_search(tmp_path: Path, few: None
     for key in ("runtime", "precision", "shape"):
         assert made[key] == before[key]
     assert made["shape"] == report.shape
+
+
+def test_a_stand_in_has_a_crf_of_its_own(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = model(tmp_path, "tag", crf=True, word_shape=False)
+    before = Engine.open(folder, "torch").net.extras["crf"].transitions.clone()
+    crfs: list[Any] = []
+    whole = Search.form
+
+    def seen(self: Search) -> Form:
+        crfs.append(self.world.net.extras["crf"])
+        return whole(self)
+
+    monkeypatch.setattr(Search, "form", seen)
+    report = verbs.compress(folder, budget="0.9", minutes=0.1)
+    assert not torch.equal(crfs[0].transitions, before)
+    assert report.after.rows == report.before.rows
+    found = Engine.open(folder, "throughput").task
+    assert torch.equal(found.modules()["crf"].transitions, before)  # those of the model, not of the stand-in
+
+
+def test_a_scratch_model_and_one_without_dev_rows_are_searched_as_well(tmp_path: Path, few: None) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1)
+    data = job.data.model_copy(update={"dev": None, "split": job.data.split.model_copy(update={"dev": 0.0})})
+    scratch = job.tune.scratch.model_copy(update={"layers": 2, "hidden": 32, "heads": 2, "vocabulary": 100})
+    tune = job.tune.model_copy(update={"scratch": scratch})
+    flow.tune(job.model_copy(update={"model": "scratch", "data": data, "tune": tune}))
+    report = verbs.compress(job.out, budget="1", minutes=0.1)
+    assert report.after.split == "train"
+    assert report.judged is not None
+    assert report.lost == report.judged.first_value - report.judged.second_value
+
+
+def test_run_goes_on_with_a_search_that_was_killed(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1)
+    path = tmp_path / "job.yaml"
+    path.write_text(json.dumps(job.model_dump(mode="json") | {"compress": {"budget": 0.9, "minutes": 0.1}}))
+    whole, tuned = Search._rung, flow.tune
+    dead, tunings = [True], []
+
+    def dies(self: Search, *given: Any) -> Any:
+        if dead.pop() if dead else False:
+            raise KeyboardInterrupt
+        return whole(self, *given)
+
+    monkeypatch.setattr(Search, "_rung", dies)
+    monkeypatch.setattr(flow, "tune", lambda *given, **more: (tunings.append(1), tuned(*given, **more))[1])
+    assert CliRunner().invoke(app, ["run", str(path)]).exit_code == 130
+    assert CliRunner().invoke(app, ["run", str(path)]).exit_code == 0
+    assert tunings == [1]
+    assert CliRunner().invoke(app, ["run", str(path)]).exit_code == 0
+    assert tunings == [1, 1]  # nothing was under way any more
