@@ -255,12 +255,16 @@ def ladder(table: Mapping[Shape, float], full: Shape) -> list[Shape]:
 
 def survivors(lost: Mapping[Shape, float], table: Mapping[Shape, float], budget: float, patience: float) -> list[Shape]:
     """Half of the shapes: the cheapest one that keeps to the budget (or, as long as none does, the one that has lost
-    least), and of the cheaper ones those nearest to it, unless they are farther off than `patience` budgets."""
+    least), and of the cheaper ones that have lost at most `patience` budgets the cheapest and the nearest in turn."""
     kept = [shape for shape in lost if lost[shape] <= budget]
     safe = min(kept, key=lambda shape: table[shape]) if kept else min(lost, key=lambda shape: lost[shape])
     hopeful = [s for s in lost if table[s] < table[safe] and lost[s] <= patience * budget]
-    nearest = sorted(hopeful, key=lambda shape: lost[shape])[: max(1, ceil(len(lost) / 2) - 1)]
-    return sorted([safe, *nearest], key=lambda shape: -table[shape])
+    going = [safe]
+    while hopeful and len(going) < max(2, ceil(len(lost) / 2)):
+        order = table if len(going) % 2 else lost
+        going.append(min(hopeful, key=lambda shape: order[shape]))
+        hopeful.remove(going[-1])
+    return sorted(going, key=lambda shape: -table[shape])
 
 
 def _any(net: Net) -> Importance:

@@ -20,7 +20,7 @@ from burnish.compression.export import made_up
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape, importance, merged, shrunk
 from burnish.config import Tune
-from burnish.data.features import Batch, Features, collate
+from burnish.data.features import Batch, Features, collate, shuffled
 from burnish.data.rows import Rows
 from burnish.device import autocast, choose_device, measure_precision
 from burnish.engine import Engine, witness
@@ -33,6 +33,8 @@ from burnish.variant import MANIFEST, Variant
 _COPIES = 2  # changed copies of the rows that a student learns from, beside the rows themselves
 _SAMPLES = 100  # rows that the scales of int8 are fitted to
 _RATE = 1.5e-3  # learning rate: a student is small and its task is easy, so that it bears much
+_TOKENS = 2048  # of a step
+_STEPS = 7  # that a pace is taken from
 _TAYLOR = 1000  # rows that the pieces of a network are judged on
 
 
@@ -100,24 +102,22 @@ class Learner:
         self._importance = importance(world.net, world.task, soften(some, teacher, world.pad_id), world.pad_id)
 
     def pace(self, shape: Shape) -> float:
-        """Rows a second in training, from three steps."""
+        """Rows a second in training, from a few steps of it."""
         net = shrunk(self.world.net, shape, self._importance).train()
         place = choose_device()
         precision = measure_precision(place, net.model.config.hidden_size)
         net.to(place).requires_grad_(True)
         net.model.get_input_embeddings().weight.requires_grad_(False)
-        draw = np.random.default_rng(0)
-        seconds = []
-        count = max(2, int(2048 / self.features.lengths.mean()))
-        for _ in range(4):
+        seconds, rows = [], []
+        for pieces in shuffled(self.features.lengths, _TOKENS, np.random.default_rng(0))[:_STEPS]:
             started = time.perf_counter()
-            pieces = draw.choice(self.pieces, min(count, self.pieces), replace=False)
             batch = {k: v.to(place) for k, v in collate(self.features, pieces, self.world.pad_id).items()}
             with autocast(place, precision):
                 loss = self.world.task.loss_to(net(batch), batch, 1.0)
             loss.backward()  # type: ignore[no-untyped-call]
             seconds.append(time.perf_counter() - started)
-        return min(count, self.pieces) / median(seconds[1:])
+            rows.append(len(pieces))
+        return sum(rows) / len(rows) / median(seconds)
 
     def learn(self, shape: Shape, rung: int, epochs: int) -> Net:
         """Let a student learn on, from where it stood after the rung before."""
@@ -132,7 +132,7 @@ class Learner:
     def taught(self, net: Net, epochs: int, folder: Path, name: str) -> None:
         """Train a student in place; a training that was killed goes on from its checkpoint in `folder`."""
         torch.manual_seed(self.world.seed)
-        tune = Tune(epochs=epochs, learning_rate=_RATE, backward="full", tokens_per_batch=2048)
+        tune = Tune(epochs=epochs, learning_rate=_RATE, backward="full", tokens_per_batch=_TOKENS)
         world = self.world
         events = distill(
             net,

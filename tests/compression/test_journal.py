@@ -65,9 +65,7 @@ def test_what_another_search_left_beside_it_is_removed(tmp_path: Path) -> None:
 def test_two_processes_do_not_search_at_once(tmp_path: Path) -> None:
     path = tmp_path / "search.sqlite"
     journal = Journal(path, "a")
-    other = (
-        f"from pathlib import Path; from burnish.compression.journal import Journal; Journal(Path({str(path)!r}), 'a')"
-    )
+    other = f"import pathlib, burnish.compression.journal as j; j.Journal(pathlib.Path({str(path)!r}), 'a')"
     failed = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True)
     assert "is the same search running already?" in failed.stderr
     journal.close()
