@@ -9,8 +9,9 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -158,6 +159,9 @@ def environment() -> dict[str, str]:
 
 def peak_memory() -> int:
     """Largest resident size of this process so far, in bytes; 0 where it cannot be read."""
+    with suppress(OSError, StopIteration):  # on Linux getrusage counts what the parent had at the fork
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
     try:
         import resource
     except ImportError:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,20 @@ def compress(
     tuned = World(artifact, artifact.folder, task, net, tokenizer, parts["train"], job.seed)
     work = work_folder(artifact.folder, options)
     given = [_weights(artifact), options.model_dump(), fingerprint(parts["train"]), device.environment()]
-    journal = Journal(work / JOURNAL, hashlib.sha256(json.dumps(given).encode()).hexdigest())
+    with closing(Journal(work / JOURNAL, hashlib.sha256(json.dumps(given).encode()).hexdigest())) as journal:
+        return _compressed(tuned, parts, job, options, journal, work, quiet, say)
 
+
+def _compressed(
+    tuned: World,
+    parts: dict[str, Rows],
+    job: Job,
+    options: Compress,
+    journal: Journal,
+    work: Path,
+    quiet: bool,
+    say: Say,
+) -> CompressReport:
     found = _given(options.made) if options.made else _searched(tuned, job, options, journal, work, quiet, say)
     if found.shared:
         tuned = tuned.merged()
@@ -104,7 +117,7 @@ def compress(
         report, about = _report(tuned, parts, options, found, folder, journal, work)
     (folder / REPORT).write_text(compress_html(report), encoding="utf-8")
     (folder / RECIPE).write_text(_recipe(job, options, found), encoding="utf-8")
-    _save(artifact, folder, found.form, options.goal, about)
+    _save(tuned.artifact, folder, found.form, options.goal, about)
     journal.remove()
     return report
 

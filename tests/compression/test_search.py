@@ -55,7 +55,9 @@ def test_the_cheapest_safe_one_and_the_hopeful_ones_go_on() -> None:
 
 def _costs(self: Search, form: Form) -> dict[Shape, float]:
     """In place of timing: the tiny networks of tests differ by less than the machine's noise."""
-    return {Shape(n, heads, units): n * (heads + units) for n in (1, 2, 3) for heads, units in ((2, 64), (1, 16))}
+    full = Shape.of(self.world.net)
+    widths = ((full.heads, full.units), (1, 16))
+    return {Shape(n, heads, units): n * (heads + units) for n in range(1, full.layers + 1) for heads, units in widths}
 
 
 @pytest.fixture
