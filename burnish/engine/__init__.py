@@ -113,7 +113,7 @@ def start(variant: Variant, artifact: Artifact, task: Task) -> Runtime:
         net = net_of(artifact, task, variant.folder).eval()
         return Eager(net, precision="bf16" if precision == "bf16" else "fp32")
     if runtime == ONNX:
-        return onnx.Onnx(variant.folder / onnx.GRAPH)
+        return onnx.Onnx(variant.folder / onnx.GRAPH, longest=artifact.max_tokens)
     if runtime == OPENVINO:
-        return openvino.OpenVino(variant.folder / openvino.GRAPH, precision)
+        return openvino.OpenVino(variant.folder / openvino.GRAPH, precision, longest=artifact.max_tokens)
     raise InputError(f"'{variant.folder}' is for the runtime '{runtime}', which this burnish does not know")

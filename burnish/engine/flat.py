@@ -18,6 +18,8 @@ from burnish.data.features import Batch
 from burnish.models.net import Net
 
 Arrays = dict[str, NDArray[np.int32]]
+_WIDTH, _FEW = 16, 512  # tokens that a row is rounded up to, and tokens of a batch that is worth it
+_KEPT = 32
 
 
 class Flat(nn.Module):
@@ -38,18 +40,29 @@ def names_of(net: Net, batch: Batch) -> tuple[str, ...]:
     return ("input_ids", "attention_mask", *optional, *["kept"] * ("words" in batch))
 
 
-def arrays(batch: Batch, names: Iterable[str]) -> Arrays:
-    """The named inputs of the graph for a batch: (n, tokens) each, and `kept` (k,), the places where words begin."""
+def arrays(batch: Batch, names: Iterable[str], longest: int = 0) -> Arrays:
+    """The named inputs of the graph for a batch: (n, tokens) each, and `kept` (k,), the places where words begin.
+
+    Their sizes are rounded up, as a runtime compiles anew for each it meets: the places by some that nobody looks at,
+    and the tokens of a few rows by padding, where it does not make them longer than `longest`.
+    """
+    n, tokens = batch["input_ids"].shape
+    more = -tokens % _WIDTH if n * tokens <= _FEW and tokens + -tokens % _WIDTH <= longest else 0
     found: Arrays = {}
     for name in names:
         if name == "kept":
-            kept = np.flatnonzero(batch["words"].numpy() >= 0).astype(np.int32)
-            found[name] = kept if len(kept) else np.zeros(1, np.int32)  # a graph computes one place at least
+            words = _padded(batch["words"].numpy(), more, -1)
+            kept = np.flatnonzero(words >= 0).astype(np.int32)
+            found[name] = np.pad(kept, (0, -len(kept) % _KEPT if len(kept) else _KEPT))
         elif name in batch:
-            found[name] = batch[name].numpy().astype(np.int32)
+            found[name] = _padded(batch[name].numpy().astype(np.int32), more, 0)
         else:  # one text where there may be two
-            found[name] = np.zeros(batch["input_ids"].shape, np.int32)
+            found[name] = np.zeros((n, tokens + more), np.int32)
     return found
+
+
+def _padded(values: NDArray[Any], more: int, value: int) -> NDArray[Any]:
+    return np.pad(values, ((0, 0), (0, more)), constant_values=value) if more else values
 
 
 def spread(logits: NDArray[Any], batch: Batch) -> torch.Tensor:

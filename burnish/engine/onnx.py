@@ -28,7 +28,8 @@ def save(program: torch.export.ExportedProgram, names: Sequence[str], path: Path
 class Onnx:
     """A graph with all of ONNX Runtime's own optimizations, on the CPU."""
 
-    def __init__(self, graph: Path, threads: int | None = None) -> None:
+    def __init__(self, graph: Path, threads: int | None = None, longest: int = 0) -> None:
+        self._longest = longest
         ort: Any = need("onnxruntime", "onnx")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
@@ -38,5 +39,5 @@ class Onnx:
 
     def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
         for batch in batches:
-            (logits,) = self._session.run(None, arrays(batch, self._names))
+            (logits,) = self._session.run(None, arrays(batch, self._names, self._longest))
             yield batch, spread(logits, batch)

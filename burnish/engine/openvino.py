@@ -43,9 +43,11 @@ class OpenVino:
     Args:
         precision: f32, or bf16 (left to itself, OpenVINO takes it where the CPU has it, and says nothing); int8 and w8
             stand for what is in the graph already, and compute the rest in bf16 where the CPU has it.
+        longest: tokens of a row that the graph takes, so that a few rows may be padded up to it; 0 pads none.
     """
 
-    def __init__(self, graph: Path | Any, precision: str, threads: int | None = None) -> None:
+    def __init__(self, graph: Path | Any, precision: str, threads: int | None = None, longest: int = 0) -> None:
+        self._longest = longest
         ov = library()
         core = ov.Core()
         threads = threads or torch.get_num_threads()
@@ -64,7 +66,7 @@ class OpenVino:
         running: deque[tuple[Any, Batch]] = deque()
         try:
             for batch in batches:
-                given = arrays(batch, self._names)
+                given = arrays(batch, self._names, self._longest)
                 if not self._free:
                     yield self._finish(*running.popleft())
                 request = self._free.popleft()
