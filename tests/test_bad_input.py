@@ -297,7 +297,7 @@ def _spawn(folder: Path, *words: str, limit: int | None = None) -> subprocess.Po
     return subprocess.Popen(
         [sys.executable, "-m", "burnish.cli", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,48 @@
+"""The command line: verb -> function, and how errors reach the terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from burnish.cli import about, jobs, models
+from burnish.errors import BurnishError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From a pretrained model and your labelled data to a small, measured, documented model.",
+    epilog="Start with: burnish init data.csv, then burnish run job.yaml",
+)
+for part in (jobs, models, about):
+    app.add_typer(part.app)
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 a gate failed, 2 bad input, 130 interrupted."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    logging.captureWarnings(True)
+    try:
+        app()
+    except BurnishError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except SystemExit as leaving:  # typer has turned Ctrl-C into this exit code
+        if leaving.code == 130:
+            print(
+                "interrupted; an earlier result is as it was, and a tuning or a search goes on from what it has kept",
+                file=sys.stderr,
+            )
+        raise
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:  # a disk or a permission that no stage has put into words
+        print(f"error: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(BurnishError.exit_code)
