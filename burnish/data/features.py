@@ -41,6 +41,8 @@ class Ragged:
         """Put the rows of several together. The list is emptied on the way, so that no row is held twice."""
         if not parts:
             return cls.build(())
+        if len(parts) == 1:
+            return parts.pop()
         lengths = np.concatenate([part.lengths for part in parts])
         offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,7 @@ class Lexicon:
         self._backend = tokenizer.backend_tokenizer
         self._backend.no_padding()
         self._backend.no_truncation()
-        around = self._backend.encode(["a"], is_pretokenized=True)
-        inside = [i for i, special in enumerate(around.special_tokens_mask) if not special]
-        self._edges = around.ids[: inside[0]], around.ids[inside[-1] + 1 :]
+        self._edges = _edges(tokenizer)
         self._places: dict[Any, int]
         self._ids: Ragged
         self._shapes: NDArray[np.int32]
@@ -92,3 +91,11 @@ class Lexicon:
         self._places = {None: 0, False: 1}
         self._ids = Ragged.build(self._edges)
         self._shapes = np.zeros(2, dtype=np.int32)
+
+
+@lru_cache(maxsize=8)
+def _edges(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The ids of the tokens before and after a row, of a tokenizer that neither pads nor cuts."""
+    around = tokenizer.backend_tokenizer.encode(["a"], is_pretokenized=True)
+    inside = [i for i, special in enumerate(around.special_tokens_mask) if not special]
+    return around.ids[: inside[0]], around.ids[inside[-1] + 1 :]

@@ -19,7 +19,7 @@ from burnish.models.net import Net
 
 Arrays = dict[str, NDArray[np.int32]]
 _WIDTH, _FEW = 16, 512  # tokens that a row is rounded up to, and tokens of a batch that is worth it
-_KEPT = 32
+_KEPT = 32  # places of words are rounded up to
 
 
 class Flat(nn.Module):
@@ -44,36 +44,49 @@ def arrays(batch: Batch, names: Iterable[str], longest: int = 0) -> Arrays:
     """The named inputs of the graph for a batch: (n, tokens) each, and `kept` (k,), the places where words begin.
 
     Their sizes are rounded up, as a runtime compiles anew for each it meets: the places by some that nobody looks at,
-    and the tokens of a few rows by padding, where it does not make them longer than `longest`.
+    and the tokens of a few rows by padding, where it does not make them longer than `longest`. One row alone has one
+    of few sizes: 16, 24, 32, 48, 64 and so on, with as many places.
     """
     n, tokens = batch["input_ids"].shape
-    more = -tokens % _WIDTH if n * tokens <= _FEW and tokens + -tokens % _WIDTH <= longest else 0
+    width = _rounded(n, tokens)
+    more = width - tokens if width <= longest else 0
+    step = width if n == 1 else _KEPT
     found: Arrays = {}
     for name in names:
         if name == "kept":
-            words = _padded(batch["words"].numpy(), more, -1)
-            kept = np.flatnonzero(words >= 0).astype(np.int32)
-            found[name] = np.pad(kept, (0, -len(kept) % _KEPT if len(kept) else _KEPT))
+            kept = np.flatnonzero(_padded(batch["words"].numpy(), more, -1) >= 0)
+            found[name] = np.zeros(max(1, -(-len(kept) // step)) * step, np.int32)
+            found[name][: len(kept)] = kept
         elif name in batch:
-            found[name] = _padded(batch[name].numpy().astype(np.int32), more, 0)
+            found[name] = _padded(batch[name].numpy(), more, 0)
         else:  # one text where there may be two
             found[name] = np.zeros((n, tokens + more), np.int32)
     return found
 
 
-def _padded(values: NDArray[Any], more: int, value: int) -> NDArray[Any]:
-    return np.pad(values, ((0, 0), (0, more)), constant_values=value) if more else values
+def _rounded(n: int, tokens: int) -> int:
+    if n > 1:
+        return tokens + -tokens % _WIDTH if n * tokens <= _FEW else tokens
+    power = max(_WIDTH, 1 << (tokens - 1).bit_length())
+    return power * 3 // 4 if tokens <= power * 3 // 4 and power > _WIDTH else power
+
+
+def _padded(values: NDArray[Any], more: int, value: int) -> NDArray[np.int32]:
+    n, tokens = values.shape
+    found = np.full((n, tokens + more), value, np.int32)
+    found[:, :tokens] = values
+    return found
 
 
 def spread(logits: NDArray[Any], batch: Batch) -> torch.Tensor:
     """Logits as the network itself gives them: (n, tokens, outputs), 0 where no word begins, or (n, outputs)."""
-    found = torch.from_numpy(logits)
     if "words" not in batch:
-        return found
-    full = found.new_zeros(*batch["words"].shape, found.shape[-1])
-    kept = batch["words"] >= 0
-    full[kept] = found[: int(kept.sum())]
-    return full
+        return torch.from_numpy(logits.copy())
+    words = batch["words"].numpy()
+    kept = np.flatnonzero(words >= 0)
+    full = np.zeros((words.size, logits.shape[-1]), logits.dtype)
+    full[kept] = logits[: len(kept)]
+    return torch.from_numpy(full.reshape(*words.shape, -1))
 
 
 def most_tokens(net: Net, max_tokens: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ import torch
 
 from burnish.data.features import Batch
 from burnish.device import fast_bf16
-from burnish.engine.flat import arrays, spread
+from burnish.engine.flat import Arrays, arrays, spread
 from burnish.extras import need
 
 GRAPH = "model.xml"
+_OFTEN = 2  # times that a size of a single row is met before a graph of its own pays
 
 
 def library() -> Any:
@@ -40,6 +41,10 @@ def save(model: Any, path: Path, half: bool = False) -> None:
 class OpenVino:
     """A compiled graph with one stream a thread; batches run side by side and come back in order, one run at a time.
 
+    A graph for any size works out the shapes of all its parts whenever the size is another than before, which for one
+    row takes longer than the network. Single rows therefore come in few sizes (see `arrays`), and each size that is met
+    often is compiled by itself.
+
     Args:
         precision: f32, or bf16 (left to itself, OpenVINO takes it where the CPU has it, and says nothing); int8 and w8
             stand for what is in the graph already, and compute the rest in bf16 where the CPU has it.
@@ -48,25 +53,32 @@ class OpenVino:
 
     def __init__(self, graph: Path | Any, precision: str, threads: int | None = None, longest: int = 0) -> None:
         self._longest = longest
-        ov = library()
-        core = ov.Core()
+        self._core = library().Core()
+        self._model = self._core.read_model(str(graph)) if isinstance(graph, Path) else graph
+        self._names = [one.get_any_name() for one in self._model.inputs]
         threads = threads or torch.get_num_threads()
-        settings = {
+        self._settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision != "f32" and fast_bf16() else "f32",
-            "NUM_STREAMS": threads,
             "INFERENCE_NUM_THREADS": threads,
-            "PERFORMANCE_HINT": "THROUGHPUT",
             "SNIPPETS_MODE": "DISABLE",  # generated attention takes twice the time of the built-in one on short rows
         }
-        compiled = core.compile_model(graph if not isinstance(graph, Path) else str(graph), "CPU", settings)
-        self._names = [one.get_any_name() for one in compiled.inputs]
+        compiled = self._compiled(self._model, threads)
         self._free = deque(compiled.create_infer_request() for _ in range(threads + 1))
+        self._met: Counter[tuple[int, ...]] = Counter()
+        self._alone: dict[tuple[int, ...], Any] = {}
 
     def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
         running: deque[tuple[Any, Batch]] = deque()
         try:
             for batch in batches:
                 given = arrays(batch, self._names, self._longest)
+                alone = self._for_one(given) if len(batch["input_ids"]) == 1 else None
+                if alone:
+                    while running:
+                        yield self._finish(*running.popleft())
+                    alone.infer(given, share_inputs=True)
+                    yield batch, _logits(alone, batch)
+                    continue
                 if not self._free:
                     yield self._finish(*running.popleft())
                 request = self._free.popleft()
@@ -79,8 +91,26 @@ class OpenVino:
                 request.wait()
                 self._free.append(request)
 
+    def _for_one(self, given: Arrays) -> Any | None:
+        """The graph for one row of just this size, if there is one by now."""
+        size = tuple(len(array.flat) for array in given.values())
+        self._met[size] += 1
+        if size not in self._alone and self._met[size] > _OFTEN:
+            fixed = self._model.clone()
+            fixed.reshape({name: array.shape for name, array in given.items()})
+            self._alone[size] = self._compiled(fixed, 1).create_infer_request()
+        return self._alone.get(size)
+
+    def _compiled(self, model: Any, streams: int) -> Any:
+        hint = "LATENCY" if streams == 1 else "THROUGHPUT"
+        settings = self._settings | {"PERFORMANCE_HINT": hint, "NUM_STREAMS": streams}
+        return self._core.compile_model(model, "CPU", settings)
+
     def _finish(self, request: Any, batch: Batch) -> tuple[Batch, torch.Tensor]:
         request.wait()
-        logits = spread(request.get_output_tensor(0).data.copy(), batch)
         self._free.append(request)
-        return batch, logits
+        return batch, _logits(request, batch)
+
+
+def _logits(request: Any, batch: Batch) -> torch.Tensor:
+    return spread(request.get_output_tensor(0).data, batch)

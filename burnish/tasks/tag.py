@@ -145,14 +145,16 @@ class Tag(Task):
         """For each piece: indices of its words, label ids of the best legal path, and their probabilities."""
         if self.crf:
             return self._decode_together(logits.float(), batch["words"], self.crf)
-        kept = batch["words"] >= 0
-        scores = _log_softmax(logits[kept].float().cpu().numpy())
-        owned = batch["words"][kept].tolist()
-        counts = kept.sum(1).cpu().numpy()
+        words = batch["words"].cpu().numpy()
+        kept = words >= 0
+        scores = _log_softmax(logits.float().cpu().numpy()[kept])
+        owned = words[kept].tolist()
+        counts = kept.sum(1)
         ends = counts.cumsum()
         starts = ends - counts
         best = scores.argmax(-1)
-        legal = self._moves[np.roll(best, 1), best] == 0
+        legal = np.zeros(len(best), bool)
+        legal[1:] = self._moves[best[:-1], best[1:]] == 0
         first = starts[counts > 0]
         legal[first] = self._start[best[first]] == 0
         for row in np.unique(np.searchsorted(ends, np.flatnonzero(~legal), side="right")):
