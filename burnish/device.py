@@ -20,34 +20,38 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "bf16"]
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_keeping = 0
 
 
-def keep_freed_memory() -> bool:
-    """Ask glibc to keep freed blocks for the next step rather than hand them back.
+@contextmanager
+def freed_memory_kept() -> Iterator[bool]:
+    """Have glibc keep freed blocks for the next step rather than hand them back.
 
     A training step frees hundreds of activations of some megabytes; by default each is unmapped and its pages are
     faulted in anew at the next step, which costs more than the GELU that writes them. What is free already goes back
-    first. Elsewhere than on glibc nothing is done. Returns whether it took effect.
+    first, and what is free at the end. Elsewhere than on glibc nothing is done. Gives whether it took effect. Within
+    another one, it changes nothing.
     """
+    global _keeping
+    _keeping += 1
+    try:
+        yield _allocate(32 << 20, 2**31 - 1, 64 << 20) if _keeping == 1 else True
+    finally:
+        _keeping -= 1
+        if not _keeping:
+            _allocate(32 << 20, 64 << 20, 128 << 10)  # what glibc comes to by itself where blocks are large
+
+
+def _allocate(mmap_threshold: int, trim_threshold: int, top_pad: int) -> bool:
+    """Set how glibc allocates; what is free goes back to the system."""
     try:
         libc = ctypes.CDLL(None)
-        mallopt = libc.mallopt
+        given = {_M_MMAP_THRESHOLD: mmap_threshold, _M_TRIM_THRESHOLD: trim_threshold, _M_TOP_PAD: top_pad}
+        done = [libc.mallopt(name, value) for name, value in given.items()]
         libc.malloc_trim(0)
     except (OSError, AttributeError, TypeError):
         return False
-    limits = {_M_MMAP_THRESHOLD: 32 << 20, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 << 20}
-    return sum(int(mallopt(name, value)) for name, value in limits.items()) == len(limits)
-
-
-def hand_back_memory() -> None:
-    """Undo `keep_freed_memory`: freed blocks go back to the system, those that are free already as well."""
-    try:
-        libc = ctypes.CDLL(None)
-        for name in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD, _M_TOP_PAD):
-            libc.mallopt(name, 128 << 10)
-        libc.malloc_trim(0)
-    except (OSError, AttributeError, TypeError):
-        return
+    return all(done)
 
 
 def choose_device() -> torch.device:

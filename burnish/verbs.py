@@ -290,8 +290,11 @@ def doctor() -> dict[str, dict[str, str]]:
         else:
             missing[module] = f"{what}; pip install 'burnish[{extra}]'"
     place = device.choose_device()
+    with device.freed_memory_kept() as kept:
+        allocator = "keeps freed memory" if kept else "default (not glibc)"
+    precision = device.measure_precision(place, 384)
     speed = {
-        "precision": f"{device.measure_precision(place, 384)} is the faster one for matrix products on {place}",
-        "allocator": "keeps freed memory" if device.keep_freed_memory() else "default (not glibc)",
+        "precision": f"{precision} is the faster one for matrix products on {place}",
+        "allocator": allocator,
     }
     return {"environment": device.environment(), "measured": speed, "installed": installed, "missing": missing}

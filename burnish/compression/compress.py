@@ -86,7 +86,8 @@ def compress(
     tuned = World(artifact, artifact.folder, task, net, tokenizer, parts["train"], job.seed)
     work = work_folder(artifact.folder, options)
     given = [_weights(artifact), options.model_dump(), fingerprint(parts["train"]), device.environment()]
-    with closing(Journal(work / JOURNAL, hashlib.sha256(json.dumps(given).encode()).hexdigest())) as journal:
+    identity = hashlib.sha256(json.dumps(given).encode()).hexdigest()
+    with closing(Journal(work / JOURNAL, identity)) as journal, device.freed_memory_kept():
         return _compressed(tuned, parts, job, options, journal, work, quiet, say)
 
 
@@ -108,7 +109,7 @@ def _compressed(
     if found.shape is not None:
         say(f"{found.shape}: {found.epochs} epochs with the model itself, on all {len(tuned.rows):,} rows")
         teacher, folder = tuned.opened(found.form, whole), work / "smaller"
-        journal.once("written smaller", _taught, tuned, teacher.runtime, found, folder, work / "last")
+        journal.once("written smaller", _taught, tuned, teacher.runtime, found, folder, work / "last", quiet)
     say("measuring")
     report, about = _report(tuned, parts, options, found, folder, journal, work)
     if found.shape is not None and report.lost > report.budget and not options.made:
@@ -185,7 +186,7 @@ def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work:
     journal.once("stand-in", _stand_in, tuned, job, learn, folder, quiet)
     task = _fresh(tuned)  # a task's modules, such as a CRF, belong to one network
     world = replace(tuned, home=folder, task=task, net=net_of(tuned.artifact, task, folder).eval(), rows=learn)
-    search = Search(world, judge, options=options, journal=journal, work=work, say=say)
+    search = Search(world, judge, options=options, journal=journal, work=work, quiet=quiet, say=say)
     say("runtimes and precisions")
     form = search.form()
     first = tuned.merged() if search.share(form) else tuned
@@ -223,10 +224,10 @@ def _stand_in(tuned: World, job: Job, rows: Rows, folder: Path, quiet: bool) -> 
     return {"rows": len(rows)}
 
 
-def _taught(tuned: World, teacher: Runtime, found: Found, folder: Path, work: Path) -> dict[str, Any]:
+def _taught(tuned: World, teacher: Runtime, found: Found, folder: Path, work: Path, quiet: bool) -> dict[str, Any]:
     """Make the student that was found of the model itself."""
     assert found.shape is not None
-    net = Learner(tuned, teacher, work).learn(found.shape, 0, found.epochs)
+    net = Learner(tuned, teacher, work, quiet).learn(found.shape, 0, found.epochs)
     return _written(tuned, net, found.form, folder)
 
 

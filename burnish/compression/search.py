@@ -83,10 +83,12 @@ class Search:
         options: Compress,
         journal: Journal,
         work: Path,
+        quiet: bool,
         say: Say,
     ) -> None:
         self.world, self.judge, self.metric, self.budget = world, judge, str(options.metric), options.budget
-        self.goal, self.journal, self.work, self.say = options.goal, journal, work, say
+        self.goal, self.journal, self.work = options.goal, journal, work
+        self.quiet, self.say = quiet, say
         self.stand_in = world.net
         self.trials: list[Trial] = []
         features = world.encode(judge)
@@ -143,7 +145,7 @@ class Search:
         if not alive:
             return None, 0
         teacher = world.opened(form, self.work / "forms" / str(form))
-        learner = Learner(world, teacher.runtime, self.work / "students")
+        learner = Learner(world, teacher.runtime, self.work / "students", self.quiet)
         paces = {shape: self.journal.once(f"pace {shape}", learner.pace, shape) for shape in alive}
         epochs = dict.fromkeys(alive, 0)
         lost: dict[Shape, float] = {}
@@ -281,7 +283,7 @@ def _look(features: Features, pad_id: int, single: bool) -> list[Batch]:
     if single:
         return [collate(features, [piece], pad_id) for piece in some]
     groups: Sequence[NDArray[np.int64]] = list(by_length(features.lengths[some], 4096))
-    return [collate(features, pieces, pad_id) for pieces in groups]
+    return [collate(features, some[places], pad_id) for places in groups]
 
 
 def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -28,6 +29,7 @@ from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
 from burnish.models.net import Net, open_net
 from burnish.tasks import Task
+from burnish.training.sinks import progress
 from burnish.variant import MANIFEST, Variant
 
 _COPIES = 2  # changed copies of the rows that a student learns from, beside the rows themselves
@@ -93,8 +95,8 @@ class Learner:
         pieces: what is learnt from in one epoch.
     """
 
-    def __init__(self, world: World, teacher: Runtime, work: Path) -> None:
-        self.world, self.work = world, work
+    def __init__(self, world: World, teacher: Runtime, work: Path, quiet: bool) -> None:
+        self.world, self.work, self.quiet = world, work, quiet
         features = lessons(world.task, world.rows, _COPIES, world.tokenizer, world.artifact.max_tokens, seed=world.seed)
         self.features = soften(features, teacher, world.pad_id)
         self.pieces = len(self.features)
@@ -123,14 +125,15 @@ class Learner:
         """Let a student learn on, from where it stood after the rung before."""
         place = self.work / str(shape)
         net = self._opened(place / str(rung - 1)) if rung else shrunk(self.world.net, shape, self._importance)
-        self.taught(net, epochs, place / "fit", f"{shape} {rung} {epochs}")
+        self.taught(net, epochs, place / "fit", f"{shape} {rung} {epochs}", str(shape))
         shutil.rmtree(place / str(rung), ignore_errors=True)
         (place / str(rung)).mkdir(parents=True)
         net.save(place / str(rung))
         return net
 
-    def taught(self, net: Net, epochs: int, folder: Path, name: str) -> None:
-        """Train a student in place; a training that was killed goes on from its checkpoint in `folder`."""
+    def taught(self, net: Net, epochs: int, folder: Path, fingerprint: str, name: str) -> None:
+        """Train a student in place; a training that was killed goes on from its checkpoint in `folder`, if that has
+        the same fingerprint."""
         torch.manual_seed(self.world.seed)
         tune = Tune(epochs=epochs, learning_rate=_RATE, backward="full", tokens_per_batch=_TOKENS)
         world = self.world
@@ -140,12 +143,15 @@ class Learner:
             self.features,
             tune,
             folder=folder,
-            fingerprint=name,
+            fingerprint=fingerprint,
             pad_id=world.pad_id,
             seed=world.seed,
         )
-        for _ in events:
-            pass
+        with ExitStack() as stack:
+            show = None if self.quiet else progress(stack, name)
+            for event in events:
+                if show:
+                    show(event)
         net.cpu()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -80,7 +80,6 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
     setting = Setting(identity(job, train), precision, torch.get_num_threads())
     folder = work_folder(job)
-    device.keep_freed_memory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         device.seed_everything(job.seed)
@@ -97,13 +96,11 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
             device=place,
             evaluate=_measure_on_dev(job, parts, task, net, tokenizer),
         )
-        with Sinks(job, folder, quiet) as sinks:
+        with device.freed_memory_kept(), Sinks(job, folder, quiet) as sinks:
             for event in trainer.run():
                 sinks(event)
     except OSError as error:
         raise disk_error(error, folder) from None
-    finally:
-        device.hand_back_memory()
     progress = trainer.progress
     spent = max(progress.seconds, 1e-9)
     curve = Curve(tuple(progress.losses.points), tuple(progress.evaluations))

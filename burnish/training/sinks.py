@@ -39,7 +39,7 @@ class Sinks:
         try:
             self._sinks: list[Sink] = [_jsonl(folder / "events.jsonl", self._stack)]
             if not quiet:
-                self._sinks.append(_progress(self._stack))
+                self._sinks.append(progress(self._stack))
             for name in job.track:
                 self._sinks.append(makers[name](job, self._stack))
         except BaseException:
@@ -71,14 +71,15 @@ def _jsonl(path: Path, stack: ExitStack) -> Sink:
     return write
 
 
-def _progress(stack: ExitStack) -> Sink:
+def progress(stack: ExitStack, what: str = "training") -> Sink:
+    """A bar on the terminal that follows a training until `stack` is left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     bar = stack.enter_context(
         Progress(
-            TextColumn("training"),
+            TextColumn(what),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:,.0f} tokens/s  dev {task.fields[dev]}"),
@@ -87,7 +88,7 @@ def _progress(stack: ExitStack) -> Sink:
             transient=True,
         )
     )
-    task = bar.add_task("training", total=None, loss=float("nan"), speed=0.0, dev="–")
+    task = bar.add_task(what, total=None, loss=float("nan"), speed=0.0, dev="–")
     mean = [float("nan")]
 
     def show(event: Event) -> None:

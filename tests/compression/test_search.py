@@ -18,7 +18,8 @@ from burnish.compression import compress as flow_of_search
 from burnish.compression import forms
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape
-from burnish.compression.search import Search, ladder, survivors
+from burnish.compression.search import Search, _look, ladder, survivors
+from burnish.data.features import Features, Ragged
 from burnish.engine import Engine
 from burnish.engine.openvino import OpenVino
 from burnish.engine.runtime import Eager
@@ -52,6 +53,16 @@ def test_the_cheapest_safe_one_and_the_hopeful_ones_go_on() -> None:
     assert survivors(lost, table, 0.001, 1.0) == [shapes[0]]
     assert survivors({shape: lost[shape] for shape in shapes[1:5]}, table, 0.01, 3.0) == [shapes[1], shapes[4]]
     assert survivors({shapes[5]: 0.5, shapes[4]: 0.4}, table, 0.01, 2.0) == [shapes[4]]
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_costs_are_looked_at_with_rows_of_about_one_length_together(single: bool) -> None:
+    rows = [[1] * (5 if i % 2 else 50) for i in range(4000)]
+    batches = _look(Features({"input_ids": Ragged.build(rows)}), 0, single)
+    shown = [int(batch["attention_mask"].sum()) / batch["attention_mask"].numel() for batch in batches]
+    assert sorted(shown)[1:] == [1.0] * (len(shown) - 1)  # one batch at most has rows of both
+    assert {batch["input_ids"].shape[1] for batch in batches} == {5, 50}
+    assert all(len(batch["input_ids"]) == 1 for batch in batches) == single
 
 
 def _costs(self: Search, form: Form) -> dict[Shape, float]:
