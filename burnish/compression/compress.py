@@ -104,18 +104,22 @@ def _compressed(
     found = _given(options.made) if options.made else _searched(tuned, job, options, journal, work, quiet, say)
     if found.shared:
         tuned = tuned.merged()
-    whole, folder = work / "as it is", work / "as it is"
+    whole = folder = work / "as it is"
     journal.once("written as it is", _written, tuned, tuned.net, found.form, whole)
-    if found.shape is not None:
+    while found.shape is not None:
         say(f"{found.shape}: {found.epochs} epochs with the model itself, on all {len(tuned.rows):,} rows")
-        teacher, folder = tuned.opened(found.form, whole), work / "smaller"
-        journal.once("written smaller", _taught, tuned, teacher.runtime, found, folder, work / "last", quiet)
-    say("measuring")
-    report, about = _report(tuned, parts, options, found, folder, journal, work)
-    if found.shape is not None and report.lost > report.budget and not options.made:
-        say(f"{found.shape} loses {report.lost:.4f} on {report.after.split}, too much: back to the network as it is")
-        found, folder = replace(found, shape=None, epochs=0), whole
+        teacher, folder = tuned.opened(found.form, whole), work / str(found.shape)
+        journal.once(f"written {found.shape}", _taught, tuned, teacher.runtime, found, folder, work / "last", quiet)
+        say("measuring")
         report, about = _report(tuned, parts, options, found, folder, journal, work)
+        if report.lost <= report.budget or options.made:
+            break
+        found, folder = found.next(), whole
+        other = "back to the network as it is" if found.shape is None else "the next dearer one"
+        say(f"{report.shape} loses {report.lost:.4f} on {report.after.split}, too much: {other}")
+    if found.shape is None:
+        say("measuring")
+        report, about = _report(tuned, parts, options, found, whole, journal, work)
     (folder / REPORT).write_text(compress_html(report), encoding="utf-8")
     (folder / RECIPE).write_text(_recipe(job, options, found), encoding="utf-8")
     _save(tuned.artifact, folder, found.form, options.goal, about)
@@ -269,7 +273,7 @@ def _report(
         budget=options.budget,
         chosen=options.goal,
         form=str(found.form),
-        shape=journal.steps()["written as it is" if found.shape is None else "written smaller"].value["shape"],
+        shape=journal.steps()[f"written {found.shape or 'as it is'}"].value["shape"],
         judged=found.judged,
         before=evaluations[0],
         after=evaluations[1],

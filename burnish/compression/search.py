@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from statistics import median
@@ -53,6 +53,7 @@ class Found:
         shape: of the network in it; None for that of the model.
         epochs: in which it learns.
         shared: whether words that are not used share vectors.
+        dearer: other shapes within the budget, each with its epochs, for when this one loses more on other rows.
         trials, base, judged, rows: how it was found; see `CompressReport`.
     """
 
@@ -60,10 +61,16 @@ class Found:
     shape: Shape | None = None
     epochs: int = 0
     shared: bool = False
+    dearer: tuple[tuple[Shape, int], ...] = ()
     trials: tuple[Trial, ...] = ()
     base: float = 0.0
     judged: Comparison | None = None
     rows: dict[str, int] = field(default_factory=dict)
+
+    def next(self) -> Found:
+        """The next dearer shape; after the last of them the network as it is."""
+        (shape, epochs), *others = self.dearer or ((None, 0),)
+        return replace(self, shape=shape, epochs=epochs, dearer=tuple(others), judged=None)
 
 
 class Search:
@@ -129,21 +136,31 @@ class Search:
         Args:
             seconds: for all trials in which a student learns.
         """
-        shape, epochs = self._student(form, seconds)
-        rows = {"learn": len(self.world.rows), "judge": len(self.judge)}
-        shared = self.world.net is not self.stand_in
-        return Found(form, shape, epochs, shared, tuple(self.trials), self.base, self._judged(form, shape), rows)
+        students = self._students(form, seconds)
+        shape, epochs = students[0] if students else (None, 0)
+        return Found(
+            form,
+            shape,
+            epochs,
+            shared=self.world.net is not self.stand_in,
+            dearer=students[1:],
+            trials=tuple(self.trials),
+            base=self.base,
+            judged=self._judged(form, shape),
+            rows={"learn": len(self.world.rows), "judge": len(self.judge)},
+        )
 
-    def _student(self, form: Form, seconds: float) -> tuple[Shape | None, int]:
+    def _students(self, form: Form, seconds: float) -> tuple[tuple[Shape, int], ...]:
+        """Shapes within the budget with their epochs: the one to take, then those that cost more."""
         world = self.world
         if not isinstance(world.net.model, Bert):
             kind = type(world.net.model).__name__
             self.say(f"{kind}: its layers cannot be taken apart here; runtimes and precisions alone were tried")
-            return None, 0
+            return ()
         table = self.table(form)
         alive = ladder(table, Shape.of(world.net))
         if not alive:
-            return None, 0
+            return ()
         teacher = world.opened(form, self.work / "forms" / str(form))
         learner = Learner(world, teacher.runtime, self.work / "students", self.quiet)
         paces = {shape: self.journal.once(f"pace {shape}", learner.pace, shape) for shape in alive}
@@ -159,13 +176,13 @@ class Search:
                 self._note(f"rung {rung} {shape}", str(shape), value, epochs[shape])
             if rung < RUNGS - 1:
                 alive = survivors({s: lost[s] for s in alive}, table, self.budget, _PATIENCE[rung])
-        good = [shape for shape in alive if lost[shape] <= self.budget]
-        if not good:
+        best = cheapest({s: lost[s] for s in alive}, lambda shape: self._error(form, shape), table, self.budget)
+        if best is None:
             nearest = min(alive, key=lambda shape: lost[shape])
             self.say(f"no smaller network kept to the budget: {nearest} came nearest, with {lost[nearest]:.4f} lost")
-            return None, 0
-        best = min(good, key=lambda shape: table[shape])
-        return best, epochs[best]
+            return ()
+        dearer = [s for s in lost if lost[s] <= self.budget and table[s] > table[best]]
+        return tuple((s, epochs[s]) for s in (best, *sorted(dearer, key=lambda s: table[s])))
 
     def table(self, form: Form) -> dict[Shape, float]:
         """Predicted cost of each shape: networks of one and of two layers are timed (or weighed), and the rest follows
@@ -221,6 +238,11 @@ class Search:
         tallies = [outcome(task, engine.stream(rows), rows).tallies for engine in (own, other)]
         return compare(task, *tallies, names=("stand-in", "its student"))
 
+    def _error(self, form: Form, shape: Shape) -> float:
+        """Standard error of what a student has lost: other rows will judge it again."""
+        difference = self._judged(form, shape).difference
+        return (difference.high - difference.low) / (2 * 1.96)
+
     def _look_at(self, engine: Engine, folder: Path) -> dict[str, float]:
         rows, spent = _timed(engine.runtime, self._batches)
         return {"pace": rows / spent, "size": size_of(folder, folder)}
@@ -267,6 +289,18 @@ def survivors(lost: Mapping[Shape, float], table: Mapping[Shape, float], budget:
         going.append(min(hopeful, key=lambda shape: order[shape]))
         hopeful.remove(going[-1])
     return sorted(going, key=lambda shape: -table[shape])
+
+
+def cheapest(
+    lost: Mapping[Shape, float], error: Callable[[Shape], float], table: Mapping[Shape, float], budget: float
+) -> Shape | None:
+    """The cheapest shape that keeps to the budget by a standard error and more; where none does, the one that keeps to
+    it best, if any."""
+    good = [shape for shape in lost if lost[shape] <= budget]
+    sure = [shape for shape in good if lost[shape] + error(shape) <= budget]
+    if sure:
+        return min(sure, key=lambda shape: table[shape])
+    return min(good, key=lambda shape: lost[shape], default=None)
 
 
 def _any(net: Net) -> Importance:

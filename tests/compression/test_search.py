@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from burnish.compression import compress as flow_of_search
 from burnish.compression import forms
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape
-from burnish.compression.search import Search, _look, ladder, survivors
+from burnish.compression.search import Found, Search, _look, cheapest, ladder, survivors
 from burnish.data.features import Features, Ragged
 from burnish.engine import Engine
 from burnish.engine.openvino import OpenVino
@@ -55,6 +57,16 @@ def test_the_cheapest_safe_one_and_the_hopeful_ones_go_on() -> None:
     assert survivors({shapes[5]: 0.5, shapes[4]: 0.4}, table, 0.01, 2.0) == [shapes[4]]
 
 
+def test_the_cheapest_is_taken_where_it_is_sure_enough() -> None:
+    dear, middle, cheap, bad = (Shape(layers, 12, 64) for layers in (4, 3, 2, 1))
+    table = {shape: float(shape.layers) for shape in (dear, middle, cheap, bad)}
+    lost = {dear: -0.001, middle: 0.006, cheap: 0.008, bad: 0.02}
+    assert cheapest(lost, lambda shape: 0.0, table, 0.01) == cheap
+    assert cheapest(lost, lambda shape: 0.003, table, 0.01) == middle
+    assert cheapest(lost, lambda shape: 0.05, table, 0.01) == dear  # too few rows to be sure: the safest one
+    assert cheapest({bad: 0.02}, lambda shape: 0.0, table, 0.01) is None
+
+
 @pytest.mark.parametrize("single", [False, True])
 def test_costs_are_looked_at_with_rows_of_about_one_length_together(single: bool) -> None:
     rows = [[1] * (5 if i % 2 else 50) for i in range(4000)]
@@ -65,7 +77,7 @@ def test_costs_are_looked_at_with_rows_of_about_one_length_together(single: bool
     assert all(len(batch["input_ids"]) == 1 for batch in batches) == single
 
 
-def _costs(self: Search, form: Form) -> dict[Shape, float]:
+def _costs(self: Any, form: Form) -> dict[Shape, float]:
     """In place of timing: the tiny networks of tests differ by less than the machine's noise."""
     full = Shape.of(self.world.net)
     widths = ((full.heads, full.units), (1, 16))
@@ -150,6 +162,31 @@ def test_a_budget_that_no_smaller_network_keeps_to(tmp_path: Path, few: None, mo
     assert any("came nearest, with 0.5000 lost" in line for line in said)
     assert report.shape == "3x2x64"
     assert report.final.first_value == report.final.second_value
+
+
+def test_a_student_that_fails_the_last_look_gives_way_to_a_dearer_one(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    whole = flow_of_search._report
+    seen: list[Found] = []
+
+    def strict(tuned: Any, parts: Any, options: Any, found: Found, *given: Any) -> Any:
+        seen.append(found)
+        report, about = whole(tuned, parts, options, found, *given)
+        return (replace(report, budget=-1.0) if len(seen) < 3 else report), about
+
+    monkeypatch.setattr(flow_of_search, "_report", strict)
+    said: list[str] = []
+    report = verbs.compress(folder, budget="0.9", minutes=0.1, say=said.append)
+    assert report.shape == str(seen[2].shape)
+    costs = _costs(SimpleNamespace(world=SimpleNamespace(net=Engine.open(folder, "torch").net)), Form("torch", "f32"))
+    spent = [costs[found.shape] for found in seen if found.shape]
+    assert len(spent) == 3
+    assert spent == sorted(spent)
+    assert sum("too much: the next dearer one" in line for line in said) == 2
+    assert variant.Variant.open(Artifact.open(folder), "throughput").manifest["shape"] == report.shape
+    assert Found(seen[0].form, seen[0].shape).next().shape is None
 
 
 @pytest.mark.parametrize(
