@@ -36,14 +36,6 @@ def lessons(task: Task, rows: Rows, copies: int, tokenizer: Any, max_tokens: int
     return task.encode(unlabelled(chain(rows, *changed)), tokenizer, max_tokens)
 
 
-def by_turns(features: Features, rows: int, parts: int) -> Callable[[int], NDArray[np.int64]]:
-    """The pieces of each epoch: those of the `rows` themselves, and one of `parts` of their changed copies after the
-    other."""
-    own, changed = (np.flatnonzero(side) for side in (features.row < rows, features.row >= rows))
-    turns = np.array_split(changed, parts)
-    return lambda epoch: np.concatenate([own, turns[epoch % parts]])
-
-
 def distill(
     student: Net,
     task: Task,
@@ -55,14 +47,12 @@ def distill(
     pad_id: int,
     seed: int,
     evaluate: Callable[[Precision], float] | None = None,
-    pieces: Callable[[int], NDArray[np.int64]] | None = None,
 ) -> Iterator[Event]:
     """Train a student in place on softened features, yielding the events of the one training loop.
 
     Args:
         folder, fingerprint: where it is resumed, from a checkpoint with the same fingerprint.
         evaluate: value on rows to choose on, larger is better; without it the last weights stay.
-        pieces: of the features in each epoch; see `by_turns`.
     """
     for parameter in student.parameters():
         parameter.requires_grad_(True)
@@ -82,7 +72,6 @@ def distill(
         seed=seed,
         device=place,
         evaluate=evaluate,
-        pieces=pieces,
     ).run()
 
 

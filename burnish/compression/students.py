@@ -16,7 +16,7 @@ import torch
 
 from burnish.artifact import Artifact
 from burnish.compression import forms
-from burnish.compression.distill import by_turns, distill, lessons, soften
+from burnish.compression.distill import distill, lessons, soften
 from burnish.compression.export import made_up
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape, importance, merged, shrunk
@@ -32,8 +32,7 @@ from burnish.tasks import Task
 from burnish.training.sinks import progress
 from burnish.variant import MANIFEST, Variant
 
-_COPIES = 2  # changed copies of the rows that a student learns from in an epoch, beside the rows themselves
-_TURNS, _CHANGED = 4, 100_000  # epochs in which they are others, at most, and changed rows from which on fewer will do
+_COPIES = 2  # changed copies of the rows that a student learns from, beside the rows themselves
 _SAMPLES = 100  # rows that the scales of int8 are fitted to
 _RATE = 1.5e-3  # learning rate: a student is small and its task is easy, so that it bears much
 _TOKENS = 2048  # of a step
@@ -98,12 +97,9 @@ class Learner:
 
     def __init__(self, world: World, teacher: Runtime, work: Path, quiet: bool) -> None:
         self.world, self.work, self.quiet = world, work, quiet
-        self._turns = max(1, min(_TURNS, _CHANGED // (_COPIES * len(world.rows))))
-        copies = _COPIES * self._turns
-        features = lessons(world.task, world.rows, copies, world.tokenizer, world.artifact.max_tokens, seed=world.seed)
+        features = lessons(world.task, world.rows, _COPIES, world.tokenizer, world.artifact.max_tokens, seed=world.seed)
         self.features = soften(features, teacher, world.pad_id)
-        self._epoch = by_turns(features, len(world.rows), self._turns)
-        self.pieces = len(self._epoch(0))
+        self.pieces = len(self.features)
         some = world.encode(spread(world.rows, _TAYLOR))
         self._importance = importance(world.net, world.task, soften(some, teacher, world.pad_id), world.pad_id)
 
@@ -129,15 +125,15 @@ class Learner:
         """Let a student learn on, from where it stood after the rung before."""
         place = self.work / str(shape)
         net = self._opened(place / str(rung - 1)) if rung else shrunk(self.world.net, shape, self._importance)
-        self.taught(net, epochs, place / "fit", rung, f"{shape} {rung} {epochs}", str(shape))
+        self.taught(net, epochs, place / "fit", f"{shape} {rung} {epochs}", str(shape))
         shutil.rmtree(place / str(rung), ignore_errors=True)
         (place / str(rung)).mkdir(parents=True)
         net.save(place / str(rung))
         return net
 
-    def taught(self, net: Net, epochs: int, folder: Path, rung: int, fingerprint: str, name: str) -> None:
-        """Train a student in place, in each rung with the next changed copies; a training that was killed goes on from
-        its checkpoint in `folder`, if that has the same fingerprint."""
+    def taught(self, net: Net, epochs: int, folder: Path, fingerprint: str, name: str) -> None:
+        """Train a student in place; a training that was killed goes on from its checkpoint in `folder`, if that has
+        the same fingerprint."""
         torch.manual_seed(self.world.seed)
         tune = Tune(epochs=epochs, learning_rate=_RATE, backward="full", tokens_per_batch=_TOKENS)
         world = self.world
@@ -150,7 +146,6 @@ class Learner:
             fingerprint=fingerprint,
             pad_id=world.pad_id,
             seed=world.seed,
-            pieces=lambda epoch: self._epoch(epoch + rung),
         )
         with ExitStack() as stack:
             show = None if self.quiet else progress(stack, name)

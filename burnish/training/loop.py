@@ -56,11 +56,7 @@ class Setting:
 
 
 class Trainer:
-    """One run over `features`: resumable, and on a CPU bit-identical however often it was interrupted.
-
-    Args:
-        pieces: which of the features an epoch is made of, by its number; all of them when None.
-    """
+    """One run over `features`: resumable, and on a CPU bit-identical however often it was interrupted."""
 
     def __init__(
         self,
@@ -76,9 +72,7 @@ class Trainer:
         seed: int,
         device: torch.device,
         evaluate: Callable[[Precision], float] | None = None,
-        pieces: Callable[[int], NDArray[np.int64]] | None = None,
     ) -> None:
-        self._pieces = pieces or (lambda epoch: np.arange(len(features)))
         self.net, self.features, self.tune = net.to(device), features, tune
         self.average = Average(net, tune.average) if tune.average else None
         self.setting, self.folder, self.pad_id, self.device, self.evaluate = setting, folder, pad_id, device, evaluate
@@ -98,9 +92,7 @@ class Trainer:
 
     def _epoch(self, seed: int, epoch: int) -> list[list[NDArray[np.int64]]]:
         """Steps of an epoch, each a list of batches whose gradients are added up."""
-        pieces, chance = self._pieces(epoch), np.random.default_rng([seed, epoch])
-        lengths = self.features.lengths[pieces]
-        batches = [pieces[batch] for batch in shuffled(lengths, self.tune.tokens_per_batch, chance)]
+        batches = shuffled(self.features.lengths, self.tune.tokens_per_batch, np.random.default_rng([seed, epoch]))
         if self.tune.tokens_per_step is None:
             return [[batch] for batch in batches]
         steps: list[list[NDArray[np.int64]]] = [[]]

@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional as F
 
 from burnish import job as flow
-from burnish.compression.distill import by_turns, distill, lessons, soften
+from burnish.compression.distill import distill, lessons, soften
 from burnish.compression.parity import compare
 from burnish.compression.prune import Shape, importance, shrunk
-from burnish.data.features import Features, Ragged, collate
+from burnish.data.features import collate
 from burnish.data.load import load, usable
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
@@ -65,11 +65,3 @@ def test_the_loss_is_the_cross_entropy_with_the_teacher(tmp_path: Path) -> None:
             expected -= 4 * (target * F.log_softmax(logits[row, place] / 2, -1)).sum()
             count += 1
     assert engine.task.loss_to(logits, batch, 2.0).item() == pytest.approx((expected / count).item(), rel=1e-4)
-
-
-def test_every_epoch_has_the_rows_and_other_copies_of_them() -> None:
-    features = Features({"input_ids": Ragged.build([[1]] * 11)}, row=np.asarray([0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9]))
-    epoch = by_turns(features, rows=3, parts=2)
-    assert epoch(0).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert epoch(1).tolist() == [0, 1, 2, 3, 8, 9, 10]
-    assert epoch(2).tolist() == epoch(0).tolist()
