@@ -48,8 +48,8 @@ def arrays(batch: Batch, names: Iterable[str], longest: int = 0) -> Arrays:
     of few sizes: 16, 24, 32, 48, 64 and so on, with as many places.
     """
     n, tokens = batch["input_ids"].shape
-    width = _rounded(n, tokens)
-    more = width - tokens if width <= longest else 0
+    width = min(_rounded(n, tokens), max(tokens, longest))
+    more = width - tokens
     step = width if n == 1 else _KEPT
     found: Arrays = {}
     for name in names:

@@ -22,6 +22,7 @@ from burnish.compression.export import export, made_up
 from burnish.compression.parity import compare
 from burnish.device import cpu_flags
 from burnish.engine import Engine, witness
+from burnish.engine.flat import arrays
 from burnish.engine.runtime import Eager
 from burnish.errors import GateFailed, InputError
 from burnish.models.net import Net
@@ -245,3 +246,12 @@ def test_all_forms_are_timed_side_by_side(models: dict[str, Path], tmp_path: Pat
         assert 0 < speed["p50"] <= speed["p95"] <= speed["p99"]
         assert speed["peak"] > 1e7
         assert speed["size"] > 0
+
+
+@pytest.mark.parametrize(("tokens", "longest", "width"), [(5, 128, 16), (20, 128, 24), (98, 100, 100), (98, 0, 98)])
+def test_a_single_row_comes_in_few_sizes(tokens: int, longest: int, width: int) -> None:
+    ids = torch.ones((1, tokens), dtype=torch.int64)
+    found = arrays({"input_ids": ids, "words": ids - 1}, ("input_ids", "kept"), longest)
+    assert found["input_ids"].shape == (1, width)
+    assert found["kept"].shape == (width,)
+    assert found["input_ids"].sum() == tokens
