@@ -20,12 +20,12 @@ from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import measure
 from burnish.compression.prune import Shape
-from burnish.compression.search import RUNGS, Found, Search
+from burnish.compression.search import Found, Search
 from burnish.compression.students import Learner, World, spread
 from burnish.config import Compress, Job, Made, Split, parse
 from burnish.data.load import fingerprint, load, usable
 from burnish.data.rows import Rows
-from burnish.data.split import split, strata
+from burnish.data.split import in_blocks, split, strata
 from burnish.engine import Engine, net_of
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
@@ -47,7 +47,6 @@ _JUDGES = 4000  # rows that judge, at most, and at most this share of the traini
 _SHARE = 0.25
 _RESAMPLES = 1000  # of the bootstrap
 _TIMED = 1000  # rows that the final timing is taken on
-_TRAINING = 0.8  # share of the time that students learn in; measuring and writing take the rest
 
 
 def compress(
@@ -197,12 +196,14 @@ def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work:
     name = None if (variant.best(tuned.artifact) == options.goal) else options.goal  # not in the place of a better one
     journal.once("written as it is", _written, first, first.net, form, work / "as it is", name)
     seconds = journal.once("time left", lambda: max(0.0, 60 * options.minutes - journal.spent()))
-    return search.run(form, _TRAINING * seconds / (1 + len(tuned.rows) / len(learn) / RUNGS))
+    return search.run(form, seconds, len(tuned.rows) / len(learn))
 
 
 def _apart(train: Rows, job: Job) -> tuple[Rows, Rows]:
     """Rows to learn from, and rows that judge."""
     share = min(_SHARE, _JUDGES / len(train))
+    if job.task == "tag" and job.data.split.by not in ("group", "time"):
+        return in_blocks(train, share, job.seed)
     by = job.data.split.by
     if by in ("group", "time") and by not in train.columns:  # the job had no need to split
         by = "stratify"
@@ -231,8 +232,9 @@ def _stand_in(tuned: World, job: Job, rows: Rows, folder: Path, quiet: bool) -> 
 def _taught(tuned: World, teacher: Runtime, found: Found, folder: Path, work: Path, quiet: bool) -> dict[str, Any]:
     """Make the student that was found of the model itself."""
     assert found.shape is not None
-    net = Learner(tuned, teacher, work, quiet).learn(found.shape, 0, found.epochs)
-    return _written(tuned, net, found.form, folder)
+    learner = Learner(tuned, teacher, work, quiet)
+    learner.learn({found.shape: found.epochs}, 0)
+    return _written(tuned, learner.student(found.shape, 0), found.form, folder)
 
 
 def _written(tuned: World, net: Net, form: Form, folder: Path, name: str | None = None) -> dict[str, Any]:
@@ -312,6 +314,7 @@ def _by_part(journal: Journal) -> dict[str, float]:
         "words": "runtimes and precisions",
         "cost": "timing layers",
         "pace": "timing layers",
+        "learn": "students of the stand-in",
         "rung": "students of the stand-in",
         "stand-in": "stand-in",
         "written": "the variant itself",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
+from burnish.artifact import Artifact
 from burnish.config import Augment, Tune
 from burnish.data.augment import augment
 from burnish.data.features import Features, Ragged, by_length, collate
@@ -19,12 +23,14 @@ from burnish.device import Precision, choose_device, measure_precision
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
 from burnish.models.freeze import freeze
-from burnish.models.net import Net
-from burnish.tasks import Task
+from burnish.models.net import Net, open_net
+from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 from burnish.training.events import Event
 from burnish.training.loop import Setting, Trainer
 
+TOKENS = 2048  # of a step
+_RATE = 1.5e-3  # learning rate: a student is small and its task is easy, so that it bears much
 # Changed copies show a student more of what its teacher knows; their labels do not matter, as the teacher gives them.
 _MENTIONS, _WORDS = Augment(mention=0.9), Augment(delete=0.5, swap=0.5)
 
@@ -34,6 +40,53 @@ def lessons(task: Task, rows: Rows, copies: int, tokenizer: Any, max_tokens: int
     change = _MENTIONS if task.kind == "token" else _WORDS
     changed = (augment(rows, task.name, change, seed + 1 + turn) for turn in range(copies))
     return task.encode(unlabelled(chain(rows, *changed)), tokenizer, max_tokens)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a student learns, by itself or beside others.
+
+    Attributes:
+        model: folder of the tuned model, for its task.
+        features: file with what is learnt from, softened.
+        start, out: folders of the student before and after; `out` appears when it has learnt all.
+    """
+
+    model: str
+    features: str
+    start: str
+    out: str
+    epochs: int
+    pad_id: int
+    seed: int
+
+
+def taught(lesson: Lesson) -> Iterator[Event]:
+    """Teach a student and keep it, yielding the events of its training; one that was killed goes on."""
+    out = Path(lesson.out)
+    if out.is_dir():
+        return
+    artifact = Artifact.open(lesson.model, verify=False)
+    task = task_named(artifact.task).restore(artifact.state)
+    net = open_net(lesson.start, task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules())
+    fit = out.with_name(f"{out.name}.fit")
+    torch.manual_seed(lesson.seed)
+    yield from distill(
+        net,
+        task,
+        Features.of(load_file(lesson.features)),
+        Tune(epochs=lesson.epochs, learning_rate=_RATE, backward="full", tokens_per_batch=TOKENS),
+        folder=fit,
+        fingerprint=str(lesson.epochs),
+        pad_id=lesson.pad_id,
+        seed=lesson.seed,
+    )
+    fresh = out.with_name(f"{out.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    net.cpu().save(fresh)
+    fresh.rename(out)
+    shutil.rmtree(fit, ignore_errors=True)
 
 
 def distill(

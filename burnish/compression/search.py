@@ -22,10 +22,11 @@ from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import size_of
 from burnish.compression.prune import Importance, Shape, shrunk
-from burnish.compression.students import Learner, World
+from burnish.compression.students import COPIES, Learner, World
 from burnish.config import Compress
 from burnish.data.features import Batch, Features, by_length, collate
 from burnish.data.rows import Rows
+from burnish.device import choose_device
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import BurnishError
@@ -42,6 +43,9 @@ _WIDTHS = ((1, 1), (1 / 2, 1 / 2), (1 / 3, 1 / 4), (1 / 4, 1 / 8), (1 / 6, 1 / 8
 _PATIENCE = (3.0, 1.5)
 _LOOK = 40_000  # tokens of the batches that paces are taken on
 _SINGLES = 60  # rows of a look at latency
+_ENOUGH = 10.0  # seconds of a look after which no further pass is made
+_AGAIN = 0.5  # the student that wins has learnt in about this share of the time of all, and does so once more
+_TRAINING = 0.8  # share of the time that students learn in; measuring and writing take the rest
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,8 @@ class Search:
         features = world.encode(judge)
         self._batches = _look(features, world.pad_id, single=options.goal == "latency")
         self.base = 0.0  # of the network in torch, the first of the forms
+        self.paces: dict[Form, float] = {}  # of the network in each form
+        self._own: NDArray[np.float64] | None = None  # tallies of the stand-in
 
     def form(self) -> Form:
         """The cheapest runtime and precision for the network as it is."""
@@ -111,9 +117,10 @@ class Search:
                 self.say(f"  {form}: does not run here")
                 continue
             found[form] = value
+            self.paces[form] = value["pace"]
             if len(found) == 1:
                 self.base = value["score"]
-            self._note(f"form {form}", str(form), value, 0)
+            self._note(f"form {form}", str(form), value)
         good = [form for form, value in found.items() if self.base - value["score"] <= self.budget / 2]
         return min(good, key=lambda form: self._cost(found[form]))
 
@@ -124,19 +131,22 @@ class Search:
             return False
         fewer, name = self.world.merged(), f"{form}-shared"
         value = self.journal.once(f"words {name}", self._written, fewer.net, form, self.work / "forms" / name)
-        self._note(f"words {name}", name, value, 0)
+        self._note(f"words {name}", name, value)
         if self.base - value["score"] > self.budget / 2:
             return False
         self.world = fewer
         return True
 
-    def run(self, form: Form, seconds: float) -> Found:
+    def run(self, form: Form, seconds: float, again: float) -> Found:
         """The cheapest student within the budget, or the network as it is.
 
         Args:
-            seconds: for all trials in which a student learns.
+            seconds: that are left, until the one that wins has been made of the model itself.
+            again: rows that it then learns from, as a multiple of the rows here.
         """
-        students = self._students(form, seconds)
+        answers = (1 + COPIES) * len(self.world.rows) * (1 + again) / self.paces[form]  # the teachers give them
+        learning = _TRAINING * max(0.0, seconds - min(answers, seconds / 2)) / (1 + _AGAIN * again)
+        students = self._students(form, learning)
         shape, epochs = students[0] if students else (None, 0)
         return Found(
             form,
@@ -163,17 +173,27 @@ class Search:
             return ()
         teacher = world.opened(form, self.work / "forms" / str(form))
         learner = Learner(world, teacher.runtime, self.work / "students", self.quiet)
-        paces = {shape: self.journal.once(f"pace {shape}", learner.pace, shape) for shape in alive}
+        cores = torch.get_num_threads() if choose_device().type == "cpu" else 1
+
+        def epoch(shape: Shape, threads: int) -> float:
+            """Seconds of it."""
+            pace: float = self.journal.once(f"pace {shape} {threads}", learner.pace, shape, threads)
+            return learner.pieces / pace
+
+        alive = affordable(alive, [epoch(shape, 1) for shape in alive], cores * seconds / RUNGS)
         epochs = dict.fromkeys(alive, 0)
         lost: dict[Shape, float] = {}
         for rung in range(RUNGS):
             self.say(f"rung {rung + 1} of {RUNGS}: {', '.join(map(str, alive))}")
+            at_once = min(len(alive), cores)
+            own = at_once * seconds / RUNGS / len(alive)
+            turns = {shape: max(1, round(own / epoch(shape, cores // at_once))) for shape in alive}
+            spent = self.journal.once(f"learn {rung}", learner.learn, turns, rung)
             for shape in alive:
-                turn = max(1, round(seconds / RUNGS / len(alive) * paces[shape] / learner.pieces))
-                value = self.journal.once(f"rung {rung} {shape}", self._rung, learner, form, shape, rung, turn)
-                epochs[shape] += value["epochs"]
+                value = self.journal.once(f"rung {rung} {shape}", self._rung, learner, form, shape, rung)
+                epochs[shape] += turns[shape]
                 lost[shape] = self.base - value["score"]
-                self._note(f"rung {rung} {shape}", str(shape), value, epochs[shape])
+                self._note(f"rung {rung} {shape}", str(shape), value, epochs[shape], spent[str(shape)])
             if rung < RUNGS - 1:
                 alive = survivors({s: lost[s] for s in alive}, table, self.budget, _PATIENCE[rung])
         best = cheapest({s: lost[s] for s in alive}, lambda shape: self._error(form, shape), table, self.budget)
@@ -218,9 +238,8 @@ class Search:
         engine = self.world.written(net, form, folder)
         return self._look_at(engine, folder) | {"score": self.score(engine)}
 
-    def _rung(self, learner: Learner, form: Form, shape: Shape, rung: int, epochs: int) -> dict[str, float]:
-        net = learner.learn(shape, rung, epochs)
-        return self._written(net, form, self.work / "students" / str(shape) / "form") | {"epochs": epochs}
+    def _rung(self, learner: Learner, form: Form, shape: Shape, rung: int) -> dict[str, float]:
+        return self._written(learner.student(shape, rung), form, self.work / "students" / str(shape) / "form")
 
     def score(self, engine: Engine) -> float:
         said = engine.stream(self.judge)
@@ -234,9 +253,11 @@ class Search:
         if shape is not None:
             folder = self.work / "students" / str(shape) / "form"
         other = self.world.opened(form, folder)
-        own = Engine(Eager(self.stand_in), task, other.tokenizer, other.max_tokens)
-        tallies = [outcome(task, engine.stream(rows), rows).tallies for engine in (own, other)]
-        return compare(task, *tallies, names=("stand-in", "its student"))
+        if self._own is None:
+            own = Engine(Eager(self.stand_in), task, other.tokenizer, other.max_tokens)
+            self._own = outcome(task, own.stream(rows), rows).tallies
+        tallies = outcome(task, other.stream(rows), rows).tallies
+        return compare(task, self._own, tallies, names=("stand-in", "its student"))
 
     def _error(self, form: Form, shape: Shape) -> float:
         """Standard error of what a student has lost: other rows will judge it again."""
@@ -250,8 +271,8 @@ class Search:
     def _cost(self, value: Mapping[str, float]) -> float:
         return value["size"] if self.goal == "size" else 1 / value["pace"]
 
-    def _note(self, step: str, name: str, value: Mapping[str, float], epochs: int) -> None:
-        lost, seconds = self.base - value["score"], self.journal.steps()[step].seconds
+    def _note(self, step: str, name: str, value: Mapping[str, float], epochs: int = 0, learnt: float = 0.0) -> None:
+        lost, seconds = self.base - value["score"], self.journal.steps()[step].seconds + learnt
         size, pace = int(value["size"]), value["pace"]
         self.trials.append(Trial(name, epochs, value["score"], pace, size, seconds, lost <= self.budget))
         unit = "rows/s one by one" if self.goal == "latency" else "rows/s"
@@ -275,6 +296,19 @@ def ladder(table: Mapping[Shape, float], full: Shape) -> list[Shape]:
     costs = np.log([table[shape] for shape in best])
     chosen = {int(np.abs(costs - goal).argmin()) for goal in np.linspace(costs[0], costs[-1], CANDIDATES)}
     return [best[index] for index in sorted(chosen, reverse=True)]
+
+
+def affordable(shapes: list[Shape], epochs: Sequence[float], seconds: float) -> list[Shape]:
+    """Of shapes, the dearest first, as many as can learn for an epoch each within `seconds`; where that is not all of
+    them, the dearest is left out, as it gains little, then the cheapest, as it needs many epochs, and so on. One stays.
+
+    Args:
+        epochs: seconds of an epoch of each.
+    """
+    low, high = 0, len(shapes)
+    while high - low > 1 and sum(epochs[low:high]) > seconds:
+        low, high = (low + 1, high) if (len(shapes) - (high - low)) % 2 == 0 else (low, high - 1)
+    return shapes[low:high]
 
 
 def survivors(lost: Mapping[Shape, float], table: Mapping[Shape, float], budget: float, patience: float) -> list[Shape]:
@@ -321,11 +355,13 @@ def _look(features: Features, pad_id: int, single: bool) -> list[Batch]:
 
 
 def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float]:
-    """Rows, and the median seconds of three passes over them."""
+    """Rows, and the median seconds of three passes over them, or of fewer where they take long."""
     seconds = []
     for _ in range(4):
         started = time.perf_counter()
         for _, logits in runtime.run(batches):
             logits.cpu()  # an accelerator has to be done before the time is taken
         seconds.append(time.perf_counter() - started)
+        if sum(seconds[1:]) > _ENOUGH:
+            break
     return sum(len(batch["input_ids"]) for batch in batches), median(seconds[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +14,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import save_file
 
+from burnish import device
 from burnish.artifact import Artifact
 from burnish.compression import forms
-from burnish.compression.distill import distill, lessons, soften
+from burnish.compression.beside import together
+from burnish.compression.distill import TOKENS, Lesson, lessons, soften, taught
 from burnish.compression.export import made_up
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape, importance, merged, shrunk
-from burnish.config import Tune
 from burnish.data.features import Batch, Features, collate, shuffled
 from burnish.data.rows import Rows
 from burnish.device import autocast, choose_device, measure_precision
@@ -29,13 +32,11 @@ from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
 from burnish.models.net import Net, open_net
 from burnish.tasks import Task
-from burnish.training.sinks import progress
+from burnish.training.sinks import Sink, progress
 from burnish.variant import MANIFEST, Variant
 
-_COPIES = 2  # changed copies of the rows that a student learns from, beside the rows themselves
+COPIES = 2  # changed copies of the rows that a student learns from, beside the rows themselves
 _SAMPLES = 100  # rows that the scales of int8 are fitted to
-_RATE = 1.5e-3  # learning rate: a student is small and its task is easy, so that it bears much
-_TOKENS = 2048  # of a step
 _STEPS = 7  # that a pace is taken from
 _TAYLOR = 1000  # rows that the pieces of a network are judged on
 
@@ -97,67 +98,78 @@ class Learner:
 
     def __init__(self, world: World, teacher: Runtime, work: Path, quiet: bool) -> None:
         self.world, self.work, self.quiet = world, work, quiet
-        features = lessons(world.task, world.rows, _COPIES, world.tokenizer, world.artifact.max_tokens, seed=world.seed)
+        features = lessons(world.task, world.rows, COPIES, world.tokenizer, world.artifact.max_tokens, seed=world.seed)
         self.features = soften(features, teacher, world.pad_id)
         self.pieces = len(self.features)
+        self._file = work / "lessons.safetensors"
+        work.mkdir(parents=True, exist_ok=True)
+        save_file(self.features.arrays(), self._file)
         some = world.encode(spread(world.rows, _TAYLOR))
         self._importance = importance(world.net, world.task, soften(some, teacher, world.pad_id), world.pad_id)
 
-    def pace(self, shape: Shape) -> float:
-        """Rows a second in training, from a few steps of it."""
+    def pace(self, shape: Shape, threads: int) -> float:
+        """Rows a second in training on some threads, from a few steps of it."""
         net = shrunk(self.world.net, shape, self._importance).train()
         place = choose_device()
         precision = measure_precision(place, net.model.config.hidden_size)
         net.to(place).requires_grad_(True)
         net.model.get_input_embeddings().weight.requires_grad_(False)
         seconds, rows = [], []
-        for pieces in shuffled(self.features.lengths, _TOKENS, np.random.default_rng(0))[:_STEPS]:
-            started = time.perf_counter()
-            batch = {k: v.to(place) for k, v in collate(self.features, pieces, self.world.pad_id).items()}
-            with autocast(place, precision):
-                loss = self.world.task.loss_to(net(batch), batch, 1.0)
-            loss.backward()  # type: ignore[no-untyped-call]
-            seconds.append(time.perf_counter() - started)
-            rows.append(len(pieces))
+        with device.threads(threads):
+            for pieces in shuffled(self.features.lengths, TOKENS, np.random.default_rng(0))[:_STEPS]:
+                started = time.perf_counter()
+                batch = {k: v.to(place) for k, v in collate(self.features, pieces, self.world.pad_id).items()}
+                with autocast(place, precision):
+                    loss = self.world.task.loss_to(net(batch), batch, 1.0)
+                loss.backward()  # type: ignore[no-untyped-call]
+                seconds.append(time.perf_counter() - started)
+                rows.append(len(pieces))
         return sum(rows) / len(rows) / median(seconds)
 
-    def learn(self, shape: Shape, rung: int, epochs: int) -> Net:
-        """Let a student learn on, from where it stood after the rung before."""
-        place = self.work / str(shape)
-        net = self._opened(place / str(rung - 1)) if rung else shrunk(self.world.net, shape, self._importance)
-        self.taught(net, epochs, place / "fit", f"{shape} {rung} {epochs}", str(shape))
-        shutil.rmtree(place / str(rung), ignore_errors=True)
-        (place / str(rung)).mkdir(parents=True)
-        net.save(place / str(rung))
-        return net
+    def learn(self, epochs: Mapping[Shape, int], rung: int) -> dict[str, float]:
+        """Let students learn on, from where they stood after the rung before, side by side on a CPU.
 
-    def taught(self, net: Net, epochs: int, folder: Path, fingerprint: str, name: str) -> None:
-        """Train a student in place; a training that was killed goes on from its checkpoint in `folder`, if that has
-        the same fingerprint."""
-        torch.manual_seed(self.world.seed)
-        tune = Tune(epochs=epochs, learning_rate=_RATE, backward="full", tokens_per_batch=_TOKENS)
-        world = self.world
-        events = distill(
-            net,
-            world.task,
-            self.features,
-            tune,
-            folder=folder,
-            fingerprint=fingerprint,
-            pad_id=world.pad_id,
-            seed=world.seed,
-        )
+        Returns:
+            For each shape, by name, the seconds it took.
+        """
+        given = []
+        for shape, count in epochs.items():
+            place = self.work / str(shape)
+            start = place / (str(rung - 1) if rung else "start")
+            if not rung:
+                shutil.rmtree(start, ignore_errors=True)
+                start.mkdir(parents=True)
+                shrunk(self.world.net, shape, self._importance).save(start)
+            given.append(
+                Lesson(
+                    model=str(self.world.artifact.folder),
+                    features=str(self._file),
+                    start=str(start),
+                    out=str(place / str(rung)),
+                    epochs=count,
+                    pad_id=self.world.pad_id,
+                    seed=self.world.seed,
+                )
+            )
         with ExitStack() as stack:
-            show = None if self.quiet else progress(stack, name)
-            for event in events:
-                if show:
-                    show(event)
-        net.cpu()
-        shutil.rmtree(folder, ignore_errors=True)
+            show = None if self.quiet else progress(stack, ", ".join(map(str, epochs)))
+            threads = torch.get_num_threads() if choose_device().type == "cpu" else 1
+            if len(given) > 1 and threads > 1:
+                return dict(zip(map(str, epochs), together(given, threads, show), strict=True))
+            return dict(zip(map(str, epochs), (self._alone(lesson, show) for lesson in given), strict=True))
 
-    def _opened(self, folder: Path) -> Net:
+    def student(self, shape: Shape, rung: int) -> Net:
+        """A student as it was after a rung."""
         task, artifact = self.world.task, self.world.artifact
-        return open_net(str(folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules())
+        folder = str(self.work / str(shape) / str(rung))
+        return open_net(folder, task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules())
+
+    def _alone(self, lesson: Lesson, show: Sink | None) -> float:
+        started = time.perf_counter()
+        for event in taught(lesson):
+            if show:
+                show(event)
+        return time.perf_counter() - started
 
 
 def spread(rows: Rows, count: int) -> Rows:

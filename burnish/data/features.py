@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -87,6 +87,23 @@ class Features:
     @property
     def lengths(self) -> NDArray[np.int64]:
         return self.ragged["input_ids"].lengths
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it in arrays by name, for a file; `of` is the way back."""
+        ragged = {f"ragged {name}": rows.values for name, rows in self.ragged.items()}
+        targets = {f"target {name}": target for name, target in self.targets.items()}
+        return ragged | targets | {"offsets": self.ragged["input_ids"].offsets, "row": self.row}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Features:
+        """Features from their arrays."""
+        parts: dict[str, dict[str, NDArray[Any]]] = {"ragged": {}, "target": {}}
+        for name, values in arrays.items():
+            kind, _, inner = name.partition(" ")
+            if inner:
+                parts[kind][inner] = values
+        ragged = {name: Ragged(values, arrays["offsets"]) for name, values in parts["ragged"].items()}
+        return cls(ragged, parts["target"], arrays["row"])
 
 
 Batch = dict[str, torch.Tensor]

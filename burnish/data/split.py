@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
+
 from burnish.config import Split
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError
 
 Sides = dict[str, list[int]]
+_BLOCKS = 60
 LabelOf = Callable[[Row], str | None]
 
 
@@ -61,6 +64,16 @@ def split(rows: Rows, config: Split, seed: int, label_of: LabelOf) -> dict[str, 
         for name in ("train", "dev", "test")
         if name in sides
     }
+
+
+def in_blocks(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Set a share of the rows apart, in blocks of neighbours: sentences of one document name the same things, so that
+    rows beside those of the other side are easier than rows to come. Returns the others, and that share."""
+    blocks = np.array_split(np.arange(len(rows)), min(_BLOCKS, len(rows)))
+    chosen = np.random.default_rng(seed).permutation(len(blocks))[: max(1, round(share * len(blocks)))]
+    apart = np.zeros(len(rows), dtype=bool)
+    apart[np.concatenate([blocks[index] for index in chosen])] = True
+    return rows.select(np.flatnonzero(~apart)), rows.select(np.flatnonzero(apart))
 
 
 def strata(rows: Rows, task: str) -> LabelOf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import datasets
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from burnish.config import Split, parse
 from burnish.data.load import load
 from burnish.data.rows import Rows
-from burnish.data.split import split, strata
+from burnish.data.split import in_blocks, split, strata
 from burnish.errors import InputError
 
 
@@ -97,3 +98,12 @@ def test_load_splits_only_what_is_not_given(tmp_path: Path) -> None:
     assert sizes == {"train": 16, "dev": 2, "test": 2}
     sides = load(parse({"task": "classify", "data": data | {"dev": str(dev)}}))
     assert {name: len(rows) for name, rows in sides.items()} == {"train": 18, "dev": 1, "test": 2}
+
+
+def test_blocks_of_neighbours_are_set_apart() -> None:
+    rows = table(id=list(range(1000)))
+    learn, judge = (ids({"": side})[""] for side in in_blocks(rows, 0.25, seed=0))
+    assert sorted(learn + judge) == list(range(1000))
+    assert len(judge) == pytest.approx(250, abs=5)
+    assert sum(b - a > 1 for a, b in pairwise(judge)) < 15  # blocks, and not single rows
+    assert [len(side) for side in in_blocks(rows.select([3, 4, 5]), 0.25, seed=1)] == [2, 1]
