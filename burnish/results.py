@@ -217,13 +217,13 @@ class CompressReport:
         chosen: name of the variant; None where it loses more than the budget, or is not clearly better.
         form, shape: what the variant is.
         judged: the stand-in for the tuned model against that for the chosen one, on rows that neither has seen; None
-            where nothing was searched.
+            where there was no stand-in.
         before, after: the tuned model and the variant, on rows that the search did not look at.
         final: the two compared there.
         flips, decisions: how many decisions of the variant differ from those of the tuned model there.
         speeds: of the tuned model and of the variant.
         trials: in the order in which they were made.
-        base: score of the stand-in itself, which the trials are held against.
+        base: score of the stand-in itself (or of the model, where there was none), which the trials are held against.
         steps: seconds that each part of the search took.
         rows: rows by what they were used for.
         seconds: of the whole search, over all of its runs.

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ Say = Callable[[str], None]
 REPORT, RECIPE, JOURNAL = "report.html", "job.yaml", "search.sqlite"
 _JUDGES = 4000  # rows that judge, at most, and at most this share of the training rows
 _SHARE = 0.25
+_PATIENCE = 0.7  # a stand-in may take this share of the time
 _RESAMPLES = 1000  # of the bootstrap
 _TIMED = 1000  # rows that the final timing is taken on
 
@@ -182,8 +184,23 @@ def _recipe(job: Job, options: Compress, found: Found) -> str:
 
 
 def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work: Path, quiet: bool, say: Say) -> Found:
-    """Search with a stand-in; the best so far is a variant of the model as soon as there is one."""
+    """Search with a stand-in, where there is time to tune one; the best so far is a variant of the model as soon as
+    there is one."""
     learn, judge = _apart(tuned.rows, job)
+    needed = _seconds_to_tune(tuned.artifact) * len(learn) / len(tuned.rows)
+    if needed > 60 * options.minutes * _PATIENCE:
+        say(f"tuning a stand-in would take {needed / 60:.0f} minutes: runtimes and precisions alone are tried")
+        say(f"for smaller networks, give it --minutes {ceil(needed / 60 / _PATIENCE)} or more")
+        judge = spread(tuned.rows, _JUDGES)
+        search = Search(tuned, judge, options=options, journal=journal, work=work, quiet=quiet, say=say)
+        form = search.form()
+        return Found(
+            form,
+            shared=search.share(form),
+            trials=tuple(search.trials),
+            base=search.base,
+            rows={"judge": len(judge)},
+        )
     say(f"tuning a stand-in on {len(learn):,} rows, so that {len(judge):,} others can judge")
     folder = work / "stand-in"
     journal.once("stand-in", _stand_in, tuned, job, learn, folder, quiet)
@@ -210,6 +227,13 @@ def _apart(train: Rows, job: Job) -> tuple[Rows, Rows]:
     label_of = strata(train, job.task) if by == "stratify" else lambda row: None
     sides = split(train, Split(by=by, dev=share, test=0.0), job.seed, label_of)
     return sides["train"], sides["dev"]
+
+
+def _seconds_to_tune(artifact: Artifact) -> float:
+    """What tuning took, if it was done on such a machine; 0 where nothing is known."""
+    then, now = artifact.manifest["environment"], device.environment()
+    alike = all(then.get(name) == now[name] for name in ("cpu", "cores", "device"))
+    return float(artifact.manifest["training"]["seconds"]) if alike else 0.0
 
 
 def _fresh(tuned: World) -> Task:

@@ -157,6 +157,32 @@ def test_a_search_that_is_killed_goes_on(tmp_path: Path, few: None, monkeypatch:
     assert {trial.name for trial in report.trials} > {name for name, _ in made[:2]}
 
 
+def test_without_time_for_a_stand_in_forms_alone_are_judged(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    known = flow_of_search._seconds_to_tune(Artifact.open(folder))
+    assert known == Artifact.open(folder).manifest["training"]["seconds"] > 0
+    monkeypatch.setattr(flow_of_search, "_seconds_to_tune", lambda artifact: 3600.0)
+    said: list[str] = []
+    report = verbs.compress(folder, budget="0.9", minutes=30, say=said.append)
+    assert any("give it --minutes" in line for line in said)
+    assert [trial.name for trial in report.trials] == ["torch-f32", "torch-bf16"]
+    assert report.judged is None
+    assert set(report.rows) == {"judge", "dev"}
+    assert report.shape == "3x2x64"
+    assert Engine.open(folder, "throughput").predict(["good"])
+    page = (folder / "variants" / "throughput" / "report.html").read_text(encoding="utf-8")
+    assert "torch-bf16" in page
+    assert "stand-in" not in page
+
+
+def test_a_tuning_on_another_machine_tells_nothing_of_time(tmp_path: Path) -> None:
+    artifact = Artifact.open(model(tmp_path, "classify"))
+    artifact.manifest["environment"]["cpu"] = "another"
+    assert flow_of_search._seconds_to_tune(artifact) == 0
+
+
 def test_a_budget_that_no_smaller_network_keeps_to(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = model(tmp_path, "classify")
     monkeypatch.setattr(Search, "score", lambda self, engine: 0.9 if engine.task and self.base == 0 else 0.9 - self.bad)
