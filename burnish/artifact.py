@@ -51,7 +51,13 @@ class Artifact:
         folder = Path(folder)
         path = folder / MANIFEST
         if not path.is_file():
-            raise InputError(f"'{folder}' is no burnish model (it has no {MANIFEST}); make one with: burnish tune JOB")
+            told = "make one with: burnish tune JOB"
+            if (folder / "config.json").is_file():
+                told = (
+                    "take it over with labelled rows of its task: burnish init DATA --out job.yaml, then "
+                    f"burnish tune job.yaml --set model={folder} --set tune.method=adopt"
+                )
+            raise InputError(f"'{folder}' is no burnish model (it has no {MANIFEST}); {told}")
         manifest = read_manifest(path, FORMAT, _KEYS, _AGAIN)
         if lost := [f"network.{key}" for key in _NETWORK if key not in manifest["network"]]:
             raise InputError(f"'{path}' is damaged: it lacks {', '.join(lost)}; {_AGAIN}")

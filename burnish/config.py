@@ -102,8 +102,13 @@ _FEW_SHOT = {"epochs": 16}
 class Tune(_Section):
     """How the model is trained."""
 
-    method: Literal["full", "few-shot"] = Field(
-        "full", description="few-shot: for `classify` with about 4 to 64 examples a class; contrast, then a head."
+    method: Literal["full", "few-shot", "adopt"] = Field(
+        "full",
+        description="few-shot: for `classify` with about 4 to 64 examples a class; contrast, then a head. adopt: for a "
+        "model tuned elsewhere, whose own head is kept; nothing is trained.",
+    )
+    labels: tuple[str, ...] = Field(
+        (), description="adopt: classes in the order of the head's outputs, where its `config.json` names others."
     )
     metric: str | None = Field(None, description="Metric to choose on; the task's own when unset.")
     epochs: int = Field(3, ge=1)

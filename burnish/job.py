@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from burnish import device
 from burnish.artifact import Artifact, must_be_replaceable
@@ -15,15 +16,17 @@ from burnish.data.check import check as check_rows
 from burnish.data.check import stopping
 from burnish.data.load import fingerprint, usable
 from burnish.data.load import load as load_rows
+from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, GateFailed, InputError, nearest
 from burnish.models.net import Net
 from burnish.results import LOWER_IS_BETTER, Evaluation, Finding, TuneReport
-from burnish.tasks import task_named
+from burnish.tasks import Task, task_named
 from burnish.training import transfer
+from burnish.training.adopt import adopt
 from burnish.training.build import net_for, tokenizer_for
-from burnish.training.fit import fit, work_folder
+from burnish.training.fit import AS_IT_IS, fit, work_folder
 from burnish.training.measure import measure
 from burnish.training.save import save
 from burnish.training.sinks import need_trackers
@@ -67,10 +70,10 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     findings = check_rows(parts, job, tokenizer)
     _stop_on(findings, job)
     parts = {name: usable(rows, job.task) for name, rows in parts.items()}
-    task = task_named(job.task).learn(parts["train"], job.data.multi_label, job.tune)
-    net = net_for(job, task, tokenizer)
+    own = job.tune.method == "adopt"
+    task, net = adopt(job, parts["train"]) if own else _started(job, parts["train"], tokenizer)
     say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
-    fitted = fit(job, parts, task, net, tokenizer, quiet)
+    fitted = AS_IT_IS if own else fit(job, parts, task, net, tokenizer, quiet)
     say("measuring")
     engine = Engine(Eager(net), task, tokenizer, job.tune.max_tokens)
     measured = measure(job, engine, parts)
@@ -101,6 +104,11 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     shutil.rmtree(work_folder(job), ignore_errors=True)
     _gate(job, report.after)
     return Tuned(saved, report)
+
+
+def _started(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
+    task = task_named(job.task).learn(train, job.data.multi_label, job.tune)
+    return task, net_for(job, task, tokenizer)
 
 
 def _stop_on(findings: tuple[Finding, ...], job: Job) -> None:

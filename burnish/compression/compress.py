@@ -201,11 +201,15 @@ def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work:
             base=search.base,
             rows={"judge": len(judge)},
         )
-    say(f"tuning a stand-in on {len(learn):,} rows, so that {len(judge):,} others can judge")
-    folder = work / "stand-in"
-    journal.once("stand-in", _stand_in, tuned, job, learn, folder, quiet)
-    task = _fresh(tuned)  # a task's modules, such as a CRF, belong to one network
-    world = replace(tuned, home=folder, task=task, net=net_of(tuned.artifact, task, folder).eval(), rows=learn)
+    world = replace(tuned, rows=learn)
+    if job.tune.method == "adopt":
+        say(f"a model from elsewhere: it is judged by {len(judge):,} rows, which it may know and its students do not")
+    else:
+        say(f"tuning a stand-in on {len(learn):,} rows, so that {len(judge):,} others can judge")
+        folder = work / "stand-in"
+        journal.once("stand-in", _stand_in, tuned, job, learn, folder, quiet)
+        task = _fresh(tuned)  # a task's modules, such as a CRF, belong to one network
+        world = replace(world, home=folder, task=task, net=net_of(tuned.artifact, task, folder).eval())
     search = Search(world, judge, options=options, journal=journal, work=work, quiet=quiet, say=say)
     say("runtimes and precisions")
     form = search.form()

@@ -31,9 +31,10 @@ def model_card(report: TuneReport, languages: Sequence[str] = ()) -> str:
     Args:
         languages: ISO codes such as `en`, where they are known; nothing is guessed.
     """
+    what = "tuned" if report.trained_parameters else "taken over"
     parts = [
         "---\n" + yaml.safe_dump(_front_matter(report, languages), allow_unicode=True, sort_keys=False) + "---",
-        f"# {_plain(report.base_model)}, tuned for {_plain(report.task)}",
+        f"# {_plain(report.base_model)}, {what} for {_plain(report.task)}",
         _headline(report),
         "## Intended use\n\n" + _intended_use(report),
         "## Data\n\n" + _data(report),

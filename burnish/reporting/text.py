@@ -110,7 +110,9 @@ def print_report(report: TuneReport, console: Console) -> None:
         console.print(_text(wording.transfer_words(report)))
     if report.alone:
         console.print(_text(wording.alone_words(report)))
-    speed = f"{wording.duration(report.seconds)} in all, training at {wording.short(report.tokens_per_second)} tokens/s"
+    speed = f"{wording.duration(report.seconds)} in all"
+    if report.trained_parameters:
+        speed += f", training at {wording.short(report.tokens_per_second)} tokens/s"
     size = f"{wording.short(report.parameters)} parameters, {wording.short(report.trained_parameters)} trained"
     console.print(_text(f"{speed}; {size}", "dim"))
 

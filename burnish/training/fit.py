@@ -54,6 +54,9 @@ class Fitted:
     rows_per_second: float
 
 
+AS_IT_IS = Fitted("fp32", 0, 0.0, Curve((), ()), 0.0, 0.0)  # nothing was trained
+
+
 def work_folder(job: Job) -> Path:
     """Where an unfinished run keeps its checkpoints: beside the model it will become."""
     out = Path(job.out)

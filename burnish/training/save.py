@@ -29,7 +29,8 @@ def save(job: Job, engine: Engine, report: TuneReport, fitted: Fitted) -> Artifa
         engine.tokenizer.save_pretrained(folder)
         (folder / "report.html").write_text(report_html(report), encoding="utf-8")
         (folder / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
-        shutil.copy(work_folder(job) / "events.jsonl", folder / "events.jsonl")
+        if fitted.trained:
+            shutil.copy(work_folder(job) / "events.jsonl", folder / "events.jsonl")
 
     manifest = {
         "task": job.task,

@@ -28,6 +28,7 @@ from burnish.engine.runtime import Eager
 from burnish.errors import InputError
 from burnish.results import Speed
 from tests import tiny
+from tests.training.test_adopt import elsewhere, job_of
 
 FULL = Shape(6, 12, 1536)
 
@@ -175,6 +176,18 @@ def test_without_time_for_a_stand_in_forms_alone_are_judged(
     page = (folder / "variants" / "throughput" / "report.html").read_text(encoding="utf-8")
     assert "torch-bf16" in page
     assert "stand-in" not in page
+
+
+def test_a_model_from_elsewhere_is_judged_by_itself(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, _, _ = elsewhere(tmp_path, "Sequence", ("pos", "neg"))
+    adopted = flow.tune(job_of(tmp_path, "classify", place)).artifact
+    monkeypatch.setattr(flow_of_search, "_stand_in", None)
+    said: list[str] = []
+    report = verbs.compress(adopted.folder, budget="0.9", minutes=0.1, say=said.append)
+    assert any("a model from elsewhere" in line for line in said)
+    assert any(trial.epochs for trial in report.trials)
+    assert report.judged is not None
+    assert Engine.open(adopted.folder, "throughput").predict(["good"])
 
 
 def test_a_tuning_on_another_machine_tells_nothing_of_time(tmp_path: Path) -> None:
