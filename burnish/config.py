@@ -196,7 +196,7 @@ class Made(_Section):
 class Compress(_Section):
     """A search for a smaller or faster form of the model, which `burnish run` makes after tuning."""
 
-    goal: Literal["throughput", "latency", "size"] = Field("throughput", description="What is to be better.")
+    goal: Literal["throughput", "latency", "size", "energy"] = Field("throughput", description="What is to be better.")
     metric: str | None = Field(None, description="Metric that judges; that of `tune` when unset.")
     budget: Annotated[float, Field(ge=0.0)] = Field(0.01, description="How much of it may be lost.")
     minutes: Positive = Field(60.0, description="Time for the search, roughly.")

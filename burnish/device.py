@@ -143,6 +143,35 @@ def fast_bf16() -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(cpu_flags())
 
 
+class Meter:
+    """Energy that the processors take, all programs together, by their own counters (RAPL, as Linux shows it).
+
+    Attributes:
+        works: whether this machine has such counters and lets them be read.
+    """
+
+    def __init__(self, place: Path = Path("/sys/class/powercap")) -> None:
+        self._zones = sorted(place.glob("intel-rapl:?"))  # a processor each, also where AMD made it
+        self._joules = 0.0
+        self._seen: list[int] = []
+        with suppress(OSError, ValueError):
+            self._wraps = [int((zone / "max_energy_range_uj").read_text()) + 1 for zone in self._zones]
+            self._seen = self._read()
+        self.works = bool(self._seen)
+
+    def joules(self) -> float:
+        """Those taken since the meter was made, if it is asked every few minutes; 0 where it does not work."""
+        if self.works:
+            now = self._read()
+            parts = zip(now, self._seen, self._wraps, strict=True)
+            self._joules += sum((new - old) % wrap for new, old, wrap in parts) / 1e6
+            self._seen = now
+        return self._joules
+
+    def _read(self) -> list[int]:
+        return [int((zone / "energy_uj").read_text()) for zone in self._zones]
+
+
 def environment() -> dict[str, str]:
     """What a figure depends on: versions, processor, threads. Holds no path, user or host name."""
     import torch

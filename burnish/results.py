@@ -195,6 +195,7 @@ class Speed:
         p50, p95, p99: milliseconds of one row by itself, each row at its median over the passes.
         peak: largest resident memory of the process, in bytes.
         size: bytes on disk.
+        joules: that the processors take for a row of a pass over all rows; 0 where that cannot be read.
     """
 
     rows_per_second: float
@@ -205,6 +206,7 @@ class Speed:
     p99: float
     peak: int
     size: int
+    joules: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class CompressReport:
     """What a search found.
 
     Attributes:
-        goal: latency, throughput or size.
+        goal: throughput, latency, size or energy.
         metric, budget: the metric, and how much of it may be lost.
         chosen: name of the variant; None where it loses more than the budget, or is not clearly better.
         form, shape: what the variant is.
@@ -250,8 +252,11 @@ class CompressReport:
 
     @property
     def speedup(self) -> float:
-        """How many times as fast as the tuned model: by the median time of one row for latency, else by throughput."""
+        """How many times as fast as the tuned model: by the median time of one row for latency, else by throughput;
+        for energy, how many times as sparing."""
         tuned, found = self.speeds["tuned"], self.speeds["found"]
+        if self.goal == "energy":
+            return tuned.joules / found.joules if found.joules else 0.0
         return tuned.p50 / found.p50 if self.goal == "latency" else found.rows_per_second / tuned.rows_per_second
 
     @property
@@ -265,10 +270,13 @@ class CompressReport:
 
     @property
     def faster(self) -> bool:
-        """Whether the variant is clearly ahead: slowest pass against fastest one, or a tenth of the time of a row."""
+        """Whether the variant is clearly ahead: slowest pass against fastest one, or a tenth of the time or the energy
+        of a row."""
         tuned, found = self.speeds["tuned"], self.speeds["found"]
         if self.goal == "size":
             return found.size < tuned.size
+        if self.goal == "energy":
+            return 0 < found.joules < 0.9 * tuned.joules
         return found.p50 < 0.9 * tuned.p50 if self.goal == "latency" else found.low > tuned.high
 
     @property

@@ -126,7 +126,7 @@ def compress(
 
     Args:
         budget: what may be lost, `f1:0.01` or `0.01` of the model's own metric.
-        goal: throughput, latency or size.
+        goal: throughput, latency, size or energy.
         train: file with the training rows, when they are no longer where the model's job has them.
 
     Raises:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from burnish import device
@@ -31,3 +33,23 @@ def test_freed_memory_is_kept_until_the_outermost_wish_for_it_ends(monkeypatch: 
 def _fail() -> None:
     with device.freed_memory_kept():
         raise KeyError
+
+
+def test_energy_is_read_from_counters_that_wrap(tmp_path: Path) -> None:
+    def write(zone: int, joules: float) -> None:
+        place = tmp_path / f"intel-rapl:{zone}"
+        (place / "inner").mkdir(parents=True, exist_ok=True)
+        (place / "max_energy_range_uj").write_text("999999999\n")
+        (place / "energy_uj").write_text(f"{joules * 1e6:.0f}\n")
+
+    write(0, 10), write(1, 990)
+    (tmp_path / "intel-rapl:0:0").mkdir()  # a part of the first one
+    meter = device.Meter(tmp_path)
+    assert meter.works
+    write(0, 15), write(1, 5)
+    assert meter.joules() == pytest.approx(20)
+    write(0, 16)
+    assert meter.joules() == pytest.approx(21)
+    nothing = device.Meter(tmp_path / "gone")
+    assert not nothing.works
+    assert nothing.joules() == 0

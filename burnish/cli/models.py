@@ -109,7 +109,7 @@ def compress(
     budget: Annotated[
         str, typer.Option(help="What may be lost: METRIC:AMOUNT, or AMOUNT of the model's own.")
     ] = "0.01",
-    goal: Annotated[str, typer.Option("--for", help="throughput, latency or size.")] = "throughput",
+    goal: Annotated[str, typer.Option("--for", help="throughput, latency, size or energy.")] = "throughput",
     minutes: Annotated[float, typer.Option(min=0.1, help="Time for the search, roughly.")] = 60.0,
     train: Annotated[
         str | None, typer.Option(help="File with the training rows, if they have moved.", show_default=False)

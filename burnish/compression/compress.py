@@ -75,6 +75,11 @@ def compress(
     task = task_named(artifact.task).restore(artifact.state)
     job = _job(artifact, train, options)
     options = options.model_copy(update={"metric": options.metric or job.tune.metric or task.metric})
+    if options.goal == "energy" and not device.Meter().works:
+        raise InputError(
+            "--for energy: this machine does not say what energy it takes (/sys/class/powercap/intel-rapl:*/energy_uj "
+            "is missing or closed to this user, as in most virtual machines); --for throughput comes nearest"
+        )
     if options.metric not in artifact.metrics:
         told = nearest(str(options.metric), artifact.metrics)
         raise InputError(f"--budget: '{options.metric}' is no metric of {task.name}; {told}")

@@ -83,6 +83,7 @@ def measure(
     place = work / "rows.jsonl"
     place.write_text("".join(json.dumps(row, default=str) + "\n" for row in rows), encoding="utf-8")
     passes: dict[str, list[float]] = {name: [] for name in folders}
+    joules: dict[str, list[float]] = {name: [] for name in folders}
     singles: dict[str, list[list[float]]] = {name: [] for name in folders}
     peaks: dict[str, int] = {}
     with ExitStack() as stack:
@@ -92,7 +93,9 @@ def measure(
             process.ask("single")
         for _ in range(repeats):
             for name, process in running.items():
-                passes[name].append(len(rows) / process.ask("all"))
+                seconds, energy = process.ask("all")
+                passes[name].append(len(rows) / seconds)
+                joules[name].append(energy / len(rows))
                 singles[name].append(process.ask("single"))
         for name, process in running.items():
             peaks[name] = process.ask("peak")
@@ -101,7 +104,9 @@ def measure(
         p50, p95, p99 = (float(value) for value in np.percentile(np.median(singles[name], 0), (50, 95, 99)))
         rates = passes[name]
         size = size_of(model, folder)
-        found[name] = Speed(median(rates), min(rates), max(rates), p50, p95, p99, peaks[name], size)
+        found[name] = Speed(
+            median(rates), min(rates), max(rates), p50, p95, p99, peaks[name], size, median(joules[name])
+        )
     return found
 
 
@@ -119,12 +124,13 @@ def _answer() -> None:
         variant = Variant(Path(folder), manifest)
     engine = Engine.of(Artifact.open(model, verify=False), variant)
     rows = [json.loads(line) for line in Path(place).read_text(encoding="utf-8").splitlines()]
+    meter = device.Meter()
     for line in sys.stdin:
         found: Any
         if line.strip() == "all":
-            started = time.perf_counter()
+            before, started = meter.joules(), time.perf_counter()
             engine.predict_rows(rows)
-            found = time.perf_counter() - started
+            found = time.perf_counter() - started, meter.joules() - before
         elif line.strip() == "single":
             found = []
             for row in rows[:SINGLES]:

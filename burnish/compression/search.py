@@ -26,7 +26,7 @@ from burnish.compression.students import COPIES, Learner, World
 from burnish.config import Compress
 from burnish.data.features import Batch, Features, by_length, collate
 from burnish.data.rows import Rows
-from burnish.device import choose_device
+from burnish.device import Meter, choose_device
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import BurnishError
@@ -265,11 +265,13 @@ class Search:
         return (difference.high - difference.low) / (2 * 1.96)
 
     def _look_at(self, engine: Engine, folder: Path) -> dict[str, float]:
-        rows, spent = _timed(engine.runtime, self._batches)
-        return {"pace": rows / spent, "size": size_of(folder, folder)}
+        rows, spent, joules = _timed(engine.runtime, self._batches)
+        return {"pace": rows / spent, "size": size_of(folder, folder), "joules": joules / rows}
 
     def _cost(self, value: Mapping[str, float]) -> float:
-        return value["size"] if self.goal == "size" else 1 / value["pace"]
+        if self.goal == "size":
+            return value["size"]
+        return value["joules"] if self.goal == "energy" else 1 / value["pace"]
 
     def _note(self, step: str, name: str, value: Mapping[str, float], epochs: int = 0, learnt: float = 0.0) -> None:
         lost, seconds = self.base - value["score"], self.journal.steps()[step].seconds + learnt
@@ -354,14 +356,15 @@ def _look(features: Features, pad_id: int, single: bool) -> list[Batch]:
     return [collate(features, some[places], pad_id) for places in groups]
 
 
-def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float]:
-    """Rows, and the median seconds of three passes over them, or of fewer where they take long."""
-    seconds = []
+def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float, float]:
+    """Rows, and the medians of seconds and joules of three passes over them, or of fewer where they take long."""
+    seconds, joules, meter = [], [], Meter()
     for _ in range(4):
-        started = time.perf_counter()
+        before, started = meter.joules(), time.perf_counter()
         for _, logits in runtime.run(batches):
             logits.cpu()  # an accelerator has to be done before the time is taken
         seconds.append(time.perf_counter() - started)
+        joules.append(meter.joules() - before)
         if sum(seconds[1:]) > _ENOUGH:
             break
-    return sum(len(batch["input_ids"]) for batch in batches), median(seconds[1:])
+    return sum(len(batch["input_ids"]) for batch in batches), median(seconds[1:]), median(joules[1:])

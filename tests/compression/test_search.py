@@ -12,8 +12,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from burnish import device, variant, verbs
 from burnish import job as flow
-from burnish import variant, verbs
 from burnish.artifact import Artifact
 from burnish.cli import app
 from burnish.compression import compress as flow_of_search
@@ -188,6 +188,24 @@ def test_a_model_from_elsewhere_is_judged_by_itself(tmp_path: Path, few: None, m
     assert any(trial.epochs for trial in report.trials)
     assert report.judged is not None
     assert Engine.open(adopted.folder, "throughput").predict(["good"])
+
+
+def test_for_energy_the_counters_decide(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = model(tmp_path, "classify")
+    monkeypatch.setattr(device.Meter, "works", False, raising=False)
+    monkeypatch.setattr(device.Meter, "__init__", lambda self: None)
+    monkeypatch.setattr(device.Meter, "joules", lambda self: 0.0)
+    with pytest.raises(InputError, match="does not say what energy it takes"):
+        verbs.compress(folder, budget="0.9", goal="energy", minutes=0.1)
+    monkeypatch.setattr(device.Meter, "works", True)
+    slow = Speed(100, 99, 101, 9, 9, 9, 1, 200, joules=0.5)
+    monkeypatch.setattr(
+        flow_of_search, "measure", lambda *given, **more: {"tuned": slow, "found": replace(slow, joules=0.2)}
+    )
+    report = verbs.compress(folder, budget="0.9", goal="energy", minutes=0.1)
+    assert report.chosen == "energy"
+    assert report.speedup == pytest.approx(2.5)
+    assert "0.5 to 0.2 J" in (folder / "variants" / "energy" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_tuning_on_another_machine_tells_nothing_of_time(tmp_path: Path) -> None:
