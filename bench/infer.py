@@ -1,9 +1,9 @@
 """Predicting: rows a second from words to tags, and the time of one row, side by side.
 
 Every way runs in a process of its own, in turns, with the tokenizer and the decoding in its time; medians over the
-repeats. The reference loop pads fp32 batches of 16 to 128 tokens, on the first --reference-rows alone.
- The other peers are given burnish's batches and
-tokenizer, and differ in the runtime and its precision. A first pass over the rows warms each process up.
+repeats. The reference loop pads fp32 batches of 16 to 128 tokens, on the first --reference-rows alone. The other peers
+are given burnish's batches and tokenizer, and differ in the runtime and its precision. A first pass over the rows warms
+each process up.
 Peers live in an environment of their own: make bench-env.
 """
 
@@ -29,6 +29,7 @@ PEERS = [
     "openvino_f32",
     "openvino_bf16",
     "openvino_int8",
+    "openvino_int8_controlled",
 ]
 QUICK = ["reference", "torch", "onnx_int8", "openvino_bf16"]
 

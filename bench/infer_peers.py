@@ -126,17 +126,38 @@ def runtime(name: str, artifact: Artifact, task: Any, rows: list[Any], work: Pat
         for place, own in zip(model.inputs, names, strict=True):
             place.get_tensor().set_names({own})
         if "int8" in name:
-            import nncf
-
-            tokenizer = artifact.tokenizer()
-            features = task.encode(unlabelled(rows[:CALIBRATION]), tokenizer, artifact.max_tokens)
-            data = [arrays(collate(features, np.arange(i, i + 1), 0), names) for i in range(len(features))]
-            transformer = nncf.ModelType.TRANSFORMER
-            model = nncf.quantize(model, nncf.Dataset(data), model_type=transformer, subset_size=len(data))
+            model = in_int8(model, names, artifact, task, rows[:CALIBRATION], controlled="controlled" in name)
         library.save_model(model, graph, compress_to_fp16="int8" not in name)
     settings = {"INFERENCE_PRECISION_HINT": "f32" if name.endswith("f32") else "bf16"}
     size = graph.stat().st_size + graph.with_suffix(".bin").stat().st_size
     return OpenVino(str(graph), settings), size
+
+
+def in_int8(
+    model: Any, names: tuple[str, ...], artifact: Artifact, task: Any, rows: list[Any], controlled: bool
+) -> Any:
+    """NNCF's int8, its scales fitted to some rows; with accuracy control, layers go back to floating point until at
+    most 0.01 of the metric is lost on these same rows."""
+    import nncf
+
+    features = task.encode(unlabelled(rows), artifact.tokenizer(), artifact.max_tokens)
+    batches = [collate(features, np.arange(place, place + 1), 0) for place in range(len(features))]
+    data = [arrays(batch, names) for batch in batches]
+    options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(data)}
+    if not controlled:
+        return nncf.quantize(model, nncf.Dataset(data), **options)
+    nets.load_modules(artifact.folder, task.modules())
+
+    def validate(compiled: Any, places: Iterable[int]) -> tuple[float, None]:
+        said, seen = [], []
+        for place in places:
+            logits = spread(next(iter(compiled(data[place]).values())), batches[place])
+            said.append(task.assemble(task.decode(logits, batches[place]), rows[place]))
+            seen.append(rows[place])
+        return metric_value(task, task.metric, outcome(task, said, seen)), None
+
+    sets = nncf.Dataset(data), nncf.Dataset(list(range(len(data))), data.__getitem__)
+    return nncf.quantize_with_accuracy_control(model, *sets, validate, max_drop=0.01, **options)
 
 
 def reference(artifact: Artifact, task: Any) -> Answers:

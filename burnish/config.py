@@ -294,7 +294,8 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
     except RecursionError:
         raise ConfigError(f"'{path}' is nested too deeply to be a job") from None
     if not isinstance(document, dict):
-        raise ConfigError(f"'{path}' holds no job: expected keys such as task, data and model")
+        what = "is empty" if document is None else "holds no job"
+        raise ConfigError(f"'{path}' {what}: expected keys such as task, data and model")
     if repeated:
         raise ConfigError(f"'{path}' gives a key twice:\n  " + "\n  ".join(repeated))
     for one in overrides:

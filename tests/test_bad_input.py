@@ -215,7 +215,7 @@ def test_what_out_must_not_replace(burnish: Any, folder: Path, tmp_path: Path) -
         ("a: &a [*a]\n", "nested too deeply"),
         ("a: " + "[" * 3000, "nested too deeply"),
         ("task: classify\0\n", "not valid YAML"),
-        ("", "holds no job"),
+        ("", "is empty"),
         ("tsk: tag\ndata: {train: x}\n", "unknown key 'tsk'; did you mean 'task'?"),
     ],
 )

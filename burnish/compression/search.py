@@ -202,7 +202,9 @@ class Search:
             self.say(f"no smaller network kept to the budget: {nearest} came nearest, with {lost[nearest]:.4f} lost")
             return ()
         dearer = [s for s in lost if lost[s] <= self.budget and table[s] > table[best]]
-        return tuple((s, epochs[s]) for s in (best, *sorted(dearer, key=lambda s: table[s])))
+        learnt = epochs[best] * epoch(best, 1)  # one that left early gets as much time
+        later = [(s, max(epochs[s], round(learnt / epoch(s, 1)))) for s in sorted(dearer, key=lambda s: table[s])]
+        return ((best, epochs[best]), *later)
 
     def table(self, form: Form) -> dict[Shape, float]:
         """Predicted cost of each shape: networks of one and of two layers are timed (or weighed), and the rest follows
