@@ -109,7 +109,8 @@ class Search:
         self._own: NDArray[np.float64] | None = None  # tallies of the stand-in
 
     def form(self) -> Form:
-        """The cheapest runtime and precision for the network as it is."""
+        """The cheapest runtime and precision for the network as it is; one that loses a part of the budget has to be
+        cheaper by as large a part."""
         found: dict[Form, dict[str, float]] = {}
         for form in forms.forms_here():
             value = self.journal.once(f"form {form}", self._form, form)
@@ -121,8 +122,9 @@ class Search:
             if len(found) == 1:
                 self.base = value["score"]
             self._note(f"form {form}", str(form), value)
-        good = [form for form, value in found.items() if self.base - value["score"] <= self.budget / 2]
-        return min(good, key=lambda form: self._cost(found[form]))
+        lost = {form: max(0.0, self.base - value["score"]) for form, value in found.items()}
+        good = [form for form in found if lost[form] <= self.budget / 2]
+        return min(good, key=lambda form: self._cost(found[form]) * (1 + lost[form] / max(self.budget, 1e-9)))
 
     def share(self, form: Form) -> bool:
         """For size: let words that the rows do not use share the vectors of others, unless that takes half of the

@@ -6,6 +6,7 @@ computes no more than these.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -107,6 +108,7 @@ def export(net: Net, batch: Batch, max_tokens: int) -> tuple[torch.export.Export
     tokens = torch.export.Dim("tokens", min=2, max=most_tokens(net, max_tokens))
     shapes = tuple({0: torch.export.Dim("kept", min=1)} if name == "kept" else {0: rows, 1: tokens} for name in names)
     inputs = tuple(torch.from_numpy(example[name].copy()) for name in names)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch about itself
         program = torch.export.export(Flat(net, names), inputs, dynamic_shapes=(shapes,))
     return program, names
