@@ -185,10 +185,11 @@ class Search:
         alive = affordable(alive, [epoch(shape, 1) for shape in alive], cores * seconds / RUNGS)
         epochs = dict.fromkeys(alive, 0)
         lost: dict[Shape, float] = {}
-        for rung in range(RUNGS):
-            self.say(f"rung {rung + 1} of {RUNGS}: {', '.join(map(str, alive))}")
+        rungs = RUNGS if len(alive) > 1 else 1  # there is nothing to choose from one
+        for rung in range(rungs):
+            self.say(f"rung {rung + 1} of {rungs}: {', '.join(map(str, alive))}")
             at_once = min(len(alive), cores)
-            own = at_once * seconds / RUNGS / len(alive)
+            own = at_once * seconds / rungs / len(alive)
             turns = {shape: max(1, round(own / epoch(shape, cores // at_once))) for shape in alive}
             spent = self.journal.once(f"learn {rung}", learner.learn, turns, rung)
             for shape in alive:
@@ -196,7 +197,7 @@ class Search:
                 epochs[shape] += turns[shape]
                 lost[shape] = self.base - value["score"]
                 self._note(f"rung {rung} {shape}", str(shape), value, epochs[shape], spent[str(shape)])
-            if rung < RUNGS - 1:
+            if rung < rungs - 1:
                 alive = survivors({s: lost[s] for s in alive}, table, self.budget, _PATIENCE[rung])
         best = cheapest({s: lost[s] for s in alive}, lambda shape: self._error(form, shape), table, self.budget)
         if best is None:
