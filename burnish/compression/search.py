@@ -307,14 +307,15 @@ def ladder(table: Mapping[Shape, float], full: Shape) -> list[Shape]:
 
 def affordable(shapes: list[Shape], epochs: Sequence[float], seconds: float) -> list[Shape]:
     """Of shapes, the dearest first, as many as can learn for an epoch each within `seconds`; where that is not all of
-    them, the dearest is left out, as it gains little, then the cheapest, as it needs many epochs, and so on. One stays.
+    them, the cheapest is left out, as it needs many epochs, then the dearest, as it gains little, then two cheap ones for
+    each dear one. One stays.
 
     Args:
         epochs: seconds of an epoch of each.
     """
     low, high = 0, len(shapes)
     while high - low > 1 and sum(epochs[low:high]) > seconds:
-        low, high = (low + 1, high) if (len(shapes) - (high - low)) % 2 == 0 else (low, high - 1)
+        low, high = (low + 1, high) if (len(shapes) - (high - low)) % 3 == 1 else (low, high - 1)
     return shapes[low:high]
 
 

@@ -51,10 +51,11 @@ def test_with_little_time_shapes_of_the_middle_learn() -> None:
     shapes = [Shape(layers, 12, 64) for layers in (6, 5, 4, 3, 2, 1)]
     seconds = [60.0, 50.0, 40.0, 30.0, 20.0, 10.0]
     assert affordable(shapes, seconds, 210) == shapes
-    assert affordable(shapes, seconds, 209) == shapes[1:]
+    assert affordable(shapes, seconds, 209) == shapes[:5]
     assert affordable(shapes, seconds, 141) == shapes[1:5]
-    assert affordable(shapes, seconds, 91) == shapes[2:5]
-    assert affordable(shapes, seconds, 1) == [shapes[3]]
+    assert affordable(shapes, seconds, 121) == shapes[1:4]
+    assert affordable(shapes, seconds, 91) == shapes[1:3]
+    assert affordable(shapes, seconds, 1) == [shapes[2]]
 
 
 def test_the_cheapest_safe_one_and_the_hopeful_ones_go_on() -> None:
