@@ -141,7 +141,9 @@ def in_int8(
     import nncf
 
     features = task.encode(unlabelled(rows), artifact.tokenizer(), artifact.max_tokens)
-    batches = [collate(features, np.arange(place, place + 1), 0) for place in range(len(features))]
+    whole = [place for place, row in enumerate(features.row) if np.count_nonzero(features.row == row) == 1]
+    rows = [rows[features.row[place]] for place in whole]  # those that fit in one piece
+    batches = [collate(features, np.array([place]), 0) for place in whole]
     data = [arrays(batch, names) for batch in batches]
     options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(data)}
     if not controlled:

@@ -1,10 +1,11 @@
 """A published recipe of distillation beside `burnish compress`: TinyBERT's two stages (Jiao et al. 2020) on a model.
 
-The student has every n-th layer of the model and its other weights. First its attention scores and hidden states
-learn to match those of the model's layers, then its answers; rates, batches and order are the paper's, the time is
---minutes in all, a fifth of it for the answers. Two things differ: there is no general distillation on a corpus before,
-as none is at hand, and rows are changed by burnish's own augmentation, as the paper's needs GloVe and BERT. Quality is
-on --dev, speed in OpenVINO beside the model itself, in turns. Runs in the peers' environment: make bench-env.
+The student has every n-th layer of the model and its other weights. First its attention and hidden states learn to
+match those of the model's layers, then its answers; rates, batches and order are the paper's, the time is --minutes
+in all, a fifth of it for the answers. Three things differ: there is no general distillation on a corpus before, as
+none is at hand; rows are changed by burnish's own augmentation, as the paper's needs GloVe and BERT; and attention is
+compared behind its softmax, which is what transformers gives. Quality is on --dev, speed in OpenVINO beside the model
+itself, in turns. Runs in the peers' environment: make bench-env.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class Tune(_Section):
         description="few-shot: for `classify` with about 4 to 64 examples a class; contrast, then a head. adopt: for a "
         "model tuned elsewhere, whose own head is kept; nothing is trained.",
     )
-    labels: tuple[str, ...] = Field(
+    labels: tuple[Annotated[str, Field(coerce_numbers_to_str=True)], ...] = Field(
         (), description="adopt: classes in the order of the head's outputs, where its `config.json` names others."
     )
     metric: str | None = Field(None, description="Metric to choose on; the task's own when unset.")
@@ -254,6 +254,12 @@ def _clashes(job: Job) -> Iterator[str]:
         yield f"tune.freeze: {freeze!r} is none of none, embeddings, head, top:K"
     if tune.lora and freeze in ("head", "top:0"):
         yield f"tune.lora adapts the layers that tune.freeze lets learn, and {freeze!r} leaves none"
+    if tune.labels and tune.method != "adopt":
+        yield "tune.labels goes with tune.method: adopt; else the classes are those of the rows"
+    if tune.method == "adopt" and (tune.crf or tune.context or tune.bigrams or tune.lora or tune.word_shape):
+        yield "tune.method: adopt adds nothing to a model; leave out crf, context, bigrams, lora and word_shape"
+    if tune.method == "adopt" and tune.pooling == "mean":
+        yield "tune.method: adopt keeps the model's own head; leave out tune.pooling"
     if tune.method == "few-shot":
         if job.task != "classify" or data.multi_label:
             yield "tune.method: few-shot goes with task: classify and one class a row"

@@ -54,6 +54,13 @@ def _allocate(mmap_threshold: int, trim_threshold: int, top_pad: int) -> bool:
     return all(done)
 
 
+def cores() -> int:
+    """Threads that work side by side on small networks; 1 where an accelerator does the work."""
+    import torch
+
+    return torch.get_num_threads() if choose_device().type == "cpu" else 1
+
+
 def choose_device() -> torch.device:
     """Return the accelerator when there is one, else the CPU."""
     import torch
@@ -151,10 +158,13 @@ class Meter:
     """
 
     def __init__(self, place: Path = Path("/sys/class/powercap")) -> None:
-        self._zones = sorted(place.glob("intel-rapl:?"))  # a processor each, also where AMD made it
+        self._zones: list[Path] = []
         self._joules = 0.0
         self._seen: list[int] = []
         with suppress(OSError, ValueError):
+            # A zone a processor, also where AMD made it; others are parts of one, or a platform that holds it.
+            found = sorted(place.glob("intel-rapl:*"))
+            self._zones = [zone for zone in found if (zone / "name").read_text().startswith("package")]
             self._wraps = [int((zone / "max_energy_range_uj").read_text()) + 1 for zone in self._zones]
             self._seen = self._read()
         self.works = bool(self._seen)

@@ -71,7 +71,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     _stop_on(findings, job)
     parts = {name: usable(rows, job.task) for name, rows in parts.items()}
     own = job.tune.method == "adopt"
-    task, net = adopt(job, parts["train"]) if own else _started(job, parts["train"], tokenizer)
+    task, net = adopt(job, parts["train"], tokenizer) if own else _started(job, parts["train"], tokenizer)
     say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
     fitted = AS_IT_IS if own else fit(job, parts, task, net, tokenizer, quiet)
     say("measuring")

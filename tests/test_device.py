@@ -39,14 +39,16 @@ def test_energy_is_read_from_counters_that_wrap(tmp_path: Path) -> None:
     def write(zone: int, joules: float) -> None:
         place = tmp_path / f"intel-rapl:{zone}"
         (place / "inner").mkdir(parents=True, exist_ok=True)
+        (place / "name").write_text("psys\n" if zone == 2 else f"package-{zone}\n")
         (place / "max_energy_range_uj").write_text("999999999\n")
         (place / "energy_uj").write_text(f"{joules * 1e6:.0f}\n")
 
-    write(0, 10), write(1, 990)
-    (tmp_path / "intel-rapl:0:0").mkdir()  # a part of the first one
+    write(0, 10), write(1, 990), write(2, 500)
+    (tmp_path / "intel-rapl:0:0").mkdir()
+    (tmp_path / "intel-rapl:0:0" / "name").write_text("core\n")  # a part of the first one
     meter = device.Meter(tmp_path)
     assert meter.works
-    write(0, 15), write(1, 5)
+    write(0, 15), write(1, 5), write(2, 900)
     assert meter.joules() == pytest.approx(20)
     write(0, 16)
     assert meter.joules() == pytest.approx(21)

@@ -82,8 +82,9 @@ def run(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> No
     if loaded.compress is None:
         _tune(loaded, as_json)
         return
-    from burnish.compression.compress import compress, under_way
+    from burnish.compression.compress import compress, must_be_measurable, under_way
 
+    must_be_measurable(loaded.compress)
     if not under_way(loaded):
         _tune(loaded, as_json)
     model = Path(loaded.out)

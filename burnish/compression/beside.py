@@ -44,9 +44,11 @@ def together(lessons: Sequence[Lesson], threads: int, show: Sink | None) -> list
 
     def learn(index: int) -> float:
         lesson, started = lessons[index], time.perf_counter()
+        if Path(lesson.out).is_dir():
+            return 0.0
         place = Path(lesson.out).with_name(LESSON)
         place.write_text(json.dumps(asdict(lesson)), encoding="utf-8")
-        command = [sys.executable, "-m", "burnish.compression.beside", str(place)]
+        command = [sys.executable, "-P", "-m", "burnish.compression.beside", str(place)]
         own = threads // (at_once if index < left else len(lessons) - left)
         env = os.environ | {"OMP_NUM_THREADS": str(own)}
         with TemporaryFile("w+", encoding="utf-8", errors="replace") as words:
@@ -62,7 +64,8 @@ def together(lessons: Sequence[Lesson], threads: int, show: Sink | None) -> list
                             show(_all(list(latest.values())))
             if process.returncode:
                 words.seek(0)
-                raise BurnishError(f"a student could not learn: {words.read().strip().split(chr(10))[-1][:300]}")
+                last = words.read().strip().split("\n")[-1][:300] or "it was killed, perhaps for want of memory"
+                raise BurnishError(f"a student could not learn (exit code {process.returncode}): {last}")
         return time.perf_counter() - started
 
     with ThreadPoolExecutor(at_once) as pool:
@@ -87,14 +90,12 @@ def _all(steps: Sequence[Step]) -> Step:
 
 
 def _learn(place: Path) -> None:
-    parent, said = os.getppid(), 0.0
+    said = 0.0
     with device.freed_memory_kept():
         for event in taught(Lesson(**json.loads(place.read_text(encoding="utf-8")))):
             if isinstance(event, Step) and (time.monotonic() - said > 1 or event.step == event.steps):
-                if os.getppid() != parent:  # nobody waits for it any more
-                    sys.exit(1)
                 said = time.monotonic()
-                print(json.dumps(asdict(event)), flush=True)
+                print(json.dumps(asdict(event)), flush=True)  # which ends it when nobody listens any more
 
 
 if __name__ == "__main__":

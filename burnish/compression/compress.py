@@ -75,11 +75,7 @@ def compress(
     task = task_named(artifact.task).restore(artifact.state)
     job = _job(artifact, train, options)
     options = options.model_copy(update={"metric": options.metric or job.tune.metric or task.metric})
-    if options.goal == "energy" and not device.Meter().works:
-        raise InputError(
-            "--for energy: this machine does not say what energy it takes (/sys/class/powercap/intel-rapl:*/energy_uj "
-            "is missing or closed to this user, as in most virtual machines); --for throughput comes nearest"
-        )
+    must_be_measurable(options)
     if options.metric not in artifact.metrics:
         told = nearest(str(options.metric), artifact.metrics)
         raise InputError(f"--budget: '{options.metric}' is no metric of {task.name}; {told}")
@@ -131,6 +127,25 @@ def _compressed(
     _save(tuned.artifact, folder, found.form, options.goal, about)
     journal.remove()
     return report
+
+
+def must_be_measurable(options: Compress) -> None:
+    """Refuse a search for what this machine cannot tell.
+
+    Raises:
+        InputError: for energy, without counters of it, or with an accelerator, which they leave out.
+    """
+    if options.goal != "energy" or options.made:
+        return
+    if device.choose_device().type != "cpu":
+        raise InputError(
+            "compress.goal: energy is read from the processors alone, and here an accelerator does the work"
+        )
+    if not device.Meter().works:
+        raise InputError(
+            "compress.goal: energy: this machine does not say what it takes (/sys/class/powercap/intel-rapl:*/energy_uj"
+            " is missing or closed to this user, as in most virtual machines); throughput comes nearest"
+        )
 
 
 def work_folder(model: Path, options: Compress) -> Path:
@@ -192,12 +207,12 @@ def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work:
     """Search with a stand-in, where there is time to tune one; the best so far is a variant of the model as soon as
     there is one."""
     learn, judge = _apart(tuned.rows, job)
-    needed = _seconds_to_tune(tuned.artifact) * len(learn) / len(tuned.rows)
+    needed = _seconds_to_tune(tuned.artifact, job, len(learn))
     if needed > 60 * options.minutes * _PATIENCE:
         say(f"tuning a stand-in would take {needed / 60:.0f} minutes: runtimes and precisions alone are tried")
         say(f"for smaller networks, give it --minutes {ceil(needed / 60 / _PATIENCE)} or more")
-        judge = spread(tuned.rows, _JUDGES)
-        search = Search(tuned, judge, options=options, journal=journal, work=work, quiet=quiet, say=say)
+        world = replace(tuned, rows=learn)  # whose words the judging rows do not all have
+        search = Search(world, judge, options=options, journal=journal, work=work, quiet=quiet, say=say)
         form = search.form()
         return Found(
             form,
@@ -228,21 +243,25 @@ def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work:
 def _apart(train: Rows, job: Job) -> tuple[Rows, Rows]:
     """Rows to learn from, and rows that judge."""
     share = min(_SHARE, _JUDGES / len(train))
-    if job.task == "tag" and job.data.split.by not in ("group", "time"):
-        return in_blocks(train, share, job.seed)
     by = job.data.split.by
     if by in ("group", "time") and by not in train.columns:  # the job had no need to split
         by = "stratify"
+    if job.task == "tag" and by not in ("group", "time"):
+        return in_blocks(train, share, job.seed)
     label_of = strata(train, job.task) if by == "stratify" else lambda row: None
     sides = split(train, Split(by=by, dev=share, test=0.0), job.seed, label_of)
     return sides["train"], sides["dev"]
 
 
-def _seconds_to_tune(artifact: Artifact) -> float:
-    """What tuning took, if it was done on such a machine; 0 where nothing is known."""
-    then, now = artifact.manifest["environment"], device.environment()
-    alike = all(then.get(name) == now[name] for name in ("cpu", "cores", "device"))
-    return float(artifact.manifest["training"]["seconds"]) if alike else 0.0
+def _seconds_to_tune(artifact: Artifact, job: Job, rows: int) -> float:
+    """What tuning on some rows will take, if the model was tuned on such a machine; 0 where nothing is known. Without
+    dev rows it does not stop early."""
+    then, now, training = artifact.manifest["environment"], device.environment(), artifact.manifest["training"]
+    if not training["seconds"] or any(then.get(name) != now[name] for name in ("cpu", "cores", "threads", "device")):
+        return 0.0
+    pace, known = float(training["rows_per_second"]), int(artifact.manifest["data"]["rows"]["train"])
+    spent = float(training["seconds"]) * rows / known
+    return max(spent, job.tune.epochs * rows / pace if pace and job.tune.method == "full" else 0.0)
 
 
 def _fresh(tuned: World) -> Task:
@@ -347,6 +366,7 @@ def _by_part(journal: Journal) -> dict[str, float]:
         "words": "runtimes and precisions",
         "cost": "timing layers",
         "pace": "timing layers",
+        "lessons": "students of the stand-in",
         "learn": "students of the stand-in",
         "rung": "students of the stand-in",
         "stand-in": "stand-in",

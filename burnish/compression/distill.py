@@ -59,10 +59,15 @@ class Lesson:
     epochs: int
     pad_id: int
     seed: int
+    precision: Precision
 
 
-def taught(lesson: Lesson) -> Iterator[Event]:
-    """Teach a student and keep it, yielding the events of its training; one that was killed goes on."""
+def taught(lesson: Lesson, features: Features | None = None) -> Iterator[Event]:
+    """Teach a student and keep it, yielding the events of its training; one that was killed goes on.
+
+    Args:
+        features: those of the file, where they are at hand.
+    """
     out = Path(lesson.out)
     if out.is_dir():
         return
@@ -74,8 +79,14 @@ def taught(lesson: Lesson) -> Iterator[Event]:
     yield from distill(
         net,
         task,
-        Features.of(load_file(lesson.features)),
-        Tune(epochs=lesson.epochs, learning_rate=_RATE, backward="full", tokens_per_batch=TOKENS),
+        features or Features.of(load_file(lesson.features)),
+        Tune(
+            epochs=lesson.epochs,
+            learning_rate=_RATE,
+            backward="full",
+            tokens_per_batch=TOKENS,
+            precision=lesson.precision,
+        ),
         folder=fit,
         fingerprint=str(lesson.epochs),
         pad_id=lesson.pad_id,

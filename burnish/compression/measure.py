@@ -35,7 +35,7 @@ class _Process:
 
     def __init__(self, model: Path, folder: Path | None, rows: Path) -> None:
         given = [str(model), str(folder or ""), str(rows)]
-        command = [sys.executable, "-m", "burnish.compression.measure", *given]
+        command = [sys.executable, "-P", "-m", "burnish.compression.measure", *given]
         self._words = TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, text=True

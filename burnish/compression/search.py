@@ -17,16 +17,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from burnish import device
 from burnish.compression import forms
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import size_of
 from burnish.compression.prune import Importance, Shape, shrunk
-from burnish.compression.students import COPIES, Learner, World
+from burnish.compression.students import Learner, World
 from burnish.config import Compress
 from burnish.data.features import Batch, Features, by_length, collate
 from burnish.data.rows import Rows
-from burnish.device import Meter, choose_device
+from burnish.device import Meter
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import BurnishError
@@ -105,7 +106,6 @@ class Search:
         features = world.encode(judge)
         self._batches = _look(features, world.pad_id, single=options.goal == "latency")
         self.base = 0.0  # of the network in torch, the first of the forms
-        self.paces: dict[Form, float] = {}  # of the network in each form
         self._own: NDArray[np.float64] | None = None  # tallies of the stand-in
 
     def form(self) -> Form:
@@ -118,7 +118,6 @@ class Search:
                 self.say(f"  {form}: does not run here")
                 continue
             found[form] = value
-            self.paces[form] = value["pace"]
             if len(found) == 1:
                 self.base = value["score"]
             self._note(f"form {form}", str(form), value)
@@ -146,9 +145,7 @@ class Search:
             seconds: that are left, until the one that wins has been made of the model itself.
             again: rows that it then learns from, as a multiple of the rows here.
         """
-        answers = (1 + COPIES) * len(self.world.rows) * (1 + again) / self.paces[form]  # the teachers give them
-        learning = _TRAINING * max(0.0, seconds - min(answers, seconds / 2)) / (1 + _AGAIN * again)
-        students = self._students(form, learning)
+        students = self._students(form, seconds, again)
         shape, epochs = students[0] if students else (None, 0)
         return Found(
             form,
@@ -162,7 +159,7 @@ class Search:
             rows={"learn": len(self.world.rows), "judge": len(self.judge)},
         )
 
-    def _students(self, form: Form, seconds: float) -> tuple[tuple[Shape, int], ...]:
+    def _students(self, form: Form, seconds: float, again: float) -> tuple[tuple[Shape, int], ...]:
         """Shapes within the budget with their epochs: the one to take, then those that cost more."""
         world = self.world
         if not isinstance(world.net.model, Bert):
@@ -174,8 +171,13 @@ class Search:
         if not alive:
             return ()
         teacher = world.opened(form, self.work / "forms" / str(form))
+        started, known = time.perf_counter(), self.journal.steps()
         learner = Learner(world, teacher.runtime, self.work / "students", self.quiet)
-        cores = torch.get_num_threads() if choose_device().type == "cpu" else 1
+        answering = known["lessons"].value if "lessons" in known else time.perf_counter() - started
+        self.journal.once("lessons", lambda: answering)
+        # The student that wins learns once more, from answers of the model itself.
+        seconds = _TRAINING * max(0.0, seconds - answering * (1 + again)) / (1 + _AGAIN * again)
+        cores = device.cores()
 
         def epoch(shape: Shape, threads: int) -> float:
             """Seconds of it."""
@@ -183,6 +185,8 @@ class Search:
             return learner.pieces / pace
 
         alive = affordable(alive, [epoch(shape, 1) for shape in alive], cores * seconds / RUNGS)
+        if len(alive) == 1:  # it learns in all of the time, and not in a part of it
+            seconds *= (1 + _AGAIN * again) / (1 + again)
         epochs = dict.fromkeys(alive, 0)
         lost: dict[Shape, float] = {}
         rungs = RUNGS if len(alive) > 1 else 1  # there is nothing to choose from one
@@ -262,7 +266,7 @@ class Search:
             own = Engine(Eager(self.stand_in), task, other.tokenizer, other.max_tokens)
             self._own = outcome(task, own.stream(rows), rows).tallies
         tallies = outcome(task, other.stream(rows), rows).tallies
-        return compare(task, self._own, tallies, names=("stand-in", "its student"))
+        return compare(task, self._own, tallies, names=("teacher", "student"))
 
     def _error(self, form: Form, shape: Shape) -> float:
         """Standard error of what a student has lost: other rows will judge it again."""
@@ -307,8 +311,8 @@ def ladder(table: Mapping[Shape, float], full: Shape) -> list[Shape]:
 
 def affordable(shapes: list[Shape], epochs: Sequence[float], seconds: float) -> list[Shape]:
     """Of shapes, the dearest first, as many as can learn for an epoch each within `seconds`; where that is not all of
-    them, the cheapest is left out, as it needs many epochs, then the dearest, as it gains little, then two cheap ones for
-    each dear one. One stays.
+    them, the cheapest is left out, as it needs many epochs, then the dearest, as it gains little, then two cheap ones
+    for each dear one. One stays.
 
     Args:
         epochs: seconds of an epoch of each.

@@ -13,7 +13,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors.numpy import save_file
 
 from burnish import device
@@ -105,13 +104,13 @@ class Learner:
         work.mkdir(parents=True, exist_ok=True)
         save_file(self.features.arrays(), self._file)
         some = world.encode(spread(world.rows, _TAYLOR))
+        self._precision = measure_precision(choose_device(), world.net.model.config.hidden_size)
         self._importance = importance(world.net, world.task, soften(some, teacher, world.pad_id), world.pad_id)
 
     def pace(self, shape: Shape, threads: int) -> float:
         """Rows a second in training on some threads, from a few steps of it."""
         net = shrunk(self.world.net, shape, self._importance).train()
         place = choose_device()
-        precision = measure_precision(place, net.model.config.hidden_size)
         net.to(place).requires_grad_(True)
         net.model.get_input_embeddings().weight.requires_grad_(False)
         seconds, rows = [], []
@@ -119,7 +118,7 @@ class Learner:
             for pieces in shuffled(self.features.lengths, TOKENS, np.random.default_rng(0))[:_STEPS]:
                 started = time.perf_counter()
                 batch = {k: v.to(place) for k, v in collate(self.features, pieces, self.world.pad_id).items()}
-                with autocast(place, precision):
+                with autocast(place, self._precision):
                     loss = self.world.task.loss_to(net(batch), batch, 1.0)
                 loss.backward()  # type: ignore[no-untyped-call]
                 seconds.append(time.perf_counter() - started)
@@ -149,13 +148,13 @@ class Learner:
                     epochs=count,
                     pad_id=self.world.pad_id,
                     seed=self.world.seed,
+                    precision=self._precision,
                 )
             )
         with ExitStack() as stack:
             show = None if self.quiet else progress(stack, ", ".join(map(str, epochs)))
-            threads = torch.get_num_threads() if choose_device().type == "cpu" else 1
-            if len(given) > 1 and threads > 1:
-                return dict(zip(map(str, epochs), together(given, threads, show), strict=True))
+            if len(given) > 1 and device.cores() > 1:
+                return dict(zip(map(str, epochs), together(given, device.cores(), show), strict=True))
             return dict(zip(map(str, epochs), (self._alone(lesson, show) for lesson in given), strict=True))
 
     def student(self, shape: Shape, rung: int) -> Net:
@@ -166,7 +165,7 @@ class Learner:
 
     def _alone(self, lesson: Lesson, show: Sink | None) -> float:
         started = time.perf_counter()
-        for event in taught(lesson):
+        for event in taught(lesson, self.features):
             if show:
                 show(event)
         return time.perf_counter() - started

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import ceil
 
 import numpy as np
 
@@ -68,8 +69,14 @@ def split(rows: Rows, config: Split, seed: int, label_of: LabelOf) -> dict[str, 
 
 def in_blocks(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
     """Set a share of the rows apart, in blocks of neighbours: sentences of one document name the same things, so that
-    rows beside those of the other side are easier than rows to come. Returns the others, and that share."""
-    blocks = np.array_split(np.arange(len(rows)), min(_BLOCKS, len(rows)))
+    rows beside those of the other side are easier than rows to come. Returns the others, and that share.
+
+    Raises:
+        InputError: when there are not two rows.
+    """
+    if len(rows) < 2:
+        raise InputError(f"'{rows.source}' has {len(rows)} row, too few to set some apart; give more rows")
+    blocks = np.array_split(np.arange(len(rows)), min(max(_BLOCKS, ceil(2 / share)), len(rows)))
     chosen = np.random.default_rng(seed).permutation(len(blocks))[: max(1, round(share * len(blocks)))]
     apart = np.zeros(len(rows), dtype=bool)
     apart[np.concatenate([blocks[index] for index in chosen])] = True

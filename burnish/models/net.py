@@ -218,7 +218,12 @@ def _load(
         model = Bert({**config, **known, **options}, kind, outputs)
         return model, model.load(place, fresh_head)
     except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
-        raise InputError(f"the model in '{place}' cannot be loaded: {str(error).strip().splitlines()[0]}") from None
+        raise InputError(f"the model in '{place}' cannot be loaded: {_last(error)}") from None
+
+
+def _last(error: Exception) -> str:
+    """The line of an error that says what it is: before it, torch says where."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
 def _auto(kind: Kind) -> Any:

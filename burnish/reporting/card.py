@@ -141,7 +141,8 @@ def _limits(report: TuneReport) -> str:
     ]
     longest = report.job.get("tune", {}).get("max_tokens")
     if longest:
-        limits.append(f"Inputs were cut at {longest} tokens in training.")
+        where = " in training" if report.trained_parameters else ""
+        limits.append(f"Inputs were cut at {longest} tokens{where}.")
     weak = [row for row in wording.split_averages(report.after.classes)[0] if row.support and row.f1 < 0.5]
     if weak:
         named = ", ".join(_code(row.label) for row in weak[:20])

@@ -67,11 +67,15 @@ def print_compression(report: CompressReport, console: Console) -> None:
 
 def print_speeds(speeds: dict[str, Speed], console: Console) -> None:
     """Print forms of a model side by side, from rows to predictions."""
-    table = _table("form", "rows/s", "slowest to fastest", "p50 ms", "p99 ms", "memory MB", "disk MB")
+    energy = any(speed.joules for speed in speeds.values())
+    columns = ("rows/s", "slowest to fastest", "p50 ms", "p99 ms", "memory MB", "disk MB", *["joules"] * energy)
+    table = _table("form", *columns)
     for name, speed in speeds.items():
         passes = f"{speed.rows_per_second:,.0f}", f"{speed.low:,.0f} to {speed.high:,.0f}"
         sizes = f"{speed.peak / 1e6:,.0f}", f"{speed.size / 1e6:.1f}"
-        table.add_row(*(_text(cell) for cell in (name, *passes, f"{speed.p50:.2f}", f"{speed.p99:.2f}", *sizes)))
+        times = f"{speed.p50:.2f}", f"{speed.p99:.2f}"
+        cells = (name, *passes, *times, *sizes, *[f"{speed.joules:.3g}"] * energy)
+        table.add_row(*(_text(cell) for cell in cells))
     console.print(table)
 
 

@@ -117,8 +117,9 @@ def comparison_words(comparison: Comparison) -> str:
 def compression_words(report: CompressReport) -> str:
     """Say what a search has come to, and whether its variant is the one to be used."""
     pieces = f" ({report.shape} layers, heads and units)" if report.shape else ""
+    more = "sparing" if report.goal == "energy" else "fast"
     said = (
-        f"{report.form}{pieces}: {report.speedup:.1f} times as fast and {100 * report.size_ratio:.1f} % of the size; "
+        f"{report.form}{pieces}: {report.speedup:.1f} times as {more} and {100 * report.size_ratio:.1f} % of the size; "
         f"{report.lost:.4f} of {report.metric} lost on {report.after.split}, {report.budget:g} allowed; "
         f"{report.flips:,} of {report.decisions:,} decisions differ."
     )
@@ -145,6 +146,12 @@ def transfer_words(report: TuneReport) -> str:
 def chosen_words(report: TuneReport) -> str:
     """Say when the measured rows are no unseen ones; nothing for test rows."""
     split = report.after.split
+    if not report.trained_parameters:
+        return (
+            ""
+            if split == "test"
+            else "Where the model was tuned on these rows, the figures say nothing about new ones."
+        )
     if split == "train":
         return (
             "These are the training rows themselves, so the figures say nothing about new rows; give dev or test rows."

@@ -100,6 +100,8 @@ def base_job(job: Job, source: Artifact, precision: Precision, out: Path) -> Job
                 f"'{name}' lies outside of the working directory, and paths that an artifact names are not followed "
                 "there; start the run from a folder above it"
             )
+    if made["tune"].get("method") == "adopt":
+        raise InputError(f"'{name}' was taken over as it is, so that this would be the same training twice")
     if resolve(name).kind == "scratch" and job.tune.method == "few-shot":
         raise InputError("tune.method: few-shot needs a pretrained model, and that one began from scratch")
     tune = job.tune.model_copy(

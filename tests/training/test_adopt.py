@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import torch
 
 from burnish import job as flow
 from burnish.artifact import Artifact
-from burnish.config import Job
+from burnish.config import Job, parse
 from burnish.engine import Engine
-from burnish.errors import InputError
+from burnish.errors import ConfigError, InputError
 from tests import tiny
 
 TAGS = ("O", "I-LOC", "B-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER", "B-MISC", "I-MISC")
@@ -86,3 +87,46 @@ def test_what_cannot_be_taken_over(tmp_path: Path) -> None:
     place, _, _ = elsewhere(tmp_path, "Sequence", ("pos", "neg"))
     with pytest.raises(InputError, match=r"tune.method=adopt"):
         Artifact.open(place)
+
+
+def test_the_names_go_along(tmp_path: Path) -> None:
+    place, _, _ = elsewhere(tmp_path, "Sequence", ("LABEL_0", "LABEL_1"))
+    adopted = flow.tune(job_of(tmp_path, "classify", place, labels=("neg", "pos")))
+    config = json.loads((adopted.artifact.folder / "config.json").read_text(encoding="utf-8"))
+    assert config["id2label"] == {"0": "neg", "1": "pos"}
+    assert config["label2id"] == {"neg": 0, "pos": 1}
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "labels", "told"),
+    [
+        ("classify", ("pos", "neg"), ("neg", "pos"), "names its outputs in another order, 'pos', 'neg'"),
+        ("classify", ("pos", "neg"), ("neg", "pos", "other"), "size mismatch for classifier"),
+        ("score", ("pos", "neg"), (), "size mismatch for classifier"),
+        ("tag", ("O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "B-ORG", "I-ORG"), (), "'E-PER', 'S-PER'; only O"),
+    ],
+)
+def test_a_head_that_does_not_fit(
+    task: str, names: tuple[str, ...], labels: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    place, _, _ = elsewhere(tmp_path, "Token" if task == "tag" else "Sequence", names)
+    with pytest.raises(InputError, match=told):
+        flow.tune(job_of(tmp_path, task, place, labels=labels))
+
+
+def test_a_head_that_begins_entities_otherwise(tmp_path: Path) -> None:
+    place, model, _ = elsewhere(tmp_path, "Token", TAGS)
+    with torch.no_grad():
+        model.classifier.bias[TAGS.index("I-PER")] = 100.0
+    model.save_pretrained(place)
+    with pytest.raises(InputError, match=r"begins entities with I- \(\d+ of \d+ looked at\), as in IOB1"):
+        flow.tune(job_of(tmp_path, "tag", place))
+
+
+def test_options_that_add_to_a_model_are_refused(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1).model_dump()
+    for tune in ({"method": "adopt", "bigrams": True}, {"method": "adopt", "pooling": "mean"}, {"labels": ["a", "b"]}):
+        with pytest.raises(ConfigError, match="adopt"):
+            parse({**job, "tune": {**job["tune"], **tune}})
+    kept = parse({**job, "tune": {**job["tune"], "method": "adopt", "labels": [0, 1]}})
+    assert kept.tune.labels == ("0", "1")
