@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,9 @@ def library() -> Any:
 
 def convert(program: torch.export.ExportedProgram, names: Sequence[str]) -> Any:
     """An exported program as a model of OpenVINO's."""
-    model = library().convert_model(program)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch about itself
+        model = library().convert_model(program)
     for place, name in zip(model.inputs, names, strict=True):
         place.get_tensor().set_names({name})
     return model
@@ -43,7 +47,7 @@ class OpenVino:
 
     A graph for any size works out the shapes of all its parts whenever the size is another than before, which for one
     row takes longer than the network. Single rows therefore come in few sizes (see `arrays`), and each size that is met
-    often is compiled by itself.
+    often is compiled by itself, beside the rows that come meanwhile.
 
     Args:
         precision: f32, or bf16 (left to itself, OpenVINO takes it where the CPU has it, and says nothing); int8 and w8
@@ -65,7 +69,8 @@ class OpenVino:
         compiled = self._compiled(self._model, threads)
         self._free = deque(compiled.create_infer_request() for _ in range(threads + 1))
         self._met: Counter[tuple[int, ...]] = Counter()
-        self._alone: dict[tuple[int, ...], Any] = {}
+        self._alone: dict[tuple[int, ...], Future[Any]] = {}
+        self._maker = ThreadPoolExecutor(1)
 
     def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
         running: deque[tuple[Any, Batch]] = deque()
@@ -92,14 +97,19 @@ class OpenVino:
                 self._free.append(request)
 
     def _for_one(self, given: Arrays) -> Any | None:
-        """The graph for one row of just this size, if there is one by now."""
+        """The graph for one row of just this size, if there is one by now: no row waits until it is made."""
         size = tuple(len(array.flat) for array in given.values())
         self._met[size] += 1
         if size not in self._alone and self._met[size] > _OFTEN:
-            fixed = self._model.clone()
-            fixed.reshape({name: array.shape for name, array in given.items()})
-            self._alone[size] = self._compiled(fixed, 1).create_infer_request()
-        return self._alone.get(size)
+            shapes = {name: array.shape for name, array in given.items()}
+            self._alone[size] = self._maker.submit(self._fixed, shapes)
+        made = self._alone.get(size)
+        return made.result() if made and made.done() and not made.exception() else None
+
+    def _fixed(self, shapes: dict[str, tuple[int, ...]]) -> Any:
+        model = self._model.clone()
+        model.reshape(shapes)
+        return self._compiled(model, 1).create_infer_request()
 
     def _compiled(self, model: Any, streams: int) -> Any:
         hint = "LATENCY" if streams == 1 else "THROUGHPUT"

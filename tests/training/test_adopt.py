@@ -78,7 +78,7 @@ def test_what_cannot_be_taken_over(tmp_path: Path) -> None:
     encoder = tiny.encoder(tmp_path)
     with pytest.raises(InputError, match=r"weights are missing"):
         flow.tune(job_of(tmp_path, "classify", encoder, labels=("neg", "pos")))
-    with pytest.raises(InputError, match=r"'twice', 'twice' are no classes"):
+    with pytest.raises(InputError, match=r"'twice', 'twice' are no choice"):
         flow.tune(job_of(tmp_path, "classify", encoder, labels=("twice", "twice")))
     job = tiny.job(tmp_path, "classify", epochs=1)
     flow.tune(job)
