@@ -16,17 +16,16 @@ import yaml
 
 from burnish import device, variant
 from burnish.artifact import MANIFEST, Artifact
-from burnish.compression import parity
+from burnish.compression import parity, stand_in
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import measure
 from burnish.compression.prune import Shape
 from burnish.compression.search import Found, Search
 from burnish.compression.students import Learner, World, spread
-from burnish.config import Compress, Job, Made, Split, parse
+from burnish.config import Compress, Job, Made, parse
 from burnish.data.load import fingerprint, load, usable
 from burnish.data.rows import Rows
-from burnish.data.split import in_blocks, split, strata
 from burnish.engine import Engine, net_of
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
@@ -36,16 +35,12 @@ from burnish.models.net import Net
 from burnish.reporting.html import compress_html
 from burnish.reporting.jsonable import as_json
 from burnish.results import CompressReport
-from burnish.tasks import Task, task_named
+from burnish.tasks import task_named
 from burnish.training import evaluate
-from burnish.training.build import net_for
-from burnish.training.fit import fit
 from burnish.variant import Variant
 
 Say = Callable[[str], None]
 REPORT, RECIPE, JOURNAL = "report.html", "job.yaml", "search.sqlite"
-_JUDGES = 4000  # rows that judge, at most, and at most this share of the training rows
-_SHARE = 0.25
 _PATIENCE = 0.7  # a stand-in may take this share of the time
 _RESAMPLES = 1000  # of the bootstrap
 _TIMED = 1000  # rows that the final timing is taken on
@@ -206,79 +201,28 @@ def _recipe(job: Job, options: Compress, found: Found) -> str:
 def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work: Path, quiet: bool, say: Say) -> Found:
     """Search with a stand-in, where there is time to tune one; the best so far is a variant of the model as soon as
     there is one."""
-    learn, judge = _apart(tuned.rows, job)
-    needed = _seconds_to_tune(tuned.artifact, job, len(learn))
-    if needed > 60 * options.minutes * _PATIENCE:
+    learn, judge = stand_in.apart(tuned.rows, job)
+    needed, world = stand_in.seconds_to_tune(tuned.artifact, job, len(learn)), replace(tuned, rows=learn)
+    short = needed > 60 * options.minutes * _PATIENCE
+    if short:
         say(f"tuning a stand-in would take {needed / 60:.0f} minutes: runtimes and precisions alone are tried")
         say(f"for smaller networks, give it --minutes {ceil(needed / 60 / _PATIENCE)} or more")
-        world = replace(tuned, rows=learn)  # whose words the judging rows do not all have
-        search = Search(world, judge, options=options, journal=journal, work=work, quiet=quiet, say=say)
-        form = search.form()
-        return Found(
-            form,
-            shared=search.share(form),
-            trials=tuple(search.trials),
-            base=search.base,
-            rows={"judge": len(judge)},
-        )
-    world = replace(tuned, rows=learn)
-    if job.tune.method == "adopt":
+    elif job.tune.method == "adopt":
         say(f"a model from elsewhere: it is judged by {len(judge):,} rows, which it may know and its students do not")
     else:
         say(f"tuning a stand-in on {len(learn):,} rows, so that {len(judge):,} others can judge")
-        folder = work / "stand-in"
-        journal.once("stand-in", _stand_in, tuned, job, learn, folder, quiet)
-        task = _fresh(tuned)  # a task's modules, such as a CRF, belong to one network
-        world = replace(world, home=folder, task=task, net=net_of(tuned.artifact, task, folder).eval())
+        world = stand_in.tuned_on(world, job, journal, work / "stand-in", quiet)
     search = Search(world, judge, options=options, journal=journal, work=work, quiet=quiet, say=say)
     say("runtimes and precisions")
     form = search.form()
+    if short:
+        search.share(form)
+        return search.found(form)
     first = tuned.merged() if search.share(form) else tuned
     name = None if (variant.best(tuned.artifact) == options.goal) else options.goal  # not in the place of a better one
     journal.once("written as it is", _written, first, first.net, form, work / "as it is", name)
     seconds = journal.once("time left", lambda: max(0.0, 60 * options.minutes - journal.spent()))
     return search.run(form, seconds, len(tuned.rows) / len(learn))
-
-
-def _apart(train: Rows, job: Job) -> tuple[Rows, Rows]:
-    """Rows to learn from, and rows that judge."""
-    share = min(_SHARE, _JUDGES / len(train))
-    by = job.data.split.by
-    if by in ("group", "time") and by not in train.columns:  # the job had no need to split
-        by = "stratify"
-    if job.task == "tag" and by not in ("group", "time"):
-        return in_blocks(train, share, job.seed)
-    label_of = strata(train, job.task) if by == "stratify" else lambda row: None
-    sides = split(train, Split(by=by, dev=share, test=0.0), job.seed, label_of)
-    return sides["train"], sides["dev"]
-
-
-def _seconds_to_tune(artifact: Artifact, job: Job, rows: int) -> float:
-    """What tuning on some rows will take, if the model was tuned on such a machine; 0 where nothing is known. Without
-    dev rows it does not stop early."""
-    then, now, training = artifact.manifest["environment"], device.environment(), artifact.manifest["training"]
-    if not training["seconds"] or any(then.get(name) != now[name] for name in ("cpu", "cores", "threads", "device")):
-        return 0.0
-    pace, known = float(training["rows_per_second"]), int(artifact.manifest["data"]["rows"]["train"])
-    spent = float(training["seconds"]) * rows / known
-    return max(spent, job.tune.epochs * rows / pace if pace and job.tune.method == "full" else 0.0)
-
-
-def _fresh(tuned: World) -> Task:
-    return task_named(tuned.artifact.task).restore(tuned.artifact.state)
-
-
-def _stand_in(tuned: World, job: Job, rows: Rows, folder: Path, quiet: bool) -> dict[str, Any]:
-    """Tune the job once more on some of its rows, and keep the network."""
-    device.seed_everything(job.seed)
-    own = job.model_copy(update={"out": str(folder), "track": ()})
-    task = _fresh(tuned)
-    net = net_for(own, task, tuned.tokenizer)
-    fit(own, {"train": rows}, task, net, tuned.tokenizer, quiet)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    net.save(folder)
-    return {"rows": len(rows)}
 
 
 def _taught(tuned: World, teacher: Runtime, found: Found, folder: Path, work: Path, quiet: bool) -> dict[str, Any]:

@@ -20,10 +20,11 @@ from burnish.data.augment import augment
 from burnish.data.features import Features, Ragged, by_length, collate
 from burnish.data.rows import Rows
 from burnish.device import Precision, choose_device, measure_precision
+from burnish.engine import net_of
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
 from burnish.models.freeze import freeze
-from burnish.models.net import Net, open_net
+from burnish.models.net import Net
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 from burnish.training.events import Event
@@ -73,7 +74,7 @@ def taught(lesson: Lesson, features: Features | None = None) -> Iterator[Event]:
         return
     artifact = Artifact.open(lesson.model, verify=False)
     task = task_named(artifact.task).restore(artifact.state)
-    net = open_net(lesson.start, task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules())
+    net = net_of(artifact, task, Path(lesson.start))
     fit = out.with_name(f"{out.name}.fit")
     torch.manual_seed(lesson.seed)
     yield from distill(

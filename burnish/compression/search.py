@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from burnish import device
 from burnish.compression import forms
+from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import size_of
@@ -27,7 +28,6 @@ from burnish.compression.students import Learner, World
 from burnish.config import Compress
 from burnish.data.features import Batch, Features, by_length, collate
 from burnish.data.rows import Rows
-from burnish.device import Meter
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import BurnishError
@@ -38,7 +38,7 @@ from burnish.training.evaluate import compare, metric_value, outcome
 
 Say = Callable[[str], None]
 
-CANDIDATES, RUNGS = 8, 3
+RUNGS = 3
 _WIDTHS = ((1, 1), (1 / 2, 1 / 2), (1 / 3, 1 / 4), (1 / 4, 1 / 8), (1 / 6, 1 / 8))  # shares of heads and of units
 # Students learn on: after the first rungs they may have lost this many times the budget.
 _PATIENCE = (3.0, 1.5)
@@ -146,6 +146,12 @@ class Search:
             again: rows that it then learns from, as a multiple of the rows here.
         """
         students = self._students(form, seconds, again)
+        return self.found(form, students, self._judged(form, students[0][0] if students else None))
+
+    def found(
+        self, form: Form, students: tuple[tuple[Shape, int], ...] = (), judged: Comparison | None = None
+    ) -> Found:
+        """What the trials so far come to, with a student or with the network as it is."""
         shape, epochs = students[0] if students else (None, 0)
         return Found(
             form,
@@ -155,7 +161,7 @@ class Search:
             dearer=students[1:],
             trials=tuple(self.trials),
             base=self.base,
-            judged=self._judged(form, shape),
+            judged=judged,
             rows={"learn": len(self.world.rows), "judge": len(self.judge)},
         )
 
@@ -171,10 +177,16 @@ class Search:
         if not alive:
             return ()
         teacher = world.opened(form, self.work / "forms" / str(form))
-        started, known = time.perf_counter(), self.journal.steps()
-        learner = Learner(world, teacher.runtime, self.work / "students", self.quiet)
-        answering = known["lessons"].value if "lessons" in known else time.perf_counter() - started
-        self.journal.once("lessons", lambda: answering)
+        begun: list[Learner] = []
+
+        def begin() -> float:
+            """Seconds in which the teacher answers."""
+            started = time.perf_counter()
+            begun.append(Learner(world, teacher.runtime, self.work / "students", self.quiet))
+            return time.perf_counter() - started
+
+        answering = self.journal.once("lessons", begin)
+        learner = begun[0] if begun else Learner(world, teacher.runtime, self.work / "students", self.quiet)
         # The student that wins learns once more, from answers of the model itself.
         seconds = _TRAINING * max(0.0, seconds - answering * (1 + again)) / (1 + _AGAIN * again)
         cores = device.cores()
@@ -292,63 +304,6 @@ class Search:
         )
 
 
-def ladder(table: Mapping[Shape, float], full: Shape) -> list[Shape]:
-    """Shapes to begin with, the dearest first, at about equal distances in cost, and none that costs more than another
-    one that promises as much. Layers count for more than their width: half of each layer is missed less than half of
-    the layers."""
-    promise = {s: s.layers * (s.heads / full.heads + 2 * s.units / full.units) ** 0.25 for s in table}
-    best: list[Shape] = []
-    for shape in sorted(table, key=lambda s: (table[s], -promise[s])):
-        if not best or promise[shape] > promise[best[-1]]:
-            best.append(shape)
-    best = [shape for shape in best if table[shape] < 0.9 * table[full]]
-    if len(best) <= CANDIDATES:
-        return best[::-1]
-    costs = np.log([table[shape] for shape in best])
-    chosen = {int(np.abs(costs - goal).argmin()) for goal in np.linspace(costs[0], costs[-1], CANDIDATES)}
-    return [best[index] for index in sorted(chosen, reverse=True)]
-
-
-def affordable(shapes: list[Shape], epochs: Sequence[float], seconds: float) -> list[Shape]:
-    """Of shapes, the dearest first, as many as can learn for an epoch each within `seconds`; where that is not all of
-    them, the cheapest is left out, as it needs many epochs, then the dearest, as it gains little, then two cheap ones
-    for each dear one. One stays.
-
-    Args:
-        epochs: seconds of an epoch of each.
-    """
-    low, high = 0, len(shapes)
-    while high - low > 1 and sum(epochs[low:high]) > seconds:
-        low, high = (low + 1, high) if (len(shapes) - (high - low)) % 3 == 1 else (low, high - 1)
-    return shapes[low:high]
-
-
-def survivors(lost: Mapping[Shape, float], table: Mapping[Shape, float], budget: float, patience: float) -> list[Shape]:
-    """Half of the shapes: the cheapest one that keeps to the budget (or, as long as none does, the one that has lost
-    least), and of the cheaper ones that have lost at most `patience` budgets the cheapest and the nearest in turn."""
-    kept = [shape for shape in lost if lost[shape] <= budget]
-    safe = min(kept, key=lambda shape: table[shape]) if kept else min(lost, key=lambda shape: lost[shape])
-    hopeful = [s for s in lost if table[s] < table[safe] and lost[s] <= patience * budget]
-    going = [safe]
-    while hopeful and len(going) < max(2, ceil(len(lost) / 2)):
-        order = table if len(going) % 2 else lost
-        going.append(min(hopeful, key=lambda shape: order[shape]))
-        hopeful.remove(going[-1])
-    return sorted(going, key=lambda shape: -table[shape])
-
-
-def cheapest(
-    lost: Mapping[Shape, float], error: Callable[[Shape], float], table: Mapping[Shape, float], budget: float
-) -> Shape | None:
-    """The cheapest shape that keeps to the budget by a standard error and more; where none does, the one that keeps to
-    it best, if any."""
-    good = [shape for shape in lost if lost[shape] <= budget]
-    sure = [shape for shape in good if lost[shape] + error(shape) <= budget]
-    if sure:
-        return min(sure, key=lambda shape: table[shape])
-    return min(good, key=lambda shape: lost[shape], default=None)
-
-
 def _any(net: Net) -> Importance:
     shape = Shape.of(net)
     return Importance(
@@ -368,7 +323,7 @@ def _look(features: Features, pad_id: int, single: bool) -> list[Batch]:
 
 def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float, float]:
     """Rows, and the medians of seconds and joules of three passes over them, or of fewer where they take long."""
-    seconds, joules, meter = [], [], Meter()
+    seconds, joules, meter = [], [], device.Meter()
     for _ in range(4):
         before, started = meter.joules(), time.perf_counter()
         for _, logits in runtime.run(batches):

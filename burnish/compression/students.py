@@ -26,10 +26,10 @@ from burnish.compression.prune import Shape, importance, merged, shrunk
 from burnish.data.features import Batch, Features, collate, shuffled
 from burnish.data.rows import Rows
 from burnish.device import autocast, choose_device, measure_precision
-from burnish.engine import Engine, witness
+from burnish.engine import Engine, net_of, witness
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
-from burnish.models.net import Net, open_net
+from burnish.models.net import Net
 from burnish.tasks import Task
 from burnish.training.sinks import Sink, progress
 from burnish.variant import MANIFEST, Variant
@@ -159,9 +159,7 @@ class Learner:
 
     def student(self, shape: Shape, rung: int) -> Net:
         """A student as it was after a rung."""
-        task, artifact = self.world.task, self.world.artifact
-        folder = str(self.work / str(shape) / str(rung))
-        return open_net(folder, task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules())
+        return net_of(self.world.artifact, self.world.task, self.work / str(shape) / str(rung))
 
     def _alone(self, lesson: Lesson, show: Sink | None) -> float:
         started = time.perf_counter()

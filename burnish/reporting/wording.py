@@ -147,11 +147,7 @@ def chosen_words(report: TuneReport) -> str:
     """Say when the measured rows are no unseen ones; nothing for test rows."""
     split = report.after.split
     if not report.trained_parameters:
-        return (
-            ""
-            if split == "test"
-            else "Where the model was tuned on these rows, the figures say nothing about new ones."
-        )
+        return "Where the model was tuned on these rows, the figures say nothing about new ones."
     if split == "train":
         return (
             "These are the training rows themselves, so the figures say nothing about new rows; give dev or test rows."

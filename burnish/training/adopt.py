@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,8 @@ def adopt(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
         )
     labels = labels or own
     task = _task(job, labels)
-    if not isinstance(task, Score) and (unknown := sorted(set(_classes(job, train)) - set(labels))):
+    seen = set() if isinstance(task, Score) else {label for row in train for label in task.reference(row)}
+    if unknown := sorted(seen - set(labels)):
         raise InputError(
             f"'{train.source}' carries the labels {_few(unknown)}, and '{job.model}' gives {_few(labels)}; name its "
             "classes as the rows do, in the order of its outputs: tune.labels"
@@ -77,15 +77,6 @@ def _named(config: Path) -> tuple[str, ...]:
     if not isinstance(names, dict) or not all(number.isdigit() for number in names):
         return ()
     return tuple(str(names[number]) for number in sorted(names, key=int))
-
-
-def _classes(job: Job, rows: Rows) -> Iterator[str]:
-    for row in rows:
-        if job.task == "tag":
-            yield from row["tags"]
-        else:
-            label = row["label"]
-            yield from label if isinstance(label, list) else [label]
 
 
 def _must_begin_as_rows_do(job: Job, task: Task, net: Net, tokenizer: Any, rows: Rows) -> None:

@@ -17,10 +17,11 @@ from burnish import job as flow
 from burnish.artifact import Artifact
 from burnish.cli import app
 from burnish.compression import compress as flow_of_search
-from burnish.compression import forms
+from burnish.compression import forms, stand_in
+from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape
-from burnish.compression.search import Found, Search, _look, affordable, cheapest, ladder, survivors
+from burnish.compression.search import Found, Search, _look
 from burnish.config import parse
 from burnish.data.features import Features, Ragged
 from burnish.engine import Engine
@@ -130,7 +131,9 @@ def test_a_search_ends_with_a_variant_that_is_measured(
     assert found.manifest["shape"] == report.shape
     assert found.manifest["compressed"]["speedup"] == pytest.approx(report.speedup)
     assert report.speeds["tuned"].low <= report.speeds["tuned"].rows_per_second <= report.speeds["tuned"].high
-    assert report.speeds["found"].size > 0
+    beside = ("variant.json", "report.html", "job.yaml")
+    files = [file for file in found.folder.iterdir() if file.name not in beside]
+    assert report.speeds["found"].size == sum(file.stat().st_size for file in files)
     assert not list(tmp_path.glob(".*.work"))
     runtimes = {"torch": Eager, "openvino": OpenVino}
     if report.chosen:  # on a busy machine the timing may be too close to tell
@@ -167,17 +170,17 @@ def test_without_time_for_a_stand_in_forms_alone_are_judged(
     artifact = Artifact.open(folder)
     training, rows = artifact.manifest["training"], artifact.manifest["data"]["rows"]["train"]
     job = parse(artifact.manifest["job"])
-    known = flow_of_search._seconds_to_tune(artifact, job, rows // 2)
+    known = stand_in.seconds_to_tune(artifact, job, rows // 2)
     assert known >= training["seconds"] / 2 > 0
     longer = job.model_copy(update={"tune": job.tune.model_copy(update={"epochs": 1000})})
-    assert flow_of_search._seconds_to_tune(artifact, longer, rows) == 1000 * rows / training["rows_per_second"]
-    monkeypatch.setattr(flow_of_search, "_seconds_to_tune", lambda *given: 3600.0)
+    assert stand_in.seconds_to_tune(artifact, longer, rows) == 1000 * rows / training["rows_per_second"]
+    monkeypatch.setattr(stand_in, "seconds_to_tune", lambda *given: 3600.0)
     said: list[str] = []
     report = verbs.compress(folder, budget="0.9", minutes=30, say=said.append)
     assert any("give it --minutes" in line for line in said)
     assert [trial.name for trial in report.trials] == ["torch-f32", "torch-bf16"]
     assert report.judged is None
-    assert set(report.rows) == {"judge", "dev"}
+    assert set(report.rows) == {"learn", "judge", "dev"}
     assert report.shape == "3x2x64"
     assert Engine.open(folder, "throughput").predict(["good"])
     page = (folder / "variants" / "throughput" / "report.html").read_text(encoding="utf-8")
@@ -188,7 +191,7 @@ def test_without_time_for_a_stand_in_forms_alone_are_judged(
 def test_a_model_from_elsewhere_is_judged_by_itself(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
     place, _, _ = elsewhere(tmp_path, "Sequence", ("pos", "neg"))
     adopted = flow.tune(job_of(tmp_path, "classify", place)).artifact
-    monkeypatch.setattr(flow_of_search, "_stand_in", None)
+    monkeypatch.setattr(stand_in, "tuned_on", None)
     said: list[str] = []
     report = verbs.compress(adopted.folder, budget="0.9", minutes=0.1, say=said.append)
     assert any("a model from elsewhere" in line for line in said)
@@ -218,7 +221,7 @@ def test_for_energy_the_counters_decide(tmp_path: Path, few: None, monkeypatch: 
 def test_a_tuning_on_another_machine_tells_nothing_of_time(tmp_path: Path) -> None:
     artifact = Artifact.open(model(tmp_path, "classify"))
     artifact.manifest["environment"]["cpu"] = "another"
-    assert flow_of_search._seconds_to_tune(artifact, parse(artifact.manifest["job"]), 10) == 0
+    assert stand_in.seconds_to_tune(artifact, parse(artifact.manifest["job"]), 10) == 0
 
 
 def test_a_budget_that_no_smaller_network_keeps_to(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
