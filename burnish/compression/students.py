@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.numpy import save_file
 
 from burnish import device
@@ -121,6 +122,8 @@ class Learner:
                 with autocast(place, self._precision):
                     loss = self.world.task.loss_to(net(batch), batch, 1.0)
                 loss.backward()  # type: ignore[no-untyped-call]
+                if place.type != "cpu":
+                    torch.accelerator.synchronize()
                 seconds.append(time.perf_counter() - started)
                 rows.append(len(pieces))
         return sum(rows) / len(rows) / median(seconds)

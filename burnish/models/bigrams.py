@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 _NUMBERS = 1 << 22  # weights at most, 16 MB, and a rarity a bucket
 _BUCKETS = 1 << 18  # of tokens and pairs at most
-_FACTORS = (3643, 2477)  # of a hash that stays below 2^31, as OpenVINO computes in int32
+_FACTORS = (3643, 2477)  # of a hash that stays below 2^31: OpenVINO computes in int32, and its remainder in float32
 
 
 class Bigrams(nn.Module):
@@ -34,10 +34,10 @@ class Bigrams(nn.Module):
     def places(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Buckets of tokens and pairs (n, 2 * tokens), and 1 for each that is there, else 0."""
         first, second = _FACTORS
-        buckets = self.rarity.shape[0]
+        below = self.rarity.shape[0] - 1  # buckets are a power of two
         following, followed = (F.pad(given, (0, 1))[:, 1:] for given in (input_ids, attention_mask))
-        single = (input_ids * second) % buckets
-        double = (input_ids * first + following * second + 1) % buckets
+        single = (input_ids * second) & below
+        double = (input_ids * first + following * second + 1) & below
         return torch.cat([single, double], 1), torch.cat([attention_mask, followed], 1)
 
     def values(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -21,10 +22,11 @@ from burnish.cli import app
 from burnish.compression.export import export, made_up
 from burnish.compression.parity import compare
 from burnish.device import cpu_flags
-from burnish.engine import Engine, witness
+from burnish.engine import Engine, onnx, openvino, witness
 from burnish.engine.flat import arrays
 from burnish.engine.runtime import Eager
 from burnish.errors import GateFailed, InputError
+from burnish.models.bigrams import Bigrams
 from burnish.models.net import Net
 from burnish.tasks.crf import Crf
 from burnish.verbs import export as export_verb
@@ -62,6 +64,27 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             flow.tune(job)
         made[name] = Path(job.out)
     return made
+
+
+@pytest.mark.parametrize("to", RUNTIMES)
+def test_pairs_of_a_real_vocabulary_fall_into_the_same_buckets(to: str, tmp_path: Path) -> None:
+    class Places(torch.nn.Module):
+        extra = Bigrams(2)
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            return self.extra.places(input_ids, attention_mask)[0]
+
+    ids = torch.randint(0, 120_000, (4, 32), dtype=torch.int32, generator=torch.manual_seed(0))
+    given, names = (ids, torch.ones_like(ids)), ("input_ids", "attention_mask")
+    program = torch.export.export(Places(), given)
+    arrays = dict(zip(names, (one.numpy() for one in given), strict=True))
+    if to == "onnx":
+        onnx.save(program, names, tmp_path / onnx.GRAPH)
+        session = onnxruntime.InferenceSession(str(tmp_path / onnx.GRAPH))
+        (found,) = session.run(None, {one.name: arrays[one.name] for one in session.get_inputs()})
+    else:
+        found = openvino.library().Core().compile_model(openvino.convert(program, names), "CPU")(arrays)[0]
+    assert (found == Places()(*given).numpy()).all()
 
 
 @pytest.mark.parametrize("to", RUNTIMES)
