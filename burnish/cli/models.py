@@ -38,9 +38,10 @@ def predict(
 ) -> None:
     """Predict for a text, each row or line of a file, or each line of standard input; a line of output for each."""
     from burnish import verbs
+    from burnish.reporting.wording import in_words
 
     for prediction in verbs.predict_lines(model, given, variant):
-        print(json.dumps(prediction, ensure_ascii=False) if as_json else verbs.in_words(prediction))
+        print(json.dumps(prediction, ensure_ascii=False) if as_json else in_words(prediction))
 
 
 @app.command(epilog="Example: burnish inspect runs/model")

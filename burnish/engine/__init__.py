@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from burnish.artifact import Artifact
+from burnish.data.features import Features
 from burnish.data.rows import Row
 from burnish.device import cpu_flags
 from burnish.engine import witness
@@ -88,10 +89,16 @@ class Engine:
 
     def stream(self, rows: Iterable[Row]) -> Iterator[Any]:
         """Predict for canonical rows one after another, holding some thousand at a time."""
-        pad_id = self.tokenizer.pad_token_id or 0
         for portion in portions(rows):
-            features = self.task.encode(unlabelled(portion), self.tokenizer, self.max_tokens)
-            yield from predictions(self.runtime, self.task, features, portion, pad_id=pad_id)
+            yield from predictions(self.runtime, self.task, self.encode(portion), portion, pad_id=self.pad_id)
+
+    def encode(self, rows: Iterable[Row]) -> Features:
+        """Model inputs of canonical rows, without their labels."""
+        return self.task.encode(unlabelled(rows), self.tokenizer, self.max_tokens)
+
+    @property
+    def pad_id(self) -> int:
+        return self.tokenizer.pad_token_id or 0
 
 
 def net_of(artifact: Artifact, task: Task, folder: Path | None = None) -> Net:

@@ -13,6 +13,7 @@ from burnish.data.rows import Row
 from burnish.engine.runtime import Runtime
 from burnish.tasks.base import Task
 
+BUDGET = 4096  # tokens of a batch, with padding
 PORTION = 4096  # rows whose answers are held at a time: enough for full batches of one length
 
 
@@ -23,7 +24,7 @@ def answers(
     *,
     pad_id: int,
     pieces: NDArray[np.int64] | None = None,
-    budget: int = 4096,
+    budget: int = BUDGET,
 ) -> list[Any]:
     """One answer for each of `pieces` of `features`, all by default. Logits live no longer than their batch."""
     chosen = np.arange(len(features)) if pieces is None else pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 from burnish.results import LOWER_IS_BETTER, ClassRow, Comparison, CompressReport, Evaluation, TuneReport
 
@@ -171,3 +172,15 @@ def alone_words(report: TuneReport) -> str:
         f"{metric} {with_interval(report.alone, metric)} on {report.alone.split}; "
         f"with it, it is {with_interval(report.after, metric)} on {report.after.split}."
     )
+
+
+def in_words(prediction: dict[str, Any]) -> str:
+    """A prediction, as it is in JSON, in one line."""
+    if "entities" in prediction:
+        found = [f"{e['text']} [{e['label']} {e['start']}-{e['end']} {e['score']:.2f}]" for e in prediction["entities"]]
+        return "  ".join(found) or "(no entities)"
+    if "value" in prediction:
+        return f"{prediction['value']:.3f}"
+    best = sorted(prediction["probabilities"].items(), key=lambda item: -item[1])[:3]
+    named = ", ".join(prediction["labels"]) or "(none)"
+    return f"{named}  ({', '.join(f'{label} {p:.3f}' for label, p in best)})"

@@ -1,0 +1,1 @@
+"""Watching a served model: the store of requests and feedback."""

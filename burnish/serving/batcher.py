@@ -1,0 +1,88 @@
+"""What waits for a model, and which of it goes next: inputs of similar length together, by a budget of tokens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+_SHORTEST = 16  # tokens of the first lane; each further one is twice as wide
+_LATE = 0.5  # an input that has waited this share of its time goes before all others
+_BYTES = 3.5  # of a token, about
+
+
+class Owner(Protocol):
+    """Whose inputs are waiting.
+
+    Attributes:
+        since, deadline: seconds on the clock of the event loop.
+        over: whether it has its answer, so that nothing of it needs to be computed.
+    """
+
+    since: float
+    deadline: float
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An input of a request: its value, about how many tokens it has, whose it is, and its place there."""
+
+    value: Any
+    tokens: int
+    owner: Any
+    place: int
+
+
+def estimate(value: Any) -> int:
+    """About how many tokens an input has: it decides on neighbours in a batch, and not on right or wrong."""
+    if isinstance(value, str):
+        return 3 + int((len(value) if value.isascii() else len(value.encode(errors="replace"))) / _BYTES)
+    return 2 + sum(1 + estimate(one) - 2 for one in value)
+
+
+class Batcher:
+    """Inputs in lanes by length.
+
+    A short input does not wait behind long ones: the lane goes next whose first input has waited longest for its
+    length. An input that is near its deadline goes before all others.
+
+    Attributes:
+        tokens: of all that wait.
+    """
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self._lanes: dict[tuple[int, bool], deque[Item]] = {}  # by tokens at most, and whether it is a list
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
+    def add(self, items: Iterable[Item]) -> None:
+        for item in items:
+            width = max(_SHORTEST, 1 << (item.tokens - 1).bit_length())
+            self._lanes.setdefault((width, not isinstance(item.value, str)), deque()).append(item)
+            self.tokens += item.tokens
+
+    def take(self, budget: int, now: float) -> list[Item]:
+        """The next batch: at least one input where any waits, and no more than `budget` tokens of the lane's width."""
+        while self._lanes:
+            lane = max(self._lanes, key=lambda key: _urgency(self._lanes[key][0], key[0], now))
+            waiting, batch = self._lanes[lane], list[Item]()
+            while waiting and len(batch) < max(1, budget // lane[0]):
+                item = waiting.popleft()
+                self.tokens -= item.tokens
+                if not item.owner.over:
+                    batch.append(item)
+            if not waiting:
+                del self._lanes[lane]
+            if batch:
+                return batch
+        return []
+
+
+def _urgency(item: Item, width: int, now: float) -> tuple[bool, float]:
+    owner: Owner = item.owner
+    waited = now - owner.since
+    return waited > _LATE * (owner.deadline - owner.since), waited / width

@@ -1,0 +1,140 @@
+"""What comes in from outside: bodies within their limits, JSON that is JSON, inputs that fit the task."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+import orjson
+
+from burnish.serving.deployment import Limits
+from burnish.serving.errors import Problem
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_PIECE = 1 << 16
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The value of a header, by its name in small letters; empty when there is none."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def media_type(scope: Scope) -> str:
+    return header(scope, b"content-type").partition(";")[0].strip().lower()
+
+
+async def pieces(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+    """A body as it arrives, unpacked where it is in gzip: no more of it than was asked for is ever held.
+
+    Raises:
+        Problem: 400 for a client that is gone or for broken gzip, 415 for another encoding.
+    """
+    packed = header(scope, b"content-encoding").strip().lower()
+    if packed not in ("", "identity", "gzip"):
+        raise Problem(415, f"Content-Encoding '{packed[:40]}' is not known here; send gzip, or none")
+    unpack = zlib.decompressobj(wbits=31) if packed == "gzip" else None
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "the client is gone")
+        data, more = message.get("body", b""), message.get("more_body", False)
+        if unpack is None:
+            yield data
+            continue
+        try:
+            while data and not unpack.eof:
+                yield unpack.decompress(data, _PIECE)
+                data = unpack.unconsumed_tail
+        except zlib.error:
+            raise Problem(400, "the body says that it is gzip, and is not") from None
+    if unpack and not unpack.eof:
+        raise Problem(400, "the gzip body is cut off")
+
+
+async def body(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        Problem: 413 for one of more than `most` bytes; see `pieces`.
+    """
+    stated = header(scope, b"content-length")
+    if stated.isdigit() and int(stated) > most:
+        raise _too_large(most)
+    found = bytearray()
+    async for piece in pieces(scope, receive):
+        found += piece
+        if len(found) > most:
+            raise _too_large(most)
+    return bytes(found)
+
+
+def parsed(raw: bytes) -> Any:
+    """JSON from bytes; NaN, lone surrogates and bytes that are no UTF-8 are none.
+
+    Raises:
+        Problem: 400, with the place of the mistake.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, f"the body is not valid JSON: {error}") from None
+
+
+def listed(given: Any, limits: Limits) -> list[Any]:
+    """`inputs` of a request as a list; a single text is one of one.
+
+    Raises:
+        Problem: 422 when there is none, 413 when there are too many.
+    """
+    inputs = [given] if isinstance(given, str) else given
+    if not isinstance(inputs, list) or not inputs:
+        raise Problem(422, "'inputs' has to be a list with one input or more")
+    if len(inputs) > limits.max_inputs:
+        told = f"'inputs' has {len(inputs):,} inputs, and a request may have {limits.max_inputs:,}"
+        raise Problem(413, f"{told}; send several, or application/x-ndjson, which takes any number")
+    return inputs
+
+
+def fitting(inputs: Sequence[Any], task: str, limits: Limits) -> None:
+    """See that inputs are what the task takes.
+
+    Raises:
+        Problem: 422 naming the first that is not, 413 for one that is too long.
+    """
+    for place, one in enumerate(inputs):
+        texts = _texts(one, task)
+        if texts is None:
+            raise Problem(422, f"inputs[{place}]: {_TAKES[task]}, not {_kind(one)}")
+        if sum(map(len, texts)) > limits.max_characters:
+            raise Problem(413, f"inputs[{place}] has more than {limits.max_characters:,} characters; send it in parts")
+
+
+_TAKES = {
+    "classify": "classify takes a text",
+    "pair": "pair takes two texts, as [text, text]",
+    "score": "score takes a text, or two as [text, text]",
+    "tag": "tag takes a text or a list of words",
+}
+
+
+def _texts(one: Any, task: str) -> Sequence[str] | None:
+    if isinstance(one, str):
+        return (one,) if task != "pair" else None
+    if task == "classify" or not isinstance(one, list) or not one or not all(isinstance(text, str) for text in one):
+        return None
+    return one if task == "tag" or len(one) == 2 else None
+
+
+def _kind(one: Any) -> str:
+    if isinstance(one, list):
+        return f"a list of {len(one)}"
+    return {str: "a text", dict: "an object", bool: "true or false", type(None): "null"}.get(type(one), "a number")
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, f"the body has more than {most:,} bytes; send it in parts, or as application/x-ndjson")

@@ -1,0 +1,103 @@
+"""What requests and answers look like: the OpenAPI document is made of these."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Entity(BaseModel):
+    start: int = Field(description="Offset of its first character, in Unicode code points.")
+    end: int = Field(description="Offset behind its last character.")
+    label: str
+    text: str
+    score: float = Field(description="Probability that the model gives it, 0 to 1.")
+
+
+class Tags(BaseModel):
+    """Of `tag`: the words, a tag for each (IOB2), and the entities they make."""
+
+    words: list[str]
+    tags: list[str]
+    entities: list[Entity]
+    scores: list[float]
+
+
+class Classes(BaseModel):
+    """Of `classify` and `pair`: the most probable class, all classes that are given, and the probability of each."""
+
+    label: str
+    labels: list[str]
+    probabilities: dict[str, float]
+
+
+class Value(BaseModel):
+    """Of `score`."""
+
+    value: float
+
+
+class PredictRequest(BaseModel):
+    """Texts; for `pair` two texts each; for `tag` texts or lists of words."""
+
+    model: str | None = Field(None, description="May be left out where one model is served.")
+    variant: str | None = Field(None, description="Another variant of the model than the one that serves.")
+    inputs: str | list[str | list[str]] = Field(examples=[["Anna lives in Paris ."]])
+
+
+class PredictResponse(BaseModel):
+    model: str
+    version: str
+    variant: str
+    predictions: list[Tags | Classes | Value]
+
+
+class Span(_Strict):
+    start: int = Field(ge=0)
+    end: int = Field(gt=0)
+    label: str = Field(min_length=1, max_length=200)
+
+
+class FeedbackRequest(_Strict):
+    """What the answer should have been."""
+
+    model: str | None = None
+    input: str | list[str]
+    label: str | float | list[str] | list[Span]
+    prediction: dict[str, JsonValue] | None = None
+    request_id: str | None = Field(None, max_length=64)
+    comment: str | None = Field(None, max_length=2000)
+
+
+class FeedbackResponse(BaseModel):
+    id: str
+
+
+class LoadRequest(_Strict):
+    """A version of a model and the part it is to play."""
+
+    folder: str | None = Field(
+        None, max_length=200, description="Name in the folder of models; the one that is served, when unset."
+    )
+    variant: str | None = Field(None, max_length=64)
+    role: Literal["active", "canary", "shadow"] = "active"
+    percent: float = Field(10.0, ge=0, le=100, description="Share of the requests that a canary answers.")
+
+
+class ProblemDocument(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+
+
+Answer = dict[str, Any]
+Beside = Literal["canary", "shadow", "previous"]

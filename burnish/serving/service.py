@@ -1,0 +1,295 @@
+"""The service as an ASGI application: who may ask, how much, and the answers of models. All else is in `api`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from burnish.serving import intake
+from burnish.serving.deployment import Limits, Request
+from burnish.serving.errors import Problem
+from burnish.serving.intake import Receive, Scope, Send
+from burnish.serving.keeper import Keeper
+from burnish.serving.keys import Key, Keys
+from burnish.serving.registry import Registry
+from burnish.serving.stats import Stats
+
+log = logging.getLogger("burnish.serving")
+
+PREDICT = "/v1/predict"
+NDJSON = "application/x-ndjson"
+_OPEN = ("/", "/health/live", "/health/ready")  # without a key, as are the files of the page
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CHUNK, _AHEAD = 64, 4  # inputs of a part of a stream, and parts that are under way
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+_GUARD = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request to predict: for which model, for how long it may take, and who is asking."""
+
+    model: str | None
+    variant: str | None
+    identity: str
+
+
+class Service:
+    """Takes every request.
+
+    Args:
+        keys: whom it answers; None lets everybody in.
+        local: whether it listens on this machine alone; without keys it then answers to local names only, so that no
+            web page reaches it under a name of its own.
+        inner: the application for all but predictions.
+    """
+
+    def __init__(self, registry: Registry, stats: Stats, keys: Keys | None, limits: Limits, local: bool) -> None:
+        self.registry, self.stats, self.keys, self.limits, self.local = registry, stats, keys, limits, local
+        self.inner: Any = None
+        self.keeper: Keeper | None = None
+        self.open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.inner(scope, receive, send)
+            return
+        given = intake.header(scope, b"x-request-id")
+        identity = given if _ID.fullmatch(given) else os.urandom(8).hex()
+        begun = False
+
+        async def named(message: Any) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", identity.encode()), *_GUARD]
+            await send(message)
+
+        try:
+            self._known_host(scope)
+            key = self._allowed(scope)
+            if scope["path"] == PREDICT:
+                await self._predict(scope, receive, named, identity)
+            else:
+                scope["state"] = {**scope.get("state", {}), "id": identity, "key": key}
+                await self.inner(scope, receive, named)
+        except Exception as error:
+            if begun:
+                raise
+            problem = error if isinstance(error, Problem) else Problem(500, "the service failed on this request")
+            if problem is not error:
+                log.exception("request %s failed", identity)
+            headers = [(k.encode(), v.encode()) for k, v in problem.headers().items()]
+            await _answer(named, problem.status, orjson.dumps(problem.document(identity)), headers)
+
+    def _known_host(self, scope: Scope) -> None:
+        if not self.local or self.keys:
+            return
+        host = intake.header(scope, b"host")
+        if host and re.sub(r":\d+$", "", host).lower() not in _LOCAL:
+            raise Problem(421, "without keys only local names are answered; start the service with --api-key-file")
+
+    def _allowed(self, scope: Scope) -> Key | None:
+        path: str = scope["path"]
+        if self.keys is None or path in _OPEN or path.startswith("/page/"):
+            return None
+        key = self.keys.find(intake.header(scope, b"authorization"))
+        if key is None:
+            raise Problem(401, "this needs a key: send Authorization: Bearer KEY")
+        needed = "predict"
+        if path.startswith("/v1/feedback"):
+            needed = "feedback"
+        elif path.startswith("/v1/models") and scope["method"] != "GET":
+            needed = "admin"
+        if needed not in key.scopes:
+            raise Problem(403, f"this key is not for {needed}")
+        return key
+
+    async def _predict(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
+        if scope["method"] != "POST":
+            raise Problem(405, f"{PREDICT} takes POST")
+        kind = intake.media_type(scope)
+        if kind not in ("application/json", NDJSON):
+            raise Problem(415, f"send Content-Type: application/json, or {NDJSON}")
+        if self.open >= self.limits.max_concurrent_requests:
+            self.stats.note("", 0.0, 0.0, 0, 429)
+            raise Problem(429, "there are as many requests as the service takes; send it again later", 1)
+        self.open += 1
+        try:
+            if kind == NDJSON:
+                await self._stream(scope, receive, send, identity)
+            else:
+                await self._once(scope, receive, send, identity)
+        finally:
+            self.open -= 1
+
+    async def _once(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
+        given = intake.parsed(await intake.body(scope, receive, self.limits.max_bytes))
+        if not isinstance(given, dict):
+            raise Problem(422, 'the body has to be an object: {"model": NAME, "inputs": [...]}')
+        for name in ("model", "variant"):
+            if not isinstance(given.get(name), str | None):
+                raise Problem(422, f"'{name}' has to be a text")
+        asked = Asked(given.get("model"), given.get("variant"), identity)
+        inputs = intake.listed(given.get("inputs"), self.limits)
+        parts, about, timing = await self._answered(asked, inputs)
+        for place, part in enumerate(parts):
+            if part[:1] == b"-":
+                error = orjson.loads(part[1:])
+                raise Problem(error["status"], f"inputs[{place}]: {error['detail']}")
+        said = b",".join([part[1:] for part in parts])
+        head = orjson.dumps(about)[:-1]
+        await _answer(send, 200, b'%b,"predictions":[%b]}' % (head, said), [(b"server-timing", timing)])
+
+    async def _answered(self, asked: Asked, inputs: list[Any]) -> tuple[list[bytes], dict[str, Any], bytes]:
+        """A part for each input, what answered, and what it took."""
+        loop = asyncio.get_running_loop()
+        started, name, status, waited = loop.time(), "", 500, 0.0
+        try:
+            served = self.registry.get(asked.model)
+            name = served.name
+            deployment = self.registry.pick(served, asked.variant)
+            if deployment.state == "starting" and asked.variant:
+                async with asyncio.timeout(self.limits.timeout):
+                    await deployment.started()
+            if deployment.about:
+                intake.fitting(inputs, deployment.about["task"], self.limits)
+            request = deployment.submit(inputs, self.limits.timeout)
+            if served.shadow and asked.variant is None:
+                self._compare(name, request, self.registry.shadowed(served, inputs, self.limits.timeout))
+            parts = await request.answer
+            waited, status = request.started - request.since, 200
+        except Problem as problem:
+            status = problem.status
+            raise
+        except TimeoutError:
+            status = 503
+            raise Problem(503, "this variant is still starting; try again in a moment", 2) from None
+        finally:
+            self.stats.note(name, loop.time() - started, waited, len(inputs), status)
+        about = {"model": name, "version": deployment.about["version"], "variant": deployment.about["variant"]}
+        if self.keeper:
+            spent = 1000 * (loop.time() - started)
+            self.keeper.note(asked.identity, about, deployment.about["task"], inputs, parts, spent)
+        timing = f"queue;dur={1000 * waited:.2f}, model;dur={request.milliseconds:.2f}"
+        return parts, about, timing.encode()
+
+    def _compare(self, name: str, own: Request, shadow: Request | None) -> None:
+        """Count where the shadow says the same, once both have answered."""
+        if shadow is None:
+            return
+
+        def told(_: asyncio.Future[list[bytes]]) -> None:
+            if shadow.answer.exception() is None and own.over and own.answer.exception() is None:
+                same = sum(map(_decision_equal, own.parts, shadow.parts))
+                self.stats.shadow(name, same, len(own.parts) - same)
+
+        shadow.answer.add_done_callback(told)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
+        """A line of answer for each line of input, some parts ahead of what was answered."""
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        model, variant = ((query.get(name) or [None])[0] for name in ("model", "variant"))
+        asked = Asked(model, variant, identity)
+        self.registry.get(asked.model)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", NDJSON.encode())]})
+        running: deque[asyncio.Task[bytes]] = deque()
+        try:
+            async for lines in self._chunks(scope, receive):
+                running.append(asyncio.create_task(self._lines(asked, lines)))
+                while len(running) >= _AHEAD or (running and running[0].done()):
+                    await send({"type": "http.response.body", "body": await running.popleft(), "more_body": True})
+            while running:
+                await send({"type": "http.response.body", "body": await running.popleft(), "more_body": True})
+        except Problem as problem:
+            error = {"error": {"status": problem.status, "detail": problem.detail}}
+            await send({"type": "http.response.body", "body": orjson.dumps(error) + b"\n", "more_body": True})
+        finally:
+            for task in running:
+                task.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _chunks(self, scope: Scope, receive: Receive) -> AsyncIterator[list[bytes]]:
+        """Lines of a body, some at a time; no line is longer than a whole body may be.
+
+        Raises:
+            Problem: 413 for a longer one.
+        """
+        rest = bytearray()
+        async for piece in intake.pieces(scope, receive):
+            rest += piece
+            lines = rest.split(b"\n")
+            rest = lines.pop()
+            for start in range(0, len(lines), _CHUNK):
+                yield [bytes(line) for line in lines[start : start + _CHUNK] if line.strip()]
+            if len(rest) > self.limits.max_bytes:
+                raise Problem(413, f"a line has more than {self.limits.max_bytes:,} bytes")
+        if rest.strip():
+            yield [bytes(rest)]
+
+    async def _lines(self, asked: Asked, lines: list[bytes]) -> bytes:
+        """Answers of some lines, with an error in the place of each that cannot be answered."""
+        found: list[bytes | None] = [None] * len(lines)
+        inputs, places = [], []
+        task = self.registry.get(asked.model).active.about.get("task", "")
+        for place, line in enumerate(lines):
+            try:
+                value = intake.parsed(line)
+                if task:
+                    intake.fitting([value], task, self.limits)
+                inputs.append(value)
+                places.append(place)
+            except Problem as problem:
+                found[place] = _failed(problem.status, problem.detail.removeprefix("inputs[0]: "))
+        try:
+            parts = await self._patiently(asked, inputs) if inputs else []
+        except Problem as problem:
+            parts = [b"-" + orjson.dumps({"status": problem.status, "detail": problem.detail})] * len(inputs)
+        for place, part in zip(places, parts, strict=True):
+            found[place] = part[1:] if part[:1] == b"+" else b'{"error":%b}' % part[1:]
+        return b"".join(one + b"\n" for one in found if one is not None)
+
+    async def _patiently(self, asked: Asked, inputs: list[Any]) -> list[bytes]:
+        """A stream waits where single requests are turned away, and tries again when a process has died."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.limits.timeout
+        while True:
+            try:
+                return (await self._answered(asked, inputs))[0]
+            except Problem as problem:
+                if problem.status not in (429, 503) or loop.time() > end:
+                    raise
+                await asyncio.sleep(0.2)
+
+
+async def _answer(send: Send, status: int, content: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    own = [(b"content-length", b"%d" % len(content)), *headers]
+    if not any(name == b"content-type" for name, _ in headers):
+        own.append((b"content-type", b"application/json"))
+    await send({"type": "http.response.start", "status": status, "headers": own})
+    await send({"type": "http.response.body", "body": content})
+
+
+def _failed(status: int, detail: str) -> bytes:
+    return orjson.dumps({"error": {"status": status, "detail": detail}})
+
+
+def _decision_equal(one: bytes, other: bytes) -> bool:
+    """Whether two predictions decide the same, whatever their probabilities."""
+    if one == other:
+        return True
+    first, second = orjson.loads(one[1:]), orjson.loads(other[1:])
+    return bool(first.get("labels") == second.get("labels") and first.get("tags") == second.get("tags"))

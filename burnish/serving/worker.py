@@ -1,0 +1,172 @@
+"""A model in a process of its own: it answers batches of inputs that come over a socket.
+
+`python -P -m burnish.serving.worker FD` imports what models need and then makes such a process, by a fork, for each
+order that comes over the socket FD, so that a model that has died is back without waiting for the imports.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import torch
+
+from burnish import variant
+from burnish.artifact import Artifact
+from burnish.data.features import by_length
+from burnish.engine import Engine
+from burnish.engine.run import BUDGET, predictions
+from burnish.errors import BurnishError, InputError
+from burnish.extras import have
+from burnish.serving import wire
+
+BUDGETS = (256, 512, 1024, 2048, 4096)  # tokens of a batch that are tried
+_NEARLY = 0.95  # of the pace of larger batches, for which a smaller one is taken
+_TEXT = "The train from Rome to Paris was late again on Monday , said Anna ."
+_SECONDS = 0.15  # of a look at one budget
+
+
+def main() -> None:
+    """Make a process for each order: JSON (folder, variant asked for, threads, budget) and a socket to answer on."""
+    for name in ("openvino", "onnxruntime"):
+        if have(name):
+            with suppress(ImportError):
+                __import__(name)
+    control = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that serves
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets those that have died
+    gc.collect()
+    gc.freeze()  # what is there is shared with every child, and stays so when nothing looks through it
+    control.sendall(b"+")
+    while True:
+        order, given, _, _ = socket.recv_fds(control, 1 << 16, 1)
+        if not order:
+            return
+        if os.fork() == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                _live(socket.socket(fileno=given[0]), **json.loads(order))
+            finally:
+                os._exit(0)  # no more than that: threads of a runtime may still be at work
+        os.close(given[0])
+
+
+def _live(place: socket.socket, folder: str, asked: str | None, threads: int, budget: int) -> None:
+    """Open a model and answer until the other side is gone."""
+    torch.set_num_threads(threads)
+    try:
+        model = Model(Path(folder), asked)
+        hello = {"pid": os.getpid(), "about": model.about, "budget": model.budget(budget)}
+        hello["tokens_per_second"] = model.pace
+    except Exception as error:  # whatever a runtime raises has to be told over there
+        told = str(error) if isinstance(error, BurnishError) else f"{type(error).__name__}: {error}"
+        place.sendall(wire.frame(0, wire.FAILED, told.encode()))
+        return
+    place.sendall(wire.frame(0, wire.HELLO, json.dumps(hello).encode()))
+    while (found := wire.read(place)) is not None:
+        number, _, content = found
+        try:
+            answer = wire.frame(number, wire.ANSWER, model.answer(orjson.loads(content)))
+        except Exception as error:
+            answer = wire.frame(number, wire.FAILED, f"{type(error).__name__}: {error}"[:500].encode())
+        try:
+            place.sendall(answer)
+        except OSError:
+            return
+
+
+class Model:
+    """An engine that answers in JSON."""
+
+    def __init__(self, folder: Path, asked: str | None) -> None:
+        artifact = Artifact.open(folder, verify=False)
+        name = asked or variant.best(artifact) or variant.TUNED
+        self.engine = Engine.open(folder, name)
+        self.about = {"variant": name, **_about(artifact)}
+        self.pace = 0.0  # tokens a second, at the budget
+
+    def answer(self, inputs: list[Any]) -> bytes:
+        """Predictions, each as JSON behind a byte that says whether it is one (+) or an error (-)."""
+        started = time.perf_counter()
+        try:
+            parts, tokens, padded = self._all(inputs)
+        except Exception as error:
+            if len(inputs) == 1:
+                status = 422 if isinstance(error, InputError) else 500
+                told = str(error) if isinstance(error, BurnishError) else "the model failed on this input"
+                parts, tokens, padded = [b"-" + orjson.dumps({"status": status, "detail": told})], 0, 0
+            else:  # one of them, perhaps: the others are answered all the same
+                parts, tokens, padded = [], 0, 0
+                for one in inputs:
+                    found, *_ = wire.parted(self.answer([one]))
+                    parts += found
+        return wire.joined(parts, 1000 * (time.perf_counter() - started), tokens, padded)
+
+    def _all(self, inputs: list[Any]) -> tuple[list[bytes], int, int]:
+        engine = self.engine
+        rows = [engine.task.row(one) for one in inputs]
+        features = engine.encode(rows)
+        said = predictions(engine.runtime, engine.task, features, rows, pad_id=engine.pad_id)
+        parts = [b"+" + orjson.dumps(one, option=orjson.OPT_SERIALIZE_NUMPY) for one in said]
+        lengths = features.lengths
+        padded = sum(len(group) * int(lengths[group].max()) for group in by_length(lengths, BUDGET))
+        return parts, int(np.sum(lengths)), padded
+
+    def budget(self, given: int) -> int:
+        """Tokens of the smallest batch at which this model is nearly as fast here as at any size, unless it is given.
+
+        `pace` is then known.
+        """
+        one = self._example()
+        tokens = int(self.engine.encode([self.engine.task.row(one)]).lengths.sum())
+        best = given
+        for budget in (given,) if given else BUDGETS:
+            batch = [one] * max(1, budget // tokens)
+            self._all(batch)
+            count, started = 0, time.perf_counter()
+            while (spent := time.perf_counter() - started) < _SECONDS:
+                self._all(batch)
+                count += 1
+            pace = count * len(batch) * tokens / spent
+            if pace * _NEARLY <= self.pace:
+                break
+            self.pace, best = pace, budget
+        for _ in range(3):  # a runtime makes what single rows need once it has met some
+            self._all([one])
+        return best
+
+    def _example(self) -> Any:
+        return [_TEXT, _TEXT] if self.engine.task.name == "pair" else _TEXT
+
+
+def _about(artifact: Artifact) -> dict[str, Any]:
+    """What a client may know; `version` tells one content of the folder from another."""
+    files = json.dumps(artifact.manifest["files"], sort_keys=True)
+    labels = [str(label) for label in artifact.state.get("labels", ())]
+    if artifact.task == "tag":
+        labels = sorted({label[2:] for label in labels if label[1:2] == "-"})
+    return {
+        "version": hashlib.sha256(files.encode()).hexdigest()[:12],
+        "task": artifact.task,
+        "labels": labels,
+        "multi_label": bool(artifact.state.get("multi_label", False)),
+        "variants": [variant.TUNED, *variant.names(artifact)],
+        "max_tokens": artifact.max_tokens,
+        "metrics": artifact.metrics,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,295 @@
+"""The service from outside: answers as the engine gives them, and a status for everything that is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from burnish.engine import Engine
+from burnish.monitoring.store import Store
+from tests.serving.conftest import ADMIN, READER, Running, start, stop
+
+INPUTS: dict[str, list[Any]] = {
+    "classify": ["the film was very good", "bad", "", "好看的电影 😀"],
+    "pair": [["the film was good", "good film"], ["", "bad"]],
+    "score": ["the film was good", "very bad"],
+    "tag": ["Anna lives in Paris .", ["Ben", "works", "in", "Rome"], "", "😀 Anna"],
+}
+
+
+def predict(running: Running, key: str = ADMIN, **body: Any) -> httpx.Response:
+    with running.client(key) as client:
+        return client.post("/v1/predict", json=body)
+
+
+def until(true: Any, seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("task", INPUTS)
+def test_answers_are_those_of_the_engine(task: str, running: Running, folders: dict[str, Path]) -> None:
+    answer = predict(running, model=task, inputs=INPUTS[task])
+    assert answer.status_code == 200
+    said = answer.json()
+    own = [json.loads(json.dumps(asdict(one))) for one in Engine.open(folders[task]).predict(INPUTS[task])]
+    assert said["predictions"] == [pytest.approx(one, abs=1e-5) if task == "score" else close(one) for one in own]
+    assert said["model"] == task
+    assert said["variant"] == "torch"
+    assert len(said["version"]) == 12
+    assert "model;dur=" in answer.headers["server-timing"]
+    assert answer.headers["x-request-id"]
+
+
+class close(dict):  # type: ignore[type-arg]
+    """A prediction, equal to another one but for rounding."""
+
+    def __eq__(self, other: object) -> bool:
+        return alike(dict(self), other)
+
+
+def alike(one: Any, other: Any) -> bool:
+    if isinstance(one, float):
+        return bool(one == pytest.approx(other, abs=1e-5))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)
+
+
+def test_requests_that_come_together_are_answered_in_their_order(running: Running) -> None:
+    words = ["good film", "bad film", "very very very bad , not good , not good today ."]
+
+    def ask(turn: int) -> list[str]:
+        given = [words[(turn + i) % 3] for i in range(7)]
+        with running.client() as client:
+            answer = client.post("/v1/predict", json={"model": "tag", "inputs": given})
+        return [" ".join(one["words"]) for one in answer.json()["predictions"]] if answer.status_code == 200 else []
+
+    with ThreadPoolExecutor(8) as pool:
+        for turn, found in enumerate(pool.map(ask, range(40))):
+            assert found == [words[(turn + i) % 3] for i in range(7)]
+
+
+def test_a_single_input_and_another_variant(running: Running) -> None:
+    assert len(predict(running, model="classify", inputs="good").json()["predictions"]) == 1
+    assert predict(running, model="classify", inputs="good", variant="torch").status_code == 200
+    answer = predict(running, model="classify", inputs="good", variant="../../etc")
+    assert answer.status_code == 404
+    assert "has no variant" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b'{"model": "classify", "inputs": ["\xff"]}', "application/json", 400),
+        (b'{"model": "classify", "inputs": ["\\ud800"]}', "application/json", 400),
+        (b'{"model": "classify", "inputs": [NaN]}', "application/json", 400),
+        (b"[" * 10_000, "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b'{"model": "classify", "inputs": []}', "application/json", 422),
+        (b'{"model": "classify", "inputs": [1]}', "application/json", 422),
+        (b'{"model": "pair", "inputs": ["one"]}', "application/json", 422),
+        (b'{"model": 3, "inputs": ["one"]}', "application/json", 422),
+        (b'{"inputs": ["one"]}', "application/json", 422),  # which of the four?
+        (b'{"model": "../classify", "inputs": ["one"]}', "application/json", 404),
+        (b'{"model": "classify", "inputs": ["one"]}', "text/plain", 415),
+        (json.dumps({"model": "classify", "inputs": ["x"] * 10_000}).encode(), "application/json", 413),
+        (json.dumps({"model": "classify", "inputs": ["x" * 200_000]}).encode(), "application/json", 413),
+        (b'{"model": "classify", "inputs": ["' + b"x" * 10_000_000 + b'"]}', "application/json", 413),
+    ],
+)
+def test_what_is_wrong_has_its_status(content: bytes, kind: str, status: int, running: Running) -> None:
+    with running.client() as client:
+        answer = client.post("/v1/predict", content=content, headers={"content-type": kind, "x-request-id": "mine"})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert document["status"] == status
+    assert document["request_id"] == "mine"
+    assert "Traceback" not in answer.text
+    assert "/" not in document["detail"].replace("application/", "").replace("../classify", "")
+
+
+def test_keys_and_scopes(running: Running) -> None:
+    for key, status in (("", 401), ("wrong", 401), (READER, 200)):
+        answer = predict(running, key, model="classify", inputs=["good"])
+        assert answer.status_code == status
+    with running.client(READER) as client:
+        assert client.post("/v1/feedback", json={}).status_code == 403
+        assert client.post("/v1/models/classify", json={}).status_code == 403
+        assert client.get("/v1/models").status_code == 200
+    with running.client("") as client:
+        assert client.get("/health/live").json() == {"status": "live"}
+        assert client.get("/health/ready").status_code == 200
+        assert client.get("/v1/models").status_code == 401
+        assert client.get("/metrics").status_code == 401
+
+
+def test_what_is_served_is_told(running: Running) -> None:
+    with running.client() as client:
+        models = {one["name"]: one for one in client.get("/v1/models").json()["models"]}
+        assert models["tag"]["labels"] == ["LOC", "ORG", "PER"]
+        assert models["classify"]["labels"] == ["neg", "pos"]
+        assert {one["state"] for one in models.values()} == {"ready"}
+        predict(running, model="score", inputs=["good", "bad"])
+        assert client.get("/v1/stats").json()["models"]["score"]["rows"] >= 2
+        text = client.get("/metrics").text
+        assert 'burnish_requests_total{model="score",status="200"}' in text
+        assert 'burnish_processes{model="score"} 1.0' in text
+        paths = client.get("/openapi.json").json()["paths"]
+        assert {"/v1/predict", "/v1/models", "/v1/feedback", "/health/ready"} <= set(paths)
+        assert client.get("/nothing").status_code == 404
+        assert client.delete("/v1/predict").status_code == 405
+
+
+def test_a_stream_answers_line_by_line(running: Running) -> None:
+    lines = [json.dumps(f"good film {i}") for i in range(300)]
+    lines[7], lines[8], lines[250] = "{", "3", '"\\ud800"'
+    with running.client() as client:
+        answer = client.post(
+            "/v1/predict?model=classify",
+            content=("\n".join(lines[:-1]) + "\n\n" + lines[-1]).encode(),
+            headers={"content-type": "application/x-ndjson"},
+        )
+        found = [json.loads(line) for line in answer.text.splitlines()]
+        assert len(found) == 300
+        assert {place for place, one in enumerate(found) if "error" in one} == {7, 8, 250}
+        assert found[8]["error"]["status"] == 422
+        missing = client.post("/v1/predict?model=no", content=b"1", headers={"content-type": "application/x-ndjson"})
+        assert missing.status_code == 404
+
+
+def test_a_process_that_dies_is_replaced(running: Running) -> None:
+    before = running.workers()
+    answers: list[int] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        with running.client() as client:
+            while not ended.is_set():
+                answers.append(client.post("/v1/predict", json={"model": "tag", "inputs": ["Anna"]}).status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            count = len(answers)
+            until(lambda seen=count: len(answers) > seen + 8)
+            for pid in running.workers():
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: predict(running, model="tag", inputs=["Anna"]).status_code == 200)
+    finally:
+        ended.set()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert set(answers) <= {200, 503}
+    assert answers.count(200) > 20
+    until(lambda: len(running.workers()) == len(before))
+    assert not set(before) & set(running.workers())
+    with running.client() as client:
+        until(lambda: client.get("/health/ready").status_code == 200)
+
+
+def test_a_version_takes_over_and_gives_back_without_a_failed_request(running: Running) -> None:
+    answers: list[tuple[int, str]] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        with running.client() as client:
+            while not ended.is_set():
+                answer = client.post("/v1/predict", json={"model": "score", "inputs": ["good"]})
+                answers.append((answer.status_code, answer.text))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        with running.client() as client:
+            assert client.post("/v1/models/score", json={"folder": "tag"}).status_code == 409  # another task
+            assert client.post("/v1/models/score", json={"folder": "../score"}).status_code == 404
+            assert client.post("/v1/models/score/promote").status_code == 409
+            assert client.post("/v1/models/score/rollback").status_code == 409
+            canary = client.post("/v1/models/score", json={"role": "canary", "percent": 100})
+            assert canary.json()["canary"]["state"] == "ready"
+            assert client.post("/v1/models/score", json={"role": "shadow"}).status_code == 200
+            until(lambda: 'burnish_shadow_inputs_total{model="score",same="yes"}' in client.get("/metrics").text)
+            assert "previous" in client.post("/v1/models/score/promote").json()
+            assert client.post("/v1/models/score/rollback").status_code == 200
+            assert client.delete("/v1/models/score?role=shadow").status_code == 204
+            assert client.post("/v1/models/fresh", json={"folder": "score"}).json()["name"] == "fresh"
+            assert predict(running, model="fresh", inputs=["good"]).status_code == 200
+            assert client.delete("/v1/models/fresh").status_code == 204
+            assert predict(running, model="fresh", inputs=["good"]).status_code == 404
+    finally:
+        ended.set()
+    thread.join(30)
+    assert {status for status, _ in answers} == {200}
+    assert len(answers) > 10
+
+
+def test_corrections_and_a_sample_of_requests_are_kept(running: Running) -> None:
+    entity = {"start": 0, "end": 4, "label": "PER"}
+    with running.client() as client:
+        given = {"model": "tag", "input": "Anna lives in Rome", "label": [entity], "request_id": "r1"}
+        identity = client.post("/v1/feedback", json=given).json()["id"]
+        for wrong in ({"label": "PER"}, {"label": [{**entity, "end": 99}]}, {"input": 3}, {"model": "no"}, {"more": 1}):
+            assert client.post("/v1/feedback", json=given | wrong).status_code in (404, 422)
+        client.post("/v1/predict", json={"model": "classify", "inputs": ["a good film"]})
+    with Store.open(str(running.folder / ".burnish" / "serve.sqlite")) as store:
+        (kept,) = [one for one in store.feedback_rows("tag") if one.id == identity]
+        assert (kept.input, kept.label, kept.request_id) == ("Anna lives in Rome", [entity], "r1")
+        until(lambda: any(one.length == len("a good film") for one in store.requests("classify")))
+        assert all(one.input is None for one in store.requests())
+
+
+def test_slow_and_broken_clients_disturb_nobody(running: Running) -> None:
+    place = (httpx.URL(running.url).host, httpx.URL(running.url).port)
+    held = [socket.create_connection(place) for _ in range(3)]  # type: ignore[arg-type]
+    held[0].sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Le")
+    held[1].sendall(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+    held[1].shutdown(socket.SHUT_WR)
+    held[2].sendall(b"\x00\xff nonsense\r\n\r\n")
+    assert predict(running, model="classify", inputs=["good"]).status_code == 200
+    held[2].settimeout(10)
+    assert held[2].recv(100).startswith((b"HTTP/1.1 400", b""))
+    for one in held:
+        one.close()
+
+
+def test_it_goes_when_it_is_told_and_answers_what_it_has_begun(folders: dict[str, Path]) -> None:
+    service = start([folders["classify"]], "--processes", "1")
+    workers = service.workers()
+    assert workers
+    with service.client("") as client, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.post, "/v1/predict", json={"inputs": ["good film"] * 900})
+        until(lambda: service.client("").get("/v1/stats").json()["models"]["classify"]["queued"] or waiting.done())
+        assert stop(service) == 0
+        assert waiting.result().status_code == 200
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def test_a_local_service_without_keys_answers_to_local_names_alone(folders: dict[str, Path]) -> None:
+    service = start([folders["classify"]], "--processes", "1")
+    try:
+        with service.client("") as client:
+            assert client.get("/v1/models").status_code == 200
+            assert client.get("/v1/models", headers={"host": "evil.example"}).status_code == 421
+    finally:
+        assert stop(service) == 0
