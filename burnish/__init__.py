@@ -11,13 +11,28 @@ if TYPE_CHECKING:
     from burnish.engine import Engine
     from burnish.errors import BurnishError
     from burnish.job import check, tune
+    from burnish.serving.client import AsyncClient, Client
     from burnish.verbs import compare, compress, evaluate
 
-__all__ = ["Artifact", "BurnishError", "Engine", "Job", "check", "compare", "compress", "evaluate", "tune"]
+__all__ = [
+    "Artifact",
+    "AsyncClient",
+    "BurnishError",
+    "Client",
+    "Engine",
+    "Job",
+    "check",
+    "compare",
+    "compress",
+    "evaluate",
+    "tune",
+]
 
 _HOMES = {
     "Artifact": "artifact",
+    "AsyncClient": "serving.client",
     "BurnishError": "errors",
+    "Client": "serving.client",
     "Engine": "engine",
     "Job": "config",
     "check": "job",

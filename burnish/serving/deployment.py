@@ -23,6 +23,7 @@ State = Literal["starting", "ready", "failed", "stopped"]
 _AGAIN = (0.0, 0.0, 0.5, 2.0, 8.0, 30.0)  # seconds before each start, while none of them works
 _TRIES = 3  # starts that may fail before a model has ever been ready
 _SWEEP = 0.05  # seconds between looks for what is too late
+_PATIENCE = 0.25  # of the time of a request, which it may wait; more than that is turned away at once
 _LEARN = 0.1  # share of a new pace in what is known of it
 _STARTING = "the model is starting; try again in a moment"
 _UNABLE = "the model cannot be opened here; the log of the service says why"
@@ -183,12 +184,12 @@ class Deployment:
         """Queue inputs.
 
         Raises:
-            Problem: when no process is there, or what waits already takes longer than `timeout`.
+            Problem: when no process is there, or what waits already takes a good part of `timeout`.
         """
         if self.state != "ready":
             raise Problem(503, _STARTING if self.state == "starting" else _UNABLE, 1)
         now = asyncio.get_running_loop().time()
-        if (wait := self.queue.tokens / self.pace) > timeout:
+        if (wait := self.queue.tokens / self.pace) > _PATIENCE * timeout:
             raise Problem(429, "more waits than can be answered in time; send it again later", wait)
         request = Request(len(inputs), now, timeout)
         self._open.add(request)

@@ -64,7 +64,8 @@ function classAnswer(prediction, other, order) {
   const bars = names.map((name, index) => {
     const share = prediction.probabilities[name];
     const differs = other && chosen.has(name) !== others.has(name);
-    const row = make("li", { class: `${chosen.has(name) ? "chosen" : ""}${differs ? " differs" : ""}`, hidden: index >= SHOWN && !chosen.has(name) });
+    const kind = `${chosen.has(name) ? "chosen" : ""}${differs ? " differs" : ""}`;
+    const row = make("li", { class: kind, hidden: index >= SHOWN && !chosen.has(name) });
     const label = make("span", { class: "name", dir: "auto", translate: "no" }, name);
     if (chosen.has(name)) label.append(" ", make("small", { class: "badge", say: "chosen" }));
     const bar = make("span", { class: "fill" });
@@ -83,7 +84,8 @@ function classAnswer(prediction, other, order) {
 function unfold(folded, number) {
   const draw = (open) => {
     for (const bar of folded) bar.hidden = !open;
-    const button = make("button", { type: "button", class: "quiet", say: [open ? "fewer" : "more", { n: number }], "aria-expanded": String(open) });
+    const words = [open ? "fewer" : "more", { n: number }];
+    const button = make("button", { type: "button", class: "quiet", say: words, "aria-expanded": String(open) });
     button.addEventListener("click", () => {
       const next = draw(!open);
       button.replaceWith(next);

@@ -7,7 +7,7 @@ const said = new WeakMap(); // element -> Map(attribute, or "" for its text -> [
 const NAMED_IN = { "data-say": "", "data-say-label": "aria-label", "data-say-hint": "placeholder" };
 
 let language = remembered("language");
-if (!(language in WORDS)) language = navigator.language.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
+if (!Object.hasOwn(WORDS, language)) language = navigator.language.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
 
 export const currentLanguage = () => language;
 

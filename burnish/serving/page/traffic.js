@@ -82,7 +82,8 @@ function numbers(stats) {
 function fillTable(seconds) {
   const clock = new Intl.DateTimeFormat(currentLanguage(), { timeStyle: "medium", hourCycle: "h23" });
   const rows = seconds.toReversed().map((second) => {
-    const values = [count(second.requests), count(second.rows), count(second.errors), milliseconds(second.p50_ms), milliseconds(second.p99_ms)];
+    const counts = [second.requests, second.rows, second.errors].map(count);
+    const values = [...counts, milliseconds(second.p50_ms), milliseconds(second.p99_ms)];
     const time = make("th", { scope: "row" }, clock.format(1000 * second.t));
     return make("tr", {}, time, ...values.map((value) => make("td", {}, value)));
   });
