@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 import os
+import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -88,7 +90,7 @@ class Worker(asyncio.Protocol):
     """The end of a model process in this one."""
 
     def __init__(self, owner: Deployment) -> None:
-        self.owner, self.pid = owner, 0
+        self.owner, self.pid, self.busy_since = owner, 0, 0.0
         self.running: dict[int, list[Item]] = {}
         self._frames, self._number = wire.Frames(), 0
 
@@ -96,7 +98,8 @@ class Worker(asyncio.Protocol):
         self.transport = cast(asyncio.WriteTransport, transport)
 
     def send(self, batch: list[Item], now: float) -> None:
-        self._number = (self._number + 1) % (1 << 32)
+        self._number = self._number % ((1 << 32) - 1) + 1  # 0 is for what is no answer
+        self.busy_since = self.busy_since if self.running else now
         for item in batch:
             if not item.owner.started:
                 item.owner.started = now
@@ -119,6 +122,7 @@ class Worker(asyncio.Protocol):
             for item in batch:
                 item.owner.fail(Problem(500, "the model failed on this request"))
             return
+        self.busy_since = asyncio.get_running_loop().time()
         parts, milliseconds, tokens, padded = wire.parted(content)
         self.owner.took(batch, milliseconds)
         self.owner.seen(milliseconds, len(batch), tokens, padded)
@@ -284,13 +288,19 @@ class Deployment:
         await asyncio.get_running_loop().create_connection(lambda: Worker(self), sock=place)
 
     async def _sweep(self) -> None:
-        """Tell those whose time is over."""
+        """Tell those whose time is over, and end a process that is at one batch for longer than a request may take."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_SWEEP)
             now = loop.time()
             for request in [one for one in self._open if one.deadline < now]:
                 request.fail(Problem(504, "it took longer than the request may take", 1))
+            for worker in self.workers:
+                if worker.running and now - worker.busy_since > self.limits.timeout:
+                    log.warning("a process of '%s' hangs (%d)", self.folder.name, worker.pid)
+                    worker.busy_since = now
+                    with suppress(ProcessLookupError):
+                        os.kill(worker.pid, signal.SIGKILL)
 
     def _keep(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -285,6 +285,19 @@ def test_it_goes_when_it_is_told_and_answers_what_it_has_begun(folders: dict[str
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
+def test_a_process_that_hangs_is_replaced(folders: dict[str, Path]) -> None:
+    service = start([folders["classify"]], "--processes", "1", "--timeout", "2", "--store", "none")
+    try:
+        (stuck,) = service.workers()
+        os.kill(stuck, signal.SIGSTOP)
+        with service.client("") as client:
+            assert client.post("/v1/predict", json={"inputs": ["good"]}).status_code in (503, 504)
+            until(lambda: client.post("/v1/predict", json={"inputs": ["good"]}).status_code == 200)
+        assert stuck not in service.workers()
+    finally:
+        assert stop(service) == 0
+
+
 def test_a_local_service_without_keys_answers_to_local_names_alone(folders: dict[str, Path]) -> None:
     service = start([folders["classify"]], "--processes", "1")
     try:
