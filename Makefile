@@ -28,7 +28,7 @@ bench: $(VENV)/.ready bench-env  ## the quick form of every measurement
 bench-env:  ## an environment of their own for the peers
 	test -x .bench-env/bin/python || $(PYTHON) -m venv .bench-env
 	.bench-env/bin/pip install --quiet -c constraints.txt torch
-	.bench-env/bin/pip install --quiet -c constraints.txt -e '.[onnx,openvino]'
+	.bench-env/bin/pip install --quiet -c constraints.txt -e '.[onnx,openvino,serve]'
 	.bench-env/bin/pip install --quiet -r bench/requirements.txt
 
 wheelhouse:  ## everything an install without internet needs, in ./wheelhouse

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from burnish.cli.terminal import AsJson, say
+from burnish.cli.terminal import AsJson, Model, Variant, print_json, quiet, say
 
 app = typer.Typer()
 
@@ -89,3 +89,24 @@ def client(
     with Client(url, api_key=api_key, model=model, variant=variant, timeout=timeout) as asked:
         for prediction in predict_lines(asked, given):
             print(json.dumps(prediction, ensure_ascii=False) if as_json else in_words(prediction))
+
+
+@app.command(epilog="Example: burnish batch runs/model reviews.parquet predicted.parquet")
+def batch(
+    model: Model,
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="File with rows: .csv, .tsv, .jsonl or .parquet.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write, in any of these.", show_default=False)],
+    variant: Variant = None,
+    force: Annotated[bool, typer.Option(help="Replace OUT where it exists.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict for every row of a file of any size. Goes on where it was when it is started again after a kill."""
+    from burnish.batch import batch as run
+
+    found = run(model, source, out, variant, force=force, quiet=quiet(as_json), say=say)
+    if as_json:
+        print_json(found)
+    else:
+        print(found.in_words())

@@ -1,0 +1,108 @@
+"""`burnish batch` against the engine alone: rows a second in turns, and peak memory on few and on many rows.
+
+Both get the same rows and the same form of the model, in one process, one after the other; engine_share is the median
+over the turns of how fast batch is, with reading and writing, as a share of the engine on rows that are in memory.
+Opening the model is in neither time. Memory is that of processes of their own: it must not grow with the rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import measure
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
+
+
+def write_rows(path: Path, texts: list[str], rows: int) -> None:
+    """Write rows of known texts in CSV, each with something of its own."""
+    choose = random.Random(0)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text"])
+        writer.writerows([number, f"{choose.choice(texts)} {number}"] for number in range(rows))
+
+
+def tuned(work: Path) -> str:
+    recipe, model = str(measure.ROOT / "recipes" / "demo.yaml"), str(work / "model")
+    measure.run([measure.BURNISH, "tune", recipe, "--set", f"out={model}", "--set", "tune.epochs=1"])
+    return model
+
+
+def in_turns(given: dict[str, Any]) -> dict[str, list[float]]:
+    """Rows a second of each turn; runs in a child, as it imports torch."""
+    from burnish.batch import batch
+    from burnish.engine import Engine
+
+    engine = Engine.open(given["model"], given["variant"])
+    with open(given["source"], encoding="utf-8", newline="") as file:
+        rows = [engine.task.row(cells["text"]) for cells in csv.DictReader(file)]
+    found: dict[str, list[float]] = {"engine": [], "batch": []}
+    for _ in range(given["turns"]):
+        start = time.perf_counter()
+        engine.predict_rows(rows)
+        found["engine"].append(len(rows) / (time.perf_counter() - start))
+        report = batch(given["model"], given["source"], given["out"], given["variant"], force=True)
+        found["batch"].append(report.rows_per_second)
+    return found
+
+
+def peak(given: dict[str, Any]) -> dict[str, float]:
+    from burnish.batch import batch
+
+    return {"rows_per_second": batch(given["model"], given["source"], given["out"], given["variant"]).rows_per_second}
+
+
+def main() -> None:
+    parser = measure.options(__doc__)
+    parser.add_argument("--model", help="a model folder for texts; the demo, tuned on the spot, when unset")
+    parser.add_argument("--variant", default="torch", help="form of the model")
+    parser.add_argument("--to", choices=FORMATS, default="jsonl", help="format of the output")
+    parser.add_argument("--rows", type=int, help="rows of a turn; 2,000 with --quick, else 20,000")
+    parser.add_argument("--turns", type=int, help="2 with --quick, else 5")
+    parser.add_argument("--few", type=int, help="rows; 2,000 with --quick, else 20,000")
+    parser.add_argument("--many", type=int, help="rows; 10,000 with --quick, else 1,000,000; 0 leaves memory out")
+    args = parser.parse_args()
+    rows = args.rows or (2_000 if args.quick else 20_000)
+    many = (10_000 if args.quick else 1_000_000) if args.many is None else args.many
+    sizes = {"few": args.few or (2_000 if args.quick else 20_000), "many": many} if many else {}
+
+    with open(measure.DATA / "intents.csv", encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = str(Path(args.model).resolve()) if args.model else tuned(folder)
+
+        def child(kind: str, count: int, **more: Any) -> measure.Child:
+            source, out = folder / f"{kind}.csv", folder / f"{kind}.out.{args.to}"
+            write_rows(source, texts, count)
+            given = {"model": model, "variant": args.variant, "source": str(source), "out": str(out), **more}
+            path = {"PYTHONPATH": str(measure.ROOT)}
+            return measure.run([sys.executable, "bench/batch.py", "child", json.dumps(given)], path)
+
+        speeds = child("turns", rows, turns=args.turns or (2 if args.quick else 5)).result
+        shares = [ours / engine for ours, engine in zip(speeds["batch"], speeds["engine"], strict=True)]
+        measure.table(["turn", "engine rows/s", "batch rows/s", "share"], [
+            [n, *turn] for n, turn in enumerate(zip(speeds["engine"], speeds["batch"], shares, strict=True), 1)
+        ])  # fmt: skip
+        ratios = {"engine_share": median(shares)}
+        peaks = {size: child(size, count).peak_mb for size, count in sizes.items()}
+        if peaks:
+            ratios |= {"peak_mb": peaks["many"], "extra_mb": peaks["many"] - peaks["few"]}
+    measure.finish(args, ratios, {"speeds": speeds, "peaks_mb": peaks, "rows": sizes | {"turn": rows}})
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["child"]:
+        given = json.loads(sys.argv[2])
+        print(json.dumps(in_turns(given) if "turns" in given else peak(given)))
+    else:
+        main()

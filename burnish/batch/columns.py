@@ -1,0 +1,90 @@
+"""Which columns a model reads, and its canonical row from their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from burnish.batch.read import Table
+from burnish.config import Columns, Job
+from burnish.data import names
+from burnish.data.cells import as_cell, kind_of, whole
+from burnish.data.rows import Row
+from burnish.data.words import join_words
+from burnish.errors import InputError, nearest
+from burnish.tasks import Task
+
+
+def inputs(table: Table, job: Job, source: str) -> tuple[str, ...]:
+    """The columns that a model reads, those that `data.columns.canonical` takes: of words, or of one text or two.
+
+    Raises:
+        InputError: when one is missing, or two could each be it.
+    """
+    given, columns = job.data.columns, table.texts
+    if job.task == "tag" and not given.spans:
+        words = _stated(given.words, columns, source) or names.guess(columns, "words", source)
+        if words in table.lists:
+            return (str(words),)
+        if given.words:
+            raise InputError(f"'{source}': column '{words}' holds text, and the model reads lists of words from it")
+    if job.task in ("pair", "score") and (pair := _pair(columns, given, source)):
+        return pair
+    if job.task == "pair":
+        raise _missing("text_b", columns, source)
+    if text := _stated(given.text, columns, source):
+        return (text,)
+    label = given.spans if job.task == "tag" else given.label
+    taken = {label, *(name.strip() for name in (label or "").split(","))}
+    rest = [name for name in columns if name not in taken]
+    if text := names.guess(rest, "text", source):
+        return (text,)
+    if len(rest) > 1 and not label:
+        label = names.guess(rest, {"tag": "spans", "score": "score"}.get(job.task, "label"), source)
+        rest = [name for name in rest if name != label]
+    if len(rest) != 1:
+        raise _missing("text", columns, source)
+    return (rest[0],)  # the only one beside the label is the text, whatever its name
+
+
+def _pair(columns: Sequence[str], given: Columns, source: str) -> tuple[str, str] | None:
+    usual = names.guess_pair(columns)
+    if usual and given.text in (None, usual[0]) and given.text_b in (None, usual[1]):
+        return usual
+    second = _stated(given.text_b, columns, source)
+    if second is None:
+        return None
+    first = _stated(given.text, columns, source)
+    first = first or names.guess([name for name in columns if name != second], "text", source)
+    if first is None:
+        raise _missing("text", columns, source)
+    return first, second
+
+
+def _stated(name: str | None, columns: Sequence[str], source: str) -> str | None:
+    if name and name not in columns:
+        raise InputError(f"'{source}' has no column '{name}', which the model reads; {nearest(name, columns)}")
+    return name
+
+
+def _missing(part: str, columns: Sequence[str], source: str) -> InputError:
+    what = {"text_b": "second text"}.get(part, part)
+    listed = ", ".join(columns[:30])
+    return InputError(f"'{source}' has no column that is clearly the {what} (columns: {listed}); call one '{part}'")
+
+
+def row_of(task: Task, cells: Sequence[Any]) -> Row | None:
+    """The canonical row of the cells that a model reads; None when one of them holds nothing."""
+    given = [_text(cell, words=task.kind == "token") for cell in cells]
+    if any(not one or (isinstance(one, str) and one.isspace()) for one in given):
+        return None
+    return task.row(given if len(given) > 1 else given[0])
+
+
+def _text(cell: Any, words: bool) -> str | list[str] | None:
+    """What a model reads of a cell: its text, or the list of words that one of `tag` may hold."""
+    if isinstance(cell, str):
+        return whole(cell)
+    kind = kind_of(cell)
+    found: str | list[str] | None = as_cell(cell, "list" if kind == "empty" else kind)
+    return found if words or isinstance(found, str | None) else join_words(found)[0]

@@ -1,0 +1,193 @@
+"""Files of rows, read a portion at a time: every cell as the file has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from burnish.config import Columns, Job
+from burnish.data import store, tabular
+from burnish.data.encoding import detect
+from burnish.data.formats import PEEK
+from burnish.data.text import chunked
+from burnish.engine.run import PORTION
+from burnish.errors import InputError
+
+_BYTES, _FEWEST = 2 << 20, 256  # of a portion: bytes of the input, and rows however long they are
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Rows that follow each other.
+
+    Attributes:
+        rows: their cells by column.
+        kept: the same as the file has them: lines of JSON or an Arrow batch; None where they are no more than `rows`.
+    """
+
+    rows: list[dict[str, Any]]
+    kept: Any = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file that was looked through once.
+
+    Attributes:
+        schema: its columns with the types that they have in Parquet.
+        texts: the columns that may hold text.
+        lists: those among them that hold lists.
+        rows: how many.
+        size: bytes of the rows, before compression.
+        read: takes the rows to pass over, the rows of a portion, and the columns wanted (None: all).
+    """
+
+    schema: Any
+    texts: tuple[str, ...]
+    lists: frozenset[str]
+    rows: int
+    size: int
+    read: Callable[[int, int, Sequence[str] | None], Iterator[Portion]]
+
+    def portions(self, done: int, wanted: Sequence[str] | None = None) -> Iterator[Portion]:
+        """All rows but the first `done`: some thousand at a time, fewer where they are long."""
+        return self.read(done, min(PORTION, max(_FEWEST, _BYTES * self.rows // max(1, self.size))), wanted)
+
+
+def look_through(path: Path, job: Job) -> Table:
+    """Read a file to its end, so that what is wrong with a row is known before the first is predicted.
+
+    Raises:
+        InputError: when it cannot be read, with the line, or holds no rows.
+    """
+    table = FORMATS[path.suffix.lower()](path, job)
+    if not table.rows:
+        raise InputError(f"IN: '{path}' holds no rows; give a file with rows in it")
+    return table
+
+
+def _cells(path: Path, job: Job) -> Table:
+    """A CSV or TSV file."""
+    encoding = _encoding(path, job)
+    with path.open(encoding=encoding, newline="") as file:
+        dialect = tabular.TSV if path.suffix.lower() == ".tsv" else tabular.csv_dialect(file.read(PEEK))
+    header = not _by_number(job.data.columns)
+    content = tabular.read(path, encoding, None, dialect, header)
+    columns = tuple(name for name in content.fields if name != store.LINE)
+
+    def read(done: int, size: int, wanted: Sequence[str] | None) -> Iterator[Portion]:
+        rows = tabular.read(path, encoding, None, dialect, header).rows
+        for chunk in chunked(islice(rows, done, None), size):
+            for row in chunk:
+                del row[store.LINE]
+            yield Portion(chunk)
+
+    schema = pa.schema([(name, store.TEXT) for name in columns])
+    return Table(schema, columns, frozenset(), sum(1 for _ in content.rows), path.stat().st_size, read)
+
+
+def _by_number(columns: Columns) -> bool:
+    """Columns named by number mean a table without a header row."""
+    given = [name for name in (columns.text, columns.text_b, columns.spans, *(columns.label or "").split(",")) if name]
+    return bool(given) and all(name.strip().isdecimal() for name in given)
+
+
+def _lines(path: Path, job: Job) -> Table:
+    """JSON lines; a key has the type that Arrow finds for its values."""
+    encoding = _encoding(path, job)
+
+    def objects() -> Iterator[tuple[dict[str, Any], str]]:
+        with path.open(encoding=encoding, newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                if line := line.strip():
+                    yield _object(line, f"{path}:line {number}"), line
+
+    def read(done: int, size: int, wanted: Sequence[str] | None) -> Iterator[Portion]:
+        for chunk in chunked(islice(objects(), done, None), size):
+            yield Portion([row for row, _ in chunk], [line for _, line in chunk])
+
+    types: dict[str, Any] = {}
+    lists: set[str] = set()
+    rows = 0
+    for chunk in chunked((row for row, _ in objects()), PORTION):
+        rows += len(chunk)
+        for name in dict.fromkeys(name for row in chunk for name in row):
+            cells = [row.get(name) for row in chunk]
+            types[name] = _joint_type(types.get(name, pa.null()), cells)
+            if any(isinstance(cell, list) for cell in cells):
+                lists.add(name)
+    # Parquet has no objects without keys.
+    schema = pa.schema([(name, store.TEXT if "struct<>" in str(kind) else kind) for name, kind in types.items()])
+    return Table(schema, tuple(types), frozenset(lists), rows, path.stat().st_size, read)
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line, parse_constant=lambda name: None)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not valid JSON: {error}; a .jsonl file holds an object a line") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{where}: expected an object {{...}} with a key for each column and found {line[:20]!r}")
+    return found
+
+
+def _joint_type(known: Any, cells: list[Any]) -> Any:
+    """The Arrow type of a column so far and of more cells; text where they have none in common."""
+    try:
+        both = [pa.schema([("", kind)]) for kind in (known, pa.array(cells).type)]
+        return pa.unify_schemas(both, promote_options="permissive").field(0).type
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        return store.TEXT
+
+
+def _parquet(path: Path, job: Job) -> Table:
+    def read(done: int, size: int, wanted: Sequence[str] | None) -> Iterator[Portion]:
+        try:
+            with pq.ParquetFile(path) as file:
+                for found in file.iter_batches(size):
+                    if done < len(found):
+                        kept = found.slice(done)
+                        yield Portion((kept if wanted is None else kept.select(list(wanted))).to_pylist(), kept)
+                    done = max(0, done - len(found))
+        except (pa.ArrowException, OSError) as error:
+            raise _broken(path, error) from None
+
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, about = file.schema_arrow, file.metadata
+    except (pa.ArrowException, OSError) as error:
+        raise _broken(path, error) from None
+    of = pa.types
+    texts = tuple(field.name for field in schema if not (of.is_binary(field.type) or of.is_large_binary(field.type)))
+    lists = frozenset(field.name for field in schema if of.is_list(field.type) or of.is_large_list(field.type))
+    size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+    return Table(schema, texts, lists, about.num_rows, size, read)
+
+
+def _broken(path: Path, error: Exception) -> InputError:
+    return InputError(f"IN: '{path}' does not read as Parquet: {error}")
+
+
+FORMATS: dict[str, Callable[[Path, Job], Table]] = {
+    ".csv": _cells,
+    ".tsv": _cells,
+    ".jsonl": _lines,
+    ".parquet": _parquet,
+}
+
+
+def _encoding(path: Path, job: Job) -> str:
+    """The encoding that can be told, or else the one that the job stated for its rows."""
+    try:
+        return detect(path).name
+    except InputError:
+        if job.data.encoding == "auto":
+            raise
+        return detect(path, job.data.encoding).name
