@@ -132,9 +132,14 @@ def collate(features: Features, pieces: Sequence[int] | NDArray[np.int64], pad_i
     return batch
 
 
-def by_length(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Yield pieces longest first, each batch at most `budget` padded tokens: least padding, memory peak at once."""
-    yield from _fill(np.argsort(-lengths, kind="stable"), lengths, budget)
+def by_length(lengths: NDArray[np.int64], budget: int, each: int = 0) -> Iterator[NDArray[np.int64]]:
+    """Yield pieces longest first, each batch at most `budget` padded tokens: least padding, memory peak at once.
+
+    Args:
+        each: tokens that a batch costs by itself; one whose padding costs more is divided. 0 divides none.
+    """
+    for group in _fill(np.argsort(-lengths, kind="stable"), lengths, budget):
+        yield from _divided(group, lengths, each) if each else (group,)
 
 
 def shuffled(
@@ -154,6 +159,26 @@ def shuffled(
         part = np.concatenate([left, order[start : start + size]])
         batches += _fill(part[np.argsort(-lengths[part], kind="stable")], lengths, budget)
     return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def _divided(group: NDArray[np.int64], lengths: NDArray[np.int64], each: int) -> list[NDArray[np.int64]]:
+    """A batch, longest piece first, in the parts that together cost least: padded tokens, and `each` for every part."""
+    widths, starts = np.unique(-lengths[group], return_index=True)
+    if (-widths[0] * len(group) - int(lengths[group].sum())) <= each:
+        return [group]
+    wide, ends = (-widths).tolist(), [*starts.tolist()[1:], len(group)]
+    begins = starts.tolist()
+    best, cut = [0], [0]  # cost of the pieces up to a width, and the width at which the last part of these begins
+    for last in range(len(wide)):
+        costs = [best[first] + wide[first] * (ends[last] - begins[first]) + each for first in range(last + 1)]
+        first = min(range(last + 1), key=costs.__getitem__)
+        best.append(costs[first])
+        cut.append(first)
+    parts, last = [], len(wide)
+    while last:
+        parts.append(group[begins[cut[last]] : ends[last - 1]])
+        last = cut[last]
+    return parts[::-1]
 
 
 def _fill(order: NDArray[np.int64], lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:

@@ -64,6 +64,7 @@ class OpenVino:
         self._settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision != "f32" and fast_bf16() else "f32",
             "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,  # it would put the threads of several processes on the same cores
             "SNIPPETS_MODE": "DISABLE",  # generated attention takes twice the time of the built-in one on short rows
         }
         compiled = self._compiled(self._model, threads)

@@ -14,6 +14,7 @@ from burnish.engine.runtime import Runtime
 from burnish.tasks.base import Task
 
 BUDGET = 4096  # tokens of a batch, with padding
+EACH = 64  # tokens that one more batch costs about as much as
 PORTION = 4096  # rows whose answers are held at a time: enough for full batches of one length
 
 
@@ -29,7 +30,7 @@ def answers(
     """One answer for each of `pieces` of `features`, all by default. Logits live no longer than their batch."""
     chosen = np.arange(len(features)) if pieces is None else pieces
     found: list[Any] = [None] * len(chosen)
-    groups = list(by_length(features.lengths[chosen], budget))
+    groups = list(by_length(features.lengths[chosen], budget, EACH))
     batches = (collate(features, chosen[places], pad_id) for places in groups)
     for places, (batch, logits) in zip(groups, runtime.run(batches), strict=True):
         for place, answer in zip(places, task.decode(logits, batch), strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-_SHORTEST = 16  # tokens of the first lane; each further one is twice as wide
+_SHORTEST, _WIDER = 64, 4  # tokens of the first lane, and how much wider each further one is
 _LATE = 0.5  # an input that has waited this share of its time goes before all others
 _BYTES = 3.5  # of a token, about
 
@@ -61,20 +61,23 @@ class Batcher:
 
     def add(self, items: Iterable[Item]) -> None:
         for item in items:
-            width = max(_SHORTEST, 1 << (item.tokens - 1).bit_length())
+            width = _SHORTEST
+            while width < item.tokens:
+                width *= _WIDER
             self._lanes.setdefault((width, not isinstance(item.value, str)), deque()).append(item)
             self.tokens += item.tokens
 
     def take(self, budget: int, now: float) -> list[Item]:
-        """The next batch: at least one input where any waits, and no more than `budget` tokens of the lane's width."""
+        """The next batch: at least one input where any waits, and no more than `budget` tokens."""
         while self._lanes:
             lane = max(self._lanes, key=lambda key: _urgency(self._lanes[key][0], key[0], now))
-            waiting, batch = self._lanes[lane], list[Item]()
-            while waiting and len(batch) < max(1, budget // lane[0]):
+            waiting, batch, left = self._lanes[lane], list[Item](), budget
+            while waiting and (not batch or waiting[0].tokens <= left):
                 item = waiting.popleft()
                 self.tokens -= item.tokens
                 if not item.owner.over:
                     batch.append(item)
+                    left -= item.tokens
             if not waiting:
                 del self._lanes[lane]
             if batch:

@@ -26,7 +26,7 @@ from burnish import variant
 from burnish.artifact import Artifact
 from burnish.data.features import by_length
 from burnish.engine import Engine
-from burnish.engine.run import BUDGET, predictions
+from burnish.engine.run import BUDGET, EACH, predictions
 from burnish.errors import BurnishError, InputError
 from burnish.extras import have
 from burnish.serving import wire
@@ -121,7 +121,7 @@ class Model:
         said = predictions(engine.runtime, engine.task, features, rows, pad_id=engine.pad_id)
         parts = [b"+" + orjson.dumps(one, option=orjson.OPT_SERIALIZE_NUMPY) for one in said]
         lengths = features.lengths
-        padded = sum(len(group) * int(lengths[group].max()) for group in by_length(lengths, BUDGET))
+        padded = sum(len(group) * int(lengths[group].max()) for group in by_length(lengths, BUDGET, EACH))
         return parts, int(np.sum(lengths)), padded
 
     def budget(self, given: int) -> int:

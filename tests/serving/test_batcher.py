@@ -22,7 +22,7 @@ def test_a_batch_holds_similar_lengths_within_its_budget() -> None:
     assert batcher.tokens == 20 * 10 + 20 * 200
     assert len(batcher) == 40
     first = batcher.take(128, now=1.0)
-    assert [item.tokens for item in first] == [10] * 8  # 8 rows of a lane of 16
+    assert [item.tokens for item in first] == [10] * 12
     batcher.take(1 << 20, now=1.0)
     assert [item.tokens for item in batcher.take(512, now=1.0)] == [200] * 2
     assert batcher.tokens == 18 * 200
