@@ -33,7 +33,8 @@ from burnish.serving import wire
 
 BUDGETS = (256, 512, 1024, 2048, 4096)  # tokens of a batch that are tried
 _NEARLY = 0.95  # of the pace of larger batches, for which a smaller one is taken
-_TEXT = "The train from Rome to Paris was late again on Monday , said Anna ."
+_TEXT = "The train from Rome to Paris was late again on Monday , said Anna . "
+_WORDS = (4, 10, 18, 28, 40, 56, 80, 110)  # of the rows that a runtime is warmed up with
 _SECONDS = 0.15  # of a look at one budget
 
 
@@ -143,12 +144,14 @@ class Model:
             if pace * _NEARLY <= self.pace:
                 break
             self.pace, best = pace, budget
-        for _ in range(3):  # a runtime makes what single rows need once it has met some
-            self._all([one])
+        for words in _WORDS:  # a runtime makes what single rows of a length need once it has met some
+            for _ in range(3):
+                self._all([self._example(words)])
         return best
 
-    def _example(self) -> Any:
-        return [_TEXT, _TEXT] if self.engine.task.name == "pair" else _TEXT
+    def _example(self, words: int = 15) -> Any:
+        text = " ".join((_TEXT * (words // 15 + 1)).split()[:words])
+        return [text, text] if self.engine.task.name == "pair" else text
 
 
 def _about(artifact: Artifact) -> dict[str, Any]:
