@@ -159,12 +159,12 @@ class Deployment:
         self._nursery, self._open = nursery, set[Request]()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures = 0
-        self._wanted = 1
+        self._wanted, self._coming = 1, 0  # processes, and those of them that are starting
         self.changed = asyncio.Event()
 
     def begin(self) -> None:
         """Start one process, which finds out how large a batch should be; the others follow it."""
-        self._spawn()
+        self._fill()
         self._keep(self._sweep())
 
     async def started(self) -> None:
@@ -219,14 +219,17 @@ class Deployment:
     def born(self, worker: Worker, hello: dict[str, Any]) -> None:
         """A process is ready."""
         worker.pid, self._failures = int(hello["pid"]), 0
+        self._coming -= 1
+        if self.state in ("stopped", "failed"):
+            worker.transport.abort()
+            return
         self.budget = self.budget or int(hello["budget"])
         self.about = hello["about"]
         self.workers.append(worker)
         self._wanted = self.limits.processes or cores()
         self.pace = self.pace or self._wanted * float(hello["tokens_per_second"])
         self._turn("ready")
-        if len(self.workers) < self._wanted:
-            self._spawn()
+        self._fill()
 
     def unable(self, reason: str) -> None:
         """A process could not open the model."""
@@ -240,6 +243,7 @@ class Deployment:
         if worker in self.workers:
             self.workers.remove(worker)
         else:
+            self._coming -= 1
             self._failures += 1
         if self.state in ("stopped", "failed"):
             return
@@ -250,7 +254,7 @@ class Deployment:
         log.warning("a process of '%s' has died (%d); another one starts", self.folder.name, worker.pid)
         if not self.workers:
             self._turn("starting")
-        self._spawn(_AGAIN[min(self._failures, len(_AGAIN) - 1)])
+        self._fill()
 
     def took(self, batch: list[Item], milliseconds: float) -> None:
         """Learn how fast it goes, from batches that are not small."""
@@ -272,8 +276,11 @@ class Deployment:
         for worker in list(self.workers):
             worker.transport.abort()
 
-    def _spawn(self, after: float = 0.0) -> None:
-        self._keep(self._started(after))
+    def _fill(self) -> None:
+        """Start the processes that are missing, later with each that could not start."""
+        while len(self.workers) + self._coming < self._wanted:
+            self._coming += 1
+            self._keep(self._started(_AGAIN[min(self._failures, len(_AGAIN) - 1)]))
 
     async def _started(self, after: float) -> None:
         await asyncio.sleep(after)
@@ -282,8 +289,10 @@ class Deployment:
             place = await self._nursery.bear(str(self.folder), self.asked, own, self.budget)
         except (BurnishError, TimeoutError) as error:
             self._failures += 1
+            self._coming -= 1
             self.unable(str(error))
-            self._spawn(_AGAIN[min(self._failures, len(_AGAIN) - 1)])
+            if self.state not in ("failed", "stopped"):
+                self._fill()
             return
         await asyncio.get_running_loop().create_connection(lambda: Worker(self), sock=place)
 

@@ -285,6 +285,27 @@ def test_it_goes_when_it_is_told_and_answers_what_it_has_begun(folders: dict[str
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
+def test_all_processes_that_die_are_replaced_and_no_more(folders: dict[str, Path]) -> None:
+    service = start([folders["classify"]], "--processes", "2", "--max-batch-tokens", "512", "--store", "none")
+
+    def up() -> float:
+        with service.client("") as client:
+            text = client.get("/metrics").text
+        return float(text.split('burnish_processes{model="classify"} ')[1].split("\n")[0])
+
+    try:
+        until(lambda: up() == 2)
+        for pid in service.workers():
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: up() < 2)
+        until(lambda: up() == 2)
+        until(lambda: len(service.workers()) == 2)
+        time.sleep(2)  # a third would come within this time
+        assert up() == len(service.workers()) == 2
+    finally:
+        assert stop(service) == 0
+
+
 def test_a_process_that_hangs_is_replaced(folders: dict[str, Path]) -> None:
     service = start([folders["classify"]], "--processes", "1", "--timeout", "2", "--store", "none")
     try:
