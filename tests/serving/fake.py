@@ -134,7 +134,7 @@ def stats() -> dict[str, Any]:
     seconds = []
     for t in range(now - 59, now + 1):
         n = round(14 + 6 * sin(t / 5) + 3 * sin(t * 1.7))
-        quiet = t % 60 in (20, 21, 22)
+        quiet = now - t in (20, 21, 22)
         tempo = {"p50_ms": None if quiet else 6 + sin(t / 7), "p99_ms": None if quiet else 16 + 5 * sin(t / 3)}
         seconds.append(
             {

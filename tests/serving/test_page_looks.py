@@ -67,7 +67,8 @@ def test_traffic_is_drawn_and_told(page: Any, visit: Visit) -> None:
     requests = page.get_by_role("img", name=re.compile("Requests per second over the last minute: at most"))
     requests.wait_for()
     assert requests.locator("rect.bar").count() > 40
-    assert page.get_by_role("img", name=re.compile("Latency")).locator("polyline").count() >= 4  # quiet seconds cut it
+    latency = page.get_by_role("img", name=re.compile("Latency"))
+    assert latency.locator("polyline").count() >= 4  # quiet seconds cut it
     numbers = page.locator("#tiles").inner_text().split("\n")
     assert dict(zip(numbers[::2], numbers[1::2], strict=True)) == {
         "Requests": "12,345", "Texts": "24,690", "Errors": "7", "Rejected": "3",
