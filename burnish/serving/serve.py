@@ -10,6 +10,7 @@ import stat
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -19,7 +20,6 @@ from burnish.errors import BurnishError, InputError
 from burnish.serving.keys import Keys
 
 Say = Callable[[str], None]
-_LOOPBACK = ("127.", "localhost", "::1")
 _IDLE = 75  # seconds that a connection without requests stays open
 
 
@@ -76,7 +76,7 @@ def serve(folders: Sequence[str | Path], options: Options, limits: Any = None, s
     stats = Stats()
     registry = Registry(limits or Limits(), Path(options.models) if options.models else None, stats.seen)
     stats.watch(registry)
-    local = options.host.startswith(_LOOPBACK)
+    local = _own(options.host)
     service = Service(registry, stats, keys, registry.limits, local)
     with _store(options) as store:
         service.keeper = Keeper(store) if store else None
@@ -162,7 +162,7 @@ def _places(folders: Sequence[str | Path]) -> list[Path]:
 
 def _keys(options: Options, say: Say) -> Keys | None:
     keys = Keys.read(options.api_key_file) if options.api_key_file else None
-    if keys is None and not options.insecure and not options.host.startswith(_LOOPBACK):
+    if keys is None and not options.insecure and not _own(options.host):
         raise InputError(
             f"--host {options.host} is open to other machines: give it --api-key-file FILE, or --insecure if "
             "everybody there may ask"
@@ -179,6 +179,14 @@ def _keys(options: Options, say: Say) -> Keys | None:
     if bool(options.tls_cert) != bool(options.tls_key):
         raise InputError("TLS takes both --tls-cert and --tls-key")
     return keys
+
+
+def _own(host: str) -> bool:
+    """Whether nothing but this machine reaches an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _listener(options: Options) -> socket.socket:

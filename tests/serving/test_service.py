@@ -17,7 +17,10 @@ import httpx
 import pytest
 
 from burnish.engine import Engine
+from burnish.errors import InputError
 from burnish.monitoring.store import Store
+from burnish.serving.serve import Options, serve
+from burnish.serving.service import _decision_equal
 from tests.serving.conftest import ADMIN, READER, Running, start, stop
 
 INPUTS: dict[str, list[Any]] = {
@@ -257,6 +260,31 @@ def test_corrections_and_a_sample_of_requests_are_kept(running: Running) -> None
         assert (kept.input, kept.label, kept.request_id) == ("Anna lives in Rome", [entity], "r1")
         until(lambda: any(one.length == len("a good film") for one in store.requests("classify")))
         assert all(one.input is None for one in store.requests())
+
+
+def test_other_paths_have_limits_too(running: Running) -> None:
+    with running.client() as client:
+        large = {"model": "tag", "input": "x" * 5_000_000, "label": []}
+        assert client.post("/v1/feedback", json=large).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (b'+{"value":1.5}', b'+{"value":1.5001}', True),
+        (b'+{"value":1.5}', b'+{"value":1.6}', False),
+        (b'+{"labels":["a"],"label":"a"}', b'+{"labels":["b"],"label":"b"}', False),
+        (b'+{"tags":["O"],"scores":[0.9]}', b'+{"tags":["O"],"scores":[0.8]}', True),
+    ],
+)
+def test_a_shadow_is_compared_by_what_it_decides(one: bytes, other: bytes, same: bool) -> None:
+    assert _decision_equal(one, other) is same
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.evil.example", "localhost.evil.example", "::"])
+def test_other_addresses_need_keys(host: str, folders: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="open to other machines"):
+        serve([folders["tag"]], Options(host=host, store="none"))
 
 
 def test_slow_and_broken_clients_disturb_nobody(running: Running) -> None:
