@@ -27,6 +27,7 @@ _TRIES = 3  # starts that may fail before a model has ever been ready
 _SWEEP = 0.05  # seconds between looks for what is too late
 _PATIENCE = 0.25  # of the time of a request, which it may wait; more than that is turned away at once
 _LEARN = 0.1  # share of a new pace in what is known of it
+FULL = "more waits than can be answered in time; send it again later"
 _STARTING = "the model is starting; try again in a moment"
 _UNABLE = "the model cannot be opened here; the log of the service says why"
 _LEAST = 64  # tokens of a batch, below which it is not divided among processes that are free
@@ -107,6 +108,11 @@ class Worker(asyncio.Protocol):
         content = json.dumps([item.value for item in batch], ensure_ascii=False).encode()
         self.transport.write(wire.frame(self._number, wire.BATCH, content))
 
+    def left(self, now: float, pace: float) -> float:
+        """Tokens that it still has to compute, about, at so many a second."""
+        tokens = sum(item.tokens for batch in self.running.values() for item in batch)
+        return max(0.0, tokens - pace * (now - self.busy_since)) if tokens else 0.0
+
     def data_received(self, data: bytes) -> None:
         for number, kind, content in self._frames.feed(data):
             if number:
@@ -159,6 +165,7 @@ class Deployment:
         self._nursery, self._open = nursery, set[Request]()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures = 0
+        self._hurry = False  # as a process that has died is missing
         self._wanted, self._coming = 1, 0  # processes, and those of them that are starting
         self.changed = asyncio.Event()
 
@@ -193,8 +200,8 @@ class Deployment:
         if self.state != "ready":
             raise Problem(503, _STARTING if self.state == "starting" else _UNABLE, 1)
         now = asyncio.get_running_loop().time()
-        if (wait := self.queue.tokens / self.pace) > _PATIENCE * timeout:
-            raise Problem(429, "more waits than can be answered in time; send it again later", wait)
+        if wait := self.full(timeout):
+            raise Problem(429, FULL, wait)
         request = Request(len(inputs), now, timeout)
         self._open.add(request)
         request.answer.add_done_callback(lambda _: self._open.discard(request))
@@ -202,13 +209,22 @@ class Deployment:
         self.pump()
         return request
 
+    def full(self, timeout: float) -> float:
+        """Seconds that what waits will take, where that is a good part of `timeout`; else 0."""
+        if self.state != "ready":
+            return 0.0
+        wait = self.queue.tokens / self.pace
+        return wait if wait > _PATIENCE * timeout else 0.0
+
     def pump(self) -> None:
-        """Give what waits to the processes that are free."""
+        """Give what waits to the processes that are free, so much that all should end at the same time."""
         if not self.queue.tokens:
             return
         now = asyncio.get_running_loop().time()
         free = [worker for worker in self.workers if not worker.running]
-        share = max(_LEAST, self.queue.tokens // max(1, len(free)))
+        own = self.pace / max(1, len(self.workers))
+        share = self.queue.tokens + sum(worker.left(now, own) for worker in self.workers)
+        share = max(_LEAST, int(share / max(1, len(self.workers))))
         for worker in free:
             if batch := self.queue.take(min(share, self.budget), now):
                 worker.send(batch, now)
@@ -245,6 +261,7 @@ class Deployment:
         else:
             self._coming -= 1
             self._failures += 1
+        self._hurry = bool(self.about)
         if self.state in ("stopped", "failed"):
             return
         if not self.about and self._failures >= _TRIES:
@@ -286,7 +303,7 @@ class Deployment:
         await asyncio.sleep(after)
         own = max(1, cores() // (self.limits.processes or cores()))
         try:
-            place = await self._nursery.bear(str(self.folder), self.asked, own, self.budget)
+            place = await self._nursery.bear(str(self.folder), self.asked, own, self.budget, warm=not self._hurry)
         except (BurnishError, TimeoutError) as error:
             self._failures += 1
             self._coming -= 1

@@ -1,23 +1,30 @@
-"""HTTP/1.1 as uvicorn has it, with an end for clients that send slowly or nothing at all."""
+"""HTTP/1.1 as uvicorn has it, with an end for clients that are slow, and a short way to turn requests away."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from burnish.serving.service import PREDICT, Answer
 
 _HEAD_SECONDS = 10.0
 _PIECE_SECONDS = 20.0  # between two pieces of a body
+_SMALL = 1 << 20  # bytes of a body that is let pass unread
 _HEAD_BYTES = 1 << 17  # with what comes of the body in the same piece
 
 
 class Guarded(HttpToolsProtocol):
-    """A connection is closed when a head is too large or late, or nothing more comes of a body."""
+    """A connection is closed when a head is too large or late, or nothing more comes of a body.
+
+    Where the service has no room for a request, its body is let pass and the answer is written at once, without a task.
+    """
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._late: asyncio.TimerHandle | None = None
+        self._refusal: Answer | None = None  # to the request that is coming in
         self._head = 0  # bytes of it so far; less than 0 within a body
         self._wait(_HEAD_SECONDS)
 
@@ -39,11 +46,36 @@ class Guarded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head = -1
-        super().on_headers_complete()
+        self._refusal = self._refused()
+        if not self._refusal:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refusal:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._done()
-        super().on_message_complete()
+        if not self._refusal:
+            super().on_message_complete()
+            return
+        status, headers, content = self._refusal
+        self._refusal = None
+        lines = (b"%b: %b\r\n" % pair for pair in (*self.server_state.default_headers, *headers))
+        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", content)))
+        self.on_response_complete()
+
+    def _refused(self) -> Answer | None:
+        """A plain request to predict, the only one of its connection, for which the service has no room."""
+        if self.url != PREDICT.encode() or self.parser.get_method() != b"POST" or self.expect_100_continue:
+            return None
+        if not self.parser.should_keep_alive() or (self.cycle is not None and not self.cycle.response_complete):
+            return None
+        stated = dict(self.headers).get(b"content-length", b"")
+        if not stated.isdigit() or int(stated) > _SMALL:
+            return None
+        found: Answer | None = self.app.refusal(self.headers)
+        return found
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._done()

@@ -81,6 +81,16 @@ class Registry:
     def ready(self) -> bool:
         return bool(self.served) and all(one.active.state == "ready" for one in self.served.values())
 
+    def full(self) -> float:
+        """Seconds until one of those that answer may take more, where all of them have too much; else 0."""
+        waits = [
+            one.full(self.limits.timeout)
+            for served in self.served.values()
+            for one in (served.active, served.canary, *served.others.values())
+            if one
+        ]
+        return min(waits, default=0.0)
+
     def get(self, name: str | None) -> Served:
         """A model by name; the only one there is without.
 

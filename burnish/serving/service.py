@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from burnish.serving import intake
-from burnish.serving.deployment import Limits, Request
+from burnish.serving.deployment import FULL, Limits, Request
 from burnish.serving.errors import Problem
 from burnish.serving.intake import Receive, Scope, Send
 from burnish.serving.keeper import Keeper
@@ -29,15 +29,19 @@ log = logging.getLogger("burnish.serving")
 PREDICT = "/v1/predict"
 NDJSON = "application/x-ndjson"
 _OPEN = ("/", "/health/live", "/health/ready")  # without a key, as are the files of the page
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _CHUNK, _AHEAD = 64, 4  # inputs of a part of a stream, and parts that are under way
 _ROUNDING = 1e-3  # by which two scores may differ and be the same
+_CROWDED = "there are as many requests as the service takes; send it again later"
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 _GUARD = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 ]
+
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, content
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,7 @@ class Service:
         if scope["type"] != "http":
             await self.inner(scope, receive, send)
             return
-        given = intake.header(scope, b"x-request-id")
-        identity = given if _ID.fullmatch(given) else os.urandom(8).hex()
+        identity = _identity(intake.header(scope, b"x-request-id").encode("latin-1"))
         begun = False
 
         async def named(message: Any) -> None:
@@ -95,8 +98,22 @@ class Service:
             problem = error if isinstance(error, Problem) else Problem(500, "the service failed on this request")
             if problem is not error:
                 log.exception("request %s failed", identity)
-            headers = [(k.encode(), v.encode()) for k, v in problem.headers().items()]
-            await _answer(named, problem.status, orjson.dumps(problem.document(identity)), headers)
+            status, headers, content = _told(problem, identity)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
+
+    def refusal(self, headers: list[tuple[bytes, bytes]]) -> Answer | None:
+        """The answer to a request to predict where there is no room for one; a stream waits for room.
+
+        It is known before anything of the body is read, so that turning away many takes little from the others.
+        """
+        crowded = self.open >= self.limits.max_concurrent_requests
+        wait = 1.0 if crowded else self.registry.full()
+        given = dict(headers) if wait else {}
+        if not wait or given.get(b"content-type", b"").startswith(NDJSON.encode()):
+            return None
+        self.stats.note("", 0.0, 0.0, 0, 429)
+        return _told(Problem(429, _CROWDED if crowded else FULL, wait), _identity(given.get(b"x-request-id", b"")))
 
     def _known_host(self, scope: Scope) -> None:
         if not self.local or self.keys:
@@ -128,7 +145,7 @@ class Service:
             raise Problem(415, f"send Content-Type: application/json, or {NDJSON}")
         if self.open >= self.limits.max_concurrent_requests:
             self.stats.note("", 0.0, 0.0, 0, 429)
-            raise Problem(429, "there are as many requests as the service takes; send it again later", 1)
+            raise Problem(429, _CROWDED, 1)
         self.open += 1
         try:
             if kind == NDJSON:
@@ -293,6 +310,18 @@ async def _answer(send: Send, status: int, content: bytes, headers: list[tuple[b
         own.append((b"content-type", b"application/json"))
     await send({"type": "http.response.start", "status": status, "headers": own})
     await send({"type": "http.response.body", "body": content})
+
+
+def _identity(given: bytes) -> str:
+    """What a request is called: as its client says, or by chance."""
+    return given.decode() if _ID.fullmatch(given) else os.urandom(8).hex()
+
+
+def _told(problem: Problem, identity: str) -> Answer:
+    content = orjson.dumps(problem.document(identity))
+    headers = [(name.encode(), value.encode()) for name, value in problem.headers().items()]
+    headers += [(b"content-length", b"%d" % len(content)), (b"x-request-id", identity.encode()), *_GUARD]
+    return problem.status, headers, content
 
 
 def _failed(status: int, detail: str) -> bytes:

@@ -6,6 +6,7 @@ import time
 from collections import Counter as Count
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import quantiles
 from typing import Any
 
@@ -115,11 +116,20 @@ class Stats:
         if name not in self.traffic:
             self.traffic[name] = Traffic()
         self.traffic[name].note(1000 * seconds, rows, status)
-        self._requests.labels(name, status).inc()
+        self._count(name, status).inc()
         if status == 200:
-            self._rows.labels(name).inc(rows)
-            self._latency.labels(name).observe(seconds)
-            self._queue.labels(name).observe(waited)
+            answered, latency, queue = self._of(name)
+            answered.inc(rows)
+            latency.observe(seconds)
+            queue.observe(waited)
+
+    @cache  # noqa: B019  # to find a metric by its labels takes longer than to count
+    def _count(self, name: str, status: int) -> Counter:
+        return self._requests.labels(name, status)
+
+    @cache  # noqa: B019
+    def _of(self, name: str) -> tuple[Counter, Histogram, Histogram]:
+        return self._rows.labels(name), self._latency.labels(name), self._queue.labels(name)
 
     def shadow(self, name: str, same: int, other: int) -> None:
         self._shadow.labels(name, "yes").inc(same)

@@ -1,0 +1,83 @@
+"""How what waits is divided among processes, without any process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from burnish.serving.deployment import Deployment, Limits, Worker
+from burnish.serving.errors import Problem
+from burnish.serving.wire import Frames
+
+TEXT = "a" * 347  # 102 tokens by the estimate
+
+
+class Wire:
+    """A transport that keeps how many inputs each batch has."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def write(self, data: bytes) -> None:
+        self.batches += [len(json.loads(content)) for _, _, content in Frames().feed(data)]
+
+
+def deployed(count: int, check: Callable[[Deployment, list[Wire]], None], pace: float = 1000.0) -> None:
+    async def run() -> None:
+        nursery: Any = None
+        deployment = Deployment(Path(), None, nursery, Limits(max_batch_tokens=4096), lambda *_: None)
+        deployment.state, deployment.pace = "ready", pace
+        wires = [Wire() for _ in range(count)]
+        for wire in wires:
+            worker = Worker(deployment)
+            worker.connection_made(wire)  # type: ignore[arg-type]
+            deployment.workers.append(worker)
+        check(deployment, wires)
+
+    asyncio.run(run())
+
+
+def test_a_large_request_is_divided_among_free_processes() -> None:
+    def check(deployment: Deployment, wires: list[Wire]) -> None:
+        deployment.submit([TEXT] * 8, 30.0)
+        assert [wire.batches for wire in wires] == [[4], [4]]
+
+    deployed(2, check)
+
+
+def test_a_free_process_leaves_a_share_to_one_that_is_free_soon() -> None:
+    def check(deployment: Deployment, wires: list[Wire]) -> None:
+        first, second = deployment.workers
+        request = deployment.submit([TEXT] * 2, 30.0)
+        assert [wire.batches for wire in wires] == [[1], [1]]
+        deployment.submit([TEXT] * 8, 30.0)
+        second.running.clear()  # 8 wait, and the other process has one before it: some 4 for each
+        deployment.pump()
+        assert [wire.batches for wire in wires] == [[1], [1, 4]]
+        assert not request.over
+        first.busy_since -= 60.0  # which should have ended long ago: the rest is for whoever is free
+        second.running.clear()
+        deployment.pump()
+        assert wires[1].batches == [1, 4, 2]
+
+    deployed(2, check)
+
+
+def test_too_much_work_is_turned_away() -> None:
+    def check(deployment: Deployment, wires: list[Wire]) -> None:
+        assert deployment.full(1.0) == 0
+        deployment.submit([TEXT] * 200, 1.0)
+        assert deployment.full(1.0) > 0.25
+        assert deployment.full(600.0) == 0
+        with pytest.raises(Problem, match="in time") as refused:
+            deployment.submit([TEXT], 1.0)
+        assert refused.value.status == 429
+        deployment.state = "starting"
+        assert deployment.full(1.0) == 0
+
+    deployed(1, check)

@@ -1,0 +1,127 @@
+"""Requests that are turned away before they are read, by the bytes that go over the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from burnish.serving.deployment import Limits
+from burnish.serving.protocol import Guarded
+from burnish.serving.service import Service
+from burnish.serving.stats import Stats
+
+HEAD = (
+    b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nX-Request-Id: mine\r\nContent-Length: %d\r\n"
+)
+
+
+def request(body: bytes = b'{"inputs": ["a"]}', more: bytes = b"", kind: bytes = b"application/json") -> bytes:
+    return HEAD + KIND % (kind, len(body)) + more + b"\r\n" + body
+
+
+class Connection:
+    """A connection to a service whose models have `wait` seconds of work before them."""
+
+    def __init__(self, wait: float, open: int = 0) -> None:
+        registry: Any = SimpleNamespace(limits=Limits(), served={}, full=lambda: wait)
+        self.service = Service(registry, Stats(), None, Limits(), local=True)
+        self.service.open, self.sent = open, b""
+        config = Config(self.service, http=Guarded, ws="none", log_config=None, proxy_headers=False)
+        config.load()
+        self.protocol = Guarded(config, ServerState(), {})
+        self.protocol.connection_made(self)
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def answers(self) -> list[tuple[bytes, dict[bytes, bytes], Any]]:
+        """Status line, headers and document of each answer so far."""
+        found, rest = [], self.sent
+        while rest:
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            status, *lines = head.split(b"\r\n")
+            headers = dict(line.lower().split(b": ", 1) for line in lines)
+            size = int(headers[b"content-length"])
+            found.append((status, headers, json.loads(rest[:size])))
+            rest = rest[size:]
+        return found
+
+    def is_closing(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:  # what else a transport has
+        return lambda *_: None
+
+
+def test_a_full_service_answers_without_a_task() -> None:
+    async def run() -> Connection:
+        connection = Connection(wait=3.4)
+        for _ in range(3):
+            connection.protocol.data_received(request())
+        assert not connection.protocol.tasks
+        return connection
+
+    answers = asyncio.run(run()).answers()
+    assert len(answers) == 3
+    status, headers, document = answers[0]
+    assert status == b"HTTP/1.1 429 Too Many Requests"
+    assert headers[b"retry-after"] == b"3"
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert headers[b"x-request-id"] == b"mine"
+    assert document["status"] == 429
+    assert document["request_id"] == "mine"
+
+
+def test_a_body_in_pieces_is_let_pass() -> None:
+    async def run() -> Connection:
+        connection = Connection(wait=1.0)
+        whole = request(b'{"inputs": ["' + b"a" * 5000 + b'"]}')
+        for start in range(0, len(whole), 700):
+            assert not connection.sent
+            connection.protocol.data_received(whole[start : start + 700])
+        connection.protocol.data_received(request() + request())
+        return connection
+
+    assert [status for status, _, _ in asyncio.run(run()).answers()] == [b"HTTP/1.1 429 Too Many Requests"] * 3
+
+
+def test_as_many_as_the_service_takes() -> None:
+    async def run() -> Connection:
+        connection = Connection(wait=0.0, open=Limits().max_concurrent_requests)
+        connection.protocol.data_received(request())
+        return connection
+
+    assert "as many requests" in asyncio.run(run()).answers()[0][2]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "wait"),
+    [
+        (request(), 0.0),
+        (request(kind=b"application/x-ndjson"), 3.0),  # a stream waits
+        (request(more=b"Expect: 100-continue\r\n"), 3.0),
+        (request(more=b"Connection: close\r\n"), 3.0),
+        (b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 3.0),
+        (request(b" " * (1 << 21)), 3.0),
+        (b"GET /v1/predict HTTP/1.1\r\nHost: localhost\r\n\r\n", 3.0),
+        (b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n", 3.0),
+    ],
+    ids=["room", "stream", "expect", "close", "chunked", "large", "get", "models"],
+)
+def test_all_else_takes_the_usual_way(sent: bytes, wait: float) -> None:
+    async def run() -> None:
+        connection = Connection(wait=wait)
+        for start in range(0, len(sent), 1 << 16):
+            connection.protocol.data_received(sent[start : start + (1 << 16)])
+        assert connection.protocol.tasks
+        assert not connection.sent
+        for task in connection.protocol.tasks:
+            task.cancel()
+
+    asyncio.run(run())
