@@ -16,9 +16,8 @@ from burnish.serving.protocol import Guarded
 from burnish.serving.service import Service
 from burnish.serving.stats import Stats
 
-HEAD = (
-    b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nX-Request-Id: mine\r\nContent-Length: %d\r\n"
-)
+HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\n"
+KIND = b"Content-Type: %b\r\nContent-Length: %d\r\n"
 
 
 def request(body: bytes = b'{"inputs": ["a"]}', more: bytes = b"", kind: bytes = b"application/json") -> bytes:
