@@ -8,7 +8,7 @@ import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -78,7 +78,7 @@ def serve(folders: Sequence[str | Path], options: Options, limits: Any = None, s
     stats.watch(registry)
     local = _own(options.host)
     service = Service(registry, stats, keys, registry.limits, local)
-    with _store(options) as store:
+    with _store(options) as store, _traces() as service.traces:
         service.keeper = Keeper(store) if store else None
         _run(service, places, options, listener, say)
 
@@ -147,6 +147,13 @@ def _store(options: Options) -> AbstractContextManager[Any]:
     from burnish.monitoring.store import Store
 
     return nullcontext() if options.store == "none" else Store.open(options.store, keep=options.keep, days=options.days)
+
+
+def _traces() -> AbstractContextManager[Any]:
+    from burnish.serving.traces import Traces
+
+    traces = Traces.of_environment()
+    return closing(traces) if traces else nullcontext()
 
 
 def _places(folders: Sequence[str | Path]) -> list[Path]:

@@ -23,12 +23,14 @@ from burnish.serving.keeper import Keeper
 from burnish.serving.keys import Keys
 from burnish.serving.registry import Registry
 from burnish.serving.stats import Stats
+from burnish.serving.traces import Traces
 
 log = logging.getLogger("burnish.serving")
 
 PREDICT = "/v1/predict"
 NDJSON = "application/x-ndjson"
 _OPEN = ("/", "/health/live", "/health/ready")  # without a key, as are the files of the page
+_PARENT = b"traceparent"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _CHUNK, _AHEAD = 64, 4  # inputs of a part of a stream, and parts that are under way
 _ROUNDING = 1e-3  # by which two scores may differ and be the same
@@ -46,11 +48,12 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, conten
 
 @dataclass(frozen=True)
 class Asked:
-    """A request to predict: for which model, for how long it may take, and who is asking."""
+    """A request to predict: of which model, what it is called, and the trace that it is a part of."""
 
     model: str | None
     variant: str | None
     identity: str
+    parent: str
 
 
 class Service:
@@ -67,6 +70,7 @@ class Service:
         self.registry, self.stats, self.keys, self.limits, self.local = registry, stats, keys, limits, local
         self.inner: Any = None
         self.keeper: Keeper | None = None
+        self.traces: Traces | None = None
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,7 +166,7 @@ class Service:
         for name in ("model", "variant"):
             if not isinstance(given.get(name), str | None):
                 raise Problem(422, f"'{name}' has to be a text")
-        asked = Asked(given.get("model"), given.get("variant"), identity)
+        asked = Asked(given.get("model"), given.get("variant"), identity, intake.header(scope, _PARENT))
         inputs = intake.listed(given.get("inputs"), self.limits)
         parts, about, timing = await self._answered(asked, inputs)
         for place, part in enumerate(parts):
@@ -198,11 +202,18 @@ class Service:
             status = 503
             raise Problem(503, "this variant is still starting; try again in a moment", 2) from None
         finally:
-            self.stats.note(name, loop.time() - started, waited, len(inputs), status)
+            spent = loop.time() - started
+            self.stats.note(name, spent, waited, len(inputs), status)
+            if self.traces:
+                told: dict[str, str | int] = {
+                    "burnish.model": name,
+                    "burnish.inputs": len(inputs),
+                    "burnish.request": asked.identity,
+                }
+                self.traces.note(asked.parent, told, status, spent, waited)
         about = {"model": name, "version": deployment.about["version"], "variant": deployment.about["variant"]}
         if self.keeper:
-            spent = 1000 * (loop.time() - started)
-            self.keeper.note(asked.identity, about, deployment.about["task"], inputs, parts, spent)
+            self.keeper.note(asked.identity, about, deployment.about["task"], inputs, parts, 1000 * spent)
         timing = f"queue;dur={1000 * waited:.2f}, model;dur={request.milliseconds:.2f}"
         return parts, about, timing.encode()
 
@@ -222,7 +233,7 @@ class Service:
         """A line of answer for each line of input, some parts ahead of what was answered."""
         query = parse_qs(scope["query_string"].decode("latin-1"))
         model, variant = ((query.get(name) or [None])[0] for name in ("model", "variant"))
-        asked = Asked(model, variant, identity)
+        asked = Asked(model, variant, identity, intake.header(scope, _PARENT))
         self.registry.get(asked.model)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", NDJSON.encode())]})
         running: deque[asyncio.Task[bytes]] = deque()
