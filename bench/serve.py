@@ -1,6 +1,7 @@
 """Serving over HTTP, side by side: `burnish serve`, FastAPI with a pipeline of transformers, LitServe, ONNX Runtime.
 
-All serve one tuned model on 127.0.0.1; LitServe runs the same variant as burnish. In each turn every service is
+All serve one tuned model on 127.0.0.1; LitServe runs the same variant as burnish, in burnish's engine or (`padded`) on
+its own batches as they are. In each turn every service is
 started, and each case then goes round them, so that they are measured seconds apart; those that have no turn stand
 still (SIGSTOP). Cases: `single`, one text a request, 32 at a time; `batch`, 32 texts a request, 4 at a time; `half` of
 the measured capacity and `overload`, five times of it, arriving at random. The load comes from a process of its own on
@@ -24,7 +25,7 @@ from typing import Any
 import measure
 from services import Service, load, options, prepared, start
 
-SERVICES = ["burnish", "litserve", "onnx", "pipeline"]
+SERVICES = ["burnish", "litserve", "litserve_padded", "onnx", "pipeline"]
 QUICK = ["burnish", "litserve", "pipeline"]
 TOGETHER, BATCH, BATCHES = 32, 32, 4  # clients with a text; texts of a large request, and how many of these
 CORES = len(os.sched_getaffinity(0))
@@ -126,18 +127,18 @@ def compared(turn: dict[str, dict[str, Any]]) -> dict[str, float]:
     return ratios
 
 
-def best_litserve(given: dict[str, Any]) -> dict[str, Any]:
+def best_litserve(name: str, given: dict[str, Any]) -> dict[str, Any]:
     """The settings with the most requests a second at single texts."""
     speeds = []
     for settings in LITSERVE:
-        service = start("litserve", given, **settings)
+        service = start(name, given, **settings)
         try:
             service.ready()
             load(service, given, given["warm"])
             speeds.append(load(service, given, given["seconds"])["per_second"])
         finally:
             service.stop()
-        print(f"  litserve {settings}: {speeds[-1]:,.1f} requests/s", flush=True)
+        print(f"  {name} {settings}: {speeds[-1]:,.1f} requests/s", flush=True)
     return LITSERVE[speeds.index(max(speeds))]
 
 
@@ -153,15 +154,15 @@ def main() -> None:
     turns: list[dict[str, dict[str, Any]]] = []
     with tempfile.TemporaryDirectory() as work:
         given = prepared(args, work, onnx="onnx" in (args.variant, *names))
-        settings = args.litserve or LITSERVE[0]
-        if "litserve" in names and not (args.litserve or args.quick):
-            settings = best_litserve(given)
+        settings = {}
+        for name in (one for one in names if one.startswith("litserve")):
+            settings[name] = args.litserve or (LITSERVE[0] if args.quick else best_litserve(name, given))
         for number in range(args.repeats or (1 if args.quick else 3)):
             print(f"turn {number + 1}", flush=True)
             with ExitStack() as running:
                 services = []
                 for name in names:
-                    services.append(start(name, given, **(settings if name == "litserve" else {})))
+                    services.append(start(name, given, **settings.get(name, {})))
                     running.callback(services[-1].stop)
                 for service in list(services):
                     try:

@@ -1,8 +1,9 @@
 """A peer of `burnish serve` in a process of its own: python bench/serve_peers.py NAME '{"model": ..., "port": ...}'
 
-`pipeline` and `onnx` are what a newcomer writes with FastAPI; `litserve` batches as its documentation advises. All take
-{"inputs": [...]} at /v1/predict and answer {"predictions": [...]}. `engine` serves nothing: it prints, as JSON, the
-speed of the model alone, asked for some texts at a time.
+`pipeline` and `onnx` are what a newcomer writes with FastAPI. `litserve` forms batches as its documentation advises and
+hands each to `burnish.Engine`, which divides it by length; `litserve_padded` hands it to the same model in one piece.
+All take {"inputs": [...]} at /v1/predict and answer {"predictions": [...]}. `engine` serves nothing: it prints, as JSON,
+the speed of the model alone, asked for some texts at a time.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import litserve as ls
+import numpy as np
 
 HOST, PATH = "127.0.0.1", "/v1/predict"
 CORES = len(os.sched_getaffinity(0))
@@ -84,6 +86,21 @@ class Api(ls.LitAPI):
 
         torch.set_num_threads(max(1, CORES // self.given["workers"]))
         self.engine = Engine.open(self.given["model"], self.given["variant"])
+        if self.given.get("padded"):
+            self.engine.predict = self._padded  # type: ignore[method-assign,assignment]
+
+    def _padded(self, texts: list[str]) -> list[Any]:
+        """Predictions for one batch as LitServe made it, padded to its longest text."""
+        from burnish.data.features import collate
+
+        engine = self.engine
+        rows = [engine.task.row(text) for text in texts]
+        features = engine.encode(rows)
+        batch = collate(features, np.arange(len(features)), engine.pad_id)
+        ((run, logits),) = engine.runtime.run([batch])
+        answers = engine.task.decode(logits, run)
+        own = [[answers[at] for at in np.flatnonzero(features.row == index)] for index in range(len(rows))]
+        return [engine.task.assemble(one, row) for one, row in zip(own, rows, strict=True)]
 
     def decode_request(self, request):  # type: ignore[no-untyped-def]  # without a type it is the JSON of the body
         return request["inputs"]
@@ -146,7 +163,12 @@ def engine(given: dict[str, Any]) -> None:
     print(json.dumps(result | {f"cpu_us_by_{size}": 1e6 * cpu / speed for size, (speed, cpu) in sums.items()}))
 
 
-PEERS = {"pipeline": pipeline, "litserve": litserve, "onnx": onnx, "engine": engine}
+def padded(given: dict[str, Any]) -> None:
+    """LitServe with its own batches: each is padded to its longest text and runs as it is."""
+    litserve({**given, "padded": True})
+
+
+PEERS = {"pipeline": pipeline, "litserve": litserve, "litserve_padded": padded, "onnx": onnx, "engine": engine}
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")

@@ -4,6 +4,8 @@ The load is a share of what was measured as capacity just before. With --kill, m
 moments meanwhile. Every request has to get exactly one answer, of status 200, or 429, 503 or 504 from a service that
 says that it cannot; anything else ends in an error. `first_200_ms` is from a kill to the first answer of 200 to a
 request that came after it, `restored_seconds` until as many model processes run as before, which may still be loading.
+With --swap, the model is loaded anew and takes over meanwhile, in turns with a return to the one before; no request may
+fail over it. `swap_seconds` is what one takes.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +25,7 @@ from typing import Any
 
 import measure
 from load import percentiles
-from services import Process, Service, load, options, prepared, start
+from services import HOST, Process, Service, load, options, prepared, start
 
 ALLOWED = {"200", "429", "503", "504"}
 CLIENTS = 2000  # connections at most
@@ -48,9 +51,10 @@ def model_processes(service: Service) -> list[Process]:
 class Watch:
     """Samples memory each second and kills at the given moments, while the load runs in a thread."""
 
-    def __init__(self, service: Service, moments: list[float], everything: bool, seed: int) -> None:
+    def __init__(self, service: Service, moments: list[float], swaps: list[float], everything: bool, seed: int) -> None:
         self.service, self.everything, self._random = service, everything, random.Random(seed)
-        self._moments, self._before = moments, 0
+        self._moments, self._swaps, self._before = moments, swaps, 0
+        self.swapped: list[float] = []  # seconds of each
         self.memory: list[tuple[float, float, int]] = []  # moment, MB, processes
         self.kills: list[Kill] = []
 
@@ -68,7 +72,20 @@ class Watch:
             elif self._moments and now >= self._moments[0]:
                 self._moments.pop(0)
                 self._kill()
-            thread.join(OFTEN if self._moments or self.kills else max(0.0, sample - time.monotonic()))
+            elif self._swaps and now >= self._swaps[0]:
+                self._swaps.pop(0)
+                self._swap()
+            thread.join(OFTEN if self._moments or self._swaps or self.kills else max(0.0, sample - time.monotonic()))
+
+    def _swap(self) -> None:
+        """Load the model anew, or, every other time, go back."""
+        path = "/rollback" if len(self.swapped) % 2 else ""
+        url = f"http://{HOST}:{self.service.port}/v1/models/model{path}"
+        asked = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})
+        begin = time.monotonic()
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            answer.read()
+        self.swapped.append(time.monotonic() - begin)
 
     def _kill(self) -> None:
         alive = model_processes(self.service)
@@ -102,6 +119,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="0.5 with --quick, else 60")
     parser.add_argument("--share", type=float, default=0.8, help="of the capacity that is asked for")
     parser.add_argument("--kill", type=int, default=0, help="how often to kill a model process")
+    parser.add_argument("--swap", type=int, default=0, help="how often to change the version that serves")
     parser.add_argument("--all", action="store_true", help="kill all model processes at a time")
     args = parser.parse_args()
     seconds = 60 * (args.minutes or (0.5 if args.quick else 60))
@@ -118,8 +136,11 @@ def main() -> None:
             told: list[dict[str, Any]] = []
             thread = threading.Thread(target=lambda: told.append(load(service, given, seconds, **put)), daemon=True)
             begin, chosen = time.monotonic(), random.Random(args.seed)
-            moments = sorted(begin + seconds * chosen.uniform(0.05, 0.9) for _ in range(args.kill))
-            watch = Watch(service, moments, args.all, args.seed)
+            moments, swaps = (
+                sorted(begin + seconds * chosen.uniform(0.05, 0.9) for _ in range(count))
+                for count in (args.kill, args.swap)
+            )
+            watch = Watch(service, moments, swaps, args.all, args.seed)
             thread.start()
             watch.run(thread)
         finally:
@@ -158,9 +179,13 @@ def report(args: Any, told: dict[str, Any], log: list[tuple[float, str, float]],
         }
         if restored:
             ratios |= {"restored_seconds": median(restored), "restored_longest_seconds": max(restored)}
+    if watch.swapped:
+        ratios |= {"swaps": len(watch.swapped), "swap_seconds": median(watch.swapped)}
     details = {"load": told, "minutes": minutes, "memory": watch.memory, "capacity": capacity}
     measure.finish(args, ratios, {**details, "kills": [vars(kill) for kill in watch.kills]})
     lost = told["sent"] - told["answered"]
+    if args.swap and not args.kill and told["answered"] > counts.get("200", 0):
+        sys.exit(f"requests failed while the version changed: {counts}")
     if lost or odd or told["broken"]:
         sys.exit(f"of {told['sent']:,} requests {lost:,} got no answer, {odd:,} one they may not get: {counts}")
 
