@@ -2,8 +2,8 @@
 
 `pipeline` and `onnx` are what a newcomer writes with FastAPI. `litserve` forms batches as its documentation advises and
 hands each to `burnish.Engine`, which divides it by length; `litserve_padded` hands it to the same model in one piece.
-All take {"inputs": [...]} at /v1/predict and answer {"predictions": [...]}. `engine` serves nothing: it prints, as JSON,
-the speed of the model alone, asked for some texts at a time.
+All take {"inputs": [...]} at /v1/predict and answer {"predictions": [...]}. `engine` serves nothing: it prints, as
+JSON, the speed of the model alone, asked for some texts at a time.
 """
 
 import json
