@@ -30,7 +30,6 @@ _LEARN = 0.1  # share of a new pace in what is known of it
 FULL = "more waits than can be answered in time; send it again later"
 _STARTING = "the model is starting; try again in a moment"
 _UNABLE = "the model cannot be opened here; the log of the service says why"
-_LEAST = 64  # tokens of a batch, below which it is not divided among processes that are free
 _FULL = 2  # batches that have to wait before a busy process is given one more
 
 
@@ -161,7 +160,7 @@ class Deployment:
         self.reason = ""
         self.workers: list[Worker] = []
         self.queue = Batcher()
-        self.budget, self.pace = limits.max_batch_tokens, 0.0
+        self.budget, self.worth, self.pace = limits.max_batch_tokens, 0, 0.0
         self._nursery, self._open = nursery, set[Request]()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures = 0
@@ -224,7 +223,8 @@ class Deployment:
         free = [worker for worker in self.workers if not worker.running]
         own = self.pace / max(1, len(self.workers))
         share = self.queue.tokens + sum(worker.left(now, own) for worker in self.workers)
-        share = max(_LEAST, int(share / max(1, len(self.workers))))
+        share = int(share / max(1, len(self.workers)))
+        share = share if share >= self.worth else 1  # one by one, where rows gain nothing from each other
         for worker in free:
             if batch := self.queue.take(min(share, self.budget), now):
                 worker.send(batch, now)
@@ -243,6 +243,7 @@ class Deployment:
         self.about = hello["about"]
         self.workers.append(worker)
         self._wanted = self.limits.processes or cores()
+        self.worth = self.worth or int(hello["worth"])
         self.pace = self.pace or self._wanted * float(hello["tokens_per_second"])
         self._turn("ready")
         self._fill()

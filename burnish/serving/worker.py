@@ -31,12 +31,15 @@ from burnish.errors import BurnishError, InputError
 from burnish.extras import have
 from burnish.serving import wire
 
-BUDGETS = (256, 512, 1024, 2048, 4096)  # tokens of a batch that are tried
+BUDGETS = (128, 256, 512, 1024, 2048, 4096)  # tokens of a batch that are tried
 _NEARLY = 0.95  # of the pace of larger batches, for which a smaller one is taken
 _TEXT = "The train from Rome to Paris was late again on Monday , said Anna . "
-_WORDS = (4, 10, 18, 28, 40, 56, 80, 110)  # of the rows that a runtime is warmed up with
+_GAIN = 1.25  # in pace, for which rows go together rather than one by one
+_MIXED = (4, 7, 11, 16, 22, 34)  # words of the rows that are timed
+_WORDS = (4, 7, 11, 16, 22, 28, 34, 40, 56, 80, 110)  # of the rows that a runtime is warmed up with
 _NICE = 5  # the process that speaks HTTP goes before those that compute
 _SECONDS = 0.15  # of a look at one budget
+_LONGEST = 0.4  # seconds of a batch: whoever comes meanwhile has to wait for its end
 
 
 def main() -> None:
@@ -71,7 +74,9 @@ def _live(place: socket.socket, folder: str, asked: str | None, threads: int, bu
     torch.set_num_threads(threads)
     try:
         model = Model(Path(folder), asked)
-        hello = {"pid": os.getpid(), "about": model.about, "budget": model.budget(budget) if warm else budget}
+        if warm:
+            model.measure(budget)
+        hello = {"pid": os.getpid(), "about": model.about, "budget": model.budget, "worth": model.worth}
         hello["tokens_per_second"] = model.pace
     except Exception as error:  # whatever a runtime raises has to be told over there
         told = str(error) if isinstance(error, BurnishError) else f"{type(error).__name__}: {error}"
@@ -91,14 +96,21 @@ def _live(place: socket.socket, folder: str, asked: str | None, threads: int, bu
 
 
 class Model:
-    """An engine that answers in JSON."""
+    """An engine that answers in JSON.
+
+    Attributes:
+        budget: tokens of a batch at most.
+        worth: tokens of the smallest batch that is faster than its rows one by one.
+        pace: tokens a second, at the budget.
+    """
 
     def __init__(self, folder: Path, asked: str | None) -> None:
         artifact = Artifact.open(folder, verify=False)
         name = asked or variant.best(artifact) or variant.TUNED
         self.engine = Engine.open(folder, name)
         self.about = {"variant": name, **_about(artifact)}
-        self.pace = 0.0  # tokens a second, at the budget
+        self.budget = self.worth = 0
+        self.pace = 0.0
 
     def answer(self, inputs: list[Any]) -> bytes:
         """Predictions, each as JSON behind a byte that says whether it is one (+) or an error (-)."""
@@ -127,31 +139,36 @@ class Model:
         padded = sum(len(group) * int(lengths[group].max()) for group in by_length(lengths, BUDGET, EACH))
         return parts, int(np.sum(lengths)), padded
 
-    def budget(self, given: int) -> int:
-        """Tokens of the smallest batch at which this model is nearly as fast here as at any size, unless it is given.
-
-        `pace` is then known.
-        """
-        one = self._example()
-        tokens = int(self.engine.encode([self.engine.task.row(one)]).lengths.sum())
-        best = given
+    def measure(self, given: int) -> None:
+        """Find out how large a batch should be: the smallest at which the model is nearly as fast here as at any size
+        that takes no longer than others should wait, unless it is given."""
+        examples = [self._example(words) for words in _MIXED]
+        tokens = int(self.engine.encode([self.engine.task.row(one) for one in examples]).lengths.sum())
+        paces: dict[int, float] = {}
         for budget in (given,) if given else BUDGETS:
-            batch = [one] * max(1, budget // tokens)
-            self._all(batch)
-            count, started = 0, time.perf_counter()
-            while (spent := time.perf_counter() - started) < _SECONDS:
-                self._all(batch)
-                count += 1
-            pace = count * len(batch) * tokens / spent
-            if pace * _NEARLY <= self.pace:
+            times = max(1, budget // tokens)
+            spent = self._seconds(examples * times, _SECONDS)
+            if paces and spent > _LONGEST:
                 break
-            self.pace, best = pace, budget
+            paces[budget] = times * tokens / spent
+        self.budget = next(budget for budget, pace in paces.items() if pace >= _NEARLY * max(paces.values()))
+        self.pace = paces[self.budget]
         for words in _WORDS:  # a runtime makes what single rows of a length need once it has met some
             for _ in range(3):
                 self._all([self._example(words)])
-        return best
+        single = tokens / sum(self._seconds([one], _SECONDS / len(examples)) for one in examples)
+        self.worth = next((budget for budget, pace in paces.items() if pace >= _GAIN * single), self.budget)
 
-    def _example(self, words: int = 15) -> Any:
+    def _seconds(self, inputs: list[Any], span: float) -> float:
+        """What a batch takes, on average within a span."""
+        self._all(inputs)
+        count, started = 0, time.perf_counter()
+        while (spent := time.perf_counter() - started) < span:
+            self._all(inputs)
+            count += 1
+        return spent / count
+
+    def _example(self, words: int) -> Any:
         text = " ".join((_TEXT * (words // 15 + 1)).split()[:words])
         return [text, text] if self.engine.task.name == "pair" else text
 

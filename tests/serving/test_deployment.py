@@ -68,6 +68,19 @@ def test_a_free_process_leaves_a_share_to_one_that_is_free_soon() -> None:
     deployed(2, check)
 
 
+def test_rows_go_one_by_one_where_they_gain_nothing_together() -> None:
+    def check(deployment: Deployment, wires: list[Wire]) -> None:
+        deployment.worth = 500
+        deployment.submit([TEXT] * 4, 30.0)
+        assert [wire.batches for wire in wires] == [[1], [1]]
+        for worker in deployment.workers:
+            worker.running.clear()
+        deployment.submit([TEXT] * 12, 30.0)  # 14 wait
+        assert [wire.batches for wire in wires] == [[1, 7], [1, 7]]
+
+    deployed(2, check)
+
+
 def test_too_much_work_is_turned_away() -> None:
     def check(deployment: Deployment, wires: list[Wire]) -> None:
         assert deployment.full(1.0) == 0
