@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from burnish.engine import Engine
-from burnish.explained import Explanation, Method
+from burnish.explained import Explanation
 from burnish.explanation.attribute import explained
 
 
@@ -16,7 +16,7 @@ def explain(
     target: str | None = None,
     against: str | None = None,
     at: tuple[int, int] | None = None,
-    method: Method | None = None,
+    method: str | None = None,
 ) -> Explanation:
     """Give every word of a text a score: what it adds to the model's answer.
 

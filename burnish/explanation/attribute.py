@@ -44,14 +44,12 @@ def explained(
     target: str | None = None,
     against: str | None = None,
     at: tuple[int, int] | None = None,
-    method: Method | None = None,
+    method: str | None = None,
 ) -> Explained:
     """Explain what the model says of a row; arguments as for `burnish.explain`."""
-    if method is not None and method not in METHODS:
-        raise InputError(f"--method: '{method}' is no way to explain; {nearest(method, METHODS)}")
+    chosen: Method = "occlusion" if method is None else _known(method)
     (prediction,) = engine.predict_rows([row])
     aimed, piece = aim(engine, row, prediction, target, against, at)
-    chosen = method or "occlusion"
     found = _METHODS[chosen](engine, piece, aimed)
     through_twin = chosen != "occlusion" and not isinstance(engine.runtime, Eager)
     (chance,) = chances_of(engine, piece, aimed, np.ones((1, len(piece.words)), bool)).tolist()
@@ -80,6 +78,13 @@ def explained(
 def scores_by(method: Method) -> Scorer:
     """The method as a function of an engine, a piece and a target that gives scores of words alone."""
     return lambda engine, piece, target: _METHODS[method](engine, piece, target).scores
+
+
+def _known(name: str) -> Method:
+    for method in METHODS:
+        if method == name:
+            return method
+    raise InputError(f"--method: '{name}' is no way to explain; {nearest(name, METHODS)}")
 
 
 def _by_gradients(engine: Engine, piece: Piece, target: Target) -> Found:

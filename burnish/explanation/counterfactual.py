@@ -85,7 +85,9 @@ def typical_words(rows: Iterable[Row], count: int = _TYPICAL) -> dict[str, tuple
 
         def weight(word: str, found: Counter[str] = found, own: int = own) -> float:
             here, all_over = found[word], whole[word]
-            odds = [(n + 0.01 * all_over) / (of + 0.01 * total) for n, of in ((here, own), (all_over - here, total - own))]
+            odds = [
+                (n + 0.01 * all_over) / (of + 0.01 * total) for n, of in ((here, own), (all_over - here, total - own))
+            ]
             error = 1 / (here + 0.01 * all_over) + 1 / (all_over - here + 0.01 * all_over)
             return (math.log(odds[0]) - math.log(odds[1])) / math.sqrt(error)
 
@@ -172,7 +174,10 @@ class _Search:
         first = next(i for i, start in enumerate(starts) if start >= at[0])
         rows, targets = [], []
         for changes in options:
-            kept = [changes.get(place_of.get(start, -1), word) for start, word in zip(starts, self.row["words"], strict=True)]
+            kept = [
+                changes.get(place_of.get(start, -1), word)
+                for start, word in zip(starts, self.row["words"], strict=True)
+            ]
             rows.append(self.engine.task.row([word for word in kept if word]))
             targets.append(sum(bool(word) for word in kept[:first]))
         found = []

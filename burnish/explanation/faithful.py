@@ -31,7 +31,7 @@ def chances_of(engine: Engine, piece: Piece, target: Target, kept: NDArray[np.bo
     return found
 
 
-def without_best(scores: NDArray[np.float64], shares: Sequence[float]) -> NDArray[np.bool_]:
+def without_best(scores: NDArray[np.float64], shares: Sequence[float] | NDArray[np.float64]) -> NDArray[np.bool_]:
     """The words that stay when a share of them goes, the best first, at least one: (shares, words)."""
     counts = np.clip(np.ceil(np.asarray(shares) * len(scores) - 1e-9), 1, len(scores))
     rank = np.empty(len(scores))
@@ -54,7 +54,7 @@ def faithfulness(
     words = len(scores)
     generator = np.random.default_rng(0)
     steps = np.unique(np.linspace(0, words, min(words, _STEPS) + 1).round().astype(int))
-    gone = np.concatenate([without_best(scores, SHARES)])
+    gone = without_best(scores, SHARES)
     orders = [without_best(generator.permutation(words).astype(float), SHARES) for _ in range(_ORDERS)]
     curve = np.concatenate([np.ones((1, words), bool), without_best(scores, steps[1:] / words)])
     chances = chances_of(engine, piece, target, np.concatenate([curve, gone, ~gone, *orders]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from burnish.data.features import Batch, collate
 from burnish.explanation.piece import Piece
 from burnish.explanation.target import Target
+from burnish.models.bigrams import Bigrams
 from burnish.models.net import Net
 
 _POINTS = (8, 16, 32, 64)  # of the integral: more are taken until the scores add up
@@ -33,9 +35,10 @@ class Found:
 def integrated_gradients(net: Net, piece: Piece, target: Target, pad_id: int) -> Found:
     """Scores of the words of a piece: the sum over the tokens of each.
 
-    The integral is taken by Gauss-Legendre quadrature, in one batch for each number of points; that number doubles until
-    the scores add up to the difference between text and baseline. Special tokens keep their vectors. What a linear model
-    of token pairs adds beside the network (`Bigrams`) is led along the same path, so that the scores contain it.
+    The integral is taken by Gauss-Legendre quadrature, in one batch for each number of points; that number doubles
+    until the scores add up to the difference between text and baseline. Special tokens keep their vectors. What a
+    linear model of token pairs adds beside the network (`Bigrams`) is led along the same path, so that the scores
+    contain it.
     """
     path = _Path(net, piece, target, pad_id)
     for points in _POINTS:
@@ -67,7 +70,7 @@ class _Path:
         shares = torch.from_numpy(np.concatenate([[0.0, 0.0], weights / 2])).to(self.full)
         size = max(1, _BUDGET // self.full.shape[1])
         values, scores = [], np.zeros(len(self.piece.words))
-        for share, at in zip(shares.split(size), along.split(size), strict=True):
+        for share, at in zip(torch.split(shares, size), torch.split(along, size), strict=True):
             value, gradient, slope = self._slopes(at)
             values.append(value)
             tokens = ((gradient * share.view(-1, 1, 1)).sum(0) * (self.full - self.base)[0]).sum(-1)
@@ -106,7 +109,7 @@ def _beside(net: Net, batch: Batch, piece: Piece) -> torch.Tensor | None:
     shared by its two tokens."""
     if "bigrams" not in net.extras:
         return None
-    bigrams = net.extras["bigrams"]
+    bigrams = cast(Bigrams, net.extras["bigrams"])
     places, values = bigrams.values(batch["input_ids"], batch["attention_mask"])
     parts = values[0].unsqueeze(-1) * bigrams.weight[places[0]]
     tokens = len(parts) // 2

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.errors import InputError
-from burnish.explained import Method, Overview, WordWeight
+from burnish.explained import Overview, WordWeight
 from burnish.explanation.attribute import explained, scores_by
 from burnish.explanation.faithful import faithfulness, mean_of, randomised, shuffled_twin
 from burnish.explanation.training import spread
@@ -18,7 +18,7 @@ _MEASURED = 50  # of these
 
 
 def overview(
-    engine: Engine, rows: Rows, method: Method | None = None, count: int = 15, say: Callable[[str], None] = print
+    engine: Engine, rows: Rows, method: str | None = None, count: int = 15, say: Callable[[str], None] = print
 ) -> Overview:
     """Explain what the model says of the rows, and add up the scores by label and word.
 

@@ -127,9 +127,7 @@ def _of_words(
     return Target(label, rival, outputs(label), rivals, at=place), window.looking_at(words)
 
 
-def _place(
-    row: Row, prediction: TagPrediction, label: str | None, at: tuple[int, int] | None
-) -> tuple[list[int], str]:
+def _place(row: Row, prediction: TagPrediction, label: str | None, at: tuple[int, int] | None) -> tuple[list[int], str]:
     """The words to explain, and what the model says of them."""
     starts, words = row["starts"], row["words"]
     if at is None:
