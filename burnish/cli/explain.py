@@ -63,9 +63,9 @@ def explain(
     )
     if html is not None:
         write(html, pages.explain_html(*found))
-    explanation, *others = found
     if as_json:
+        explanation, *others = found
         more = dict(zip(("faithfulness", "counterfactual", "examples"), others, strict=True))
         print_json(asdict(explanation) | {name: asdict(one) for name, one in more.items() if one is not None})
     else:
-        pages.print_explanation(explanation, console(), *others)
+        pages.print_explanation(console(), *found)

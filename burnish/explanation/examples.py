@@ -122,7 +122,7 @@ def _of_target(
 def _passes(
     engine: Engine, net: Net, head: nn.Linear, features: Features
 ) -> Iterator[tuple[NDArray[np.int64], Batch, torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Batches of rows with their text vectors, what the head reads, and the gradient of each row's loss by its logits."""
+    """Batches of rows, their text vectors, what the head reads, and the gradient of each row's loss by its logits."""
     device = next(net.parameters()).device
     for places in by_length(features.lengths, BUDGET):
         batch = {name: value.to(device) for name, value in collate(features, places, engine.pad_id).items()}

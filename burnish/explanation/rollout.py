@@ -1,4 +1,4 @@
-"""Attention roll-out (Abnar and Zuidema 2020): where attention could have come from. For comparison: it knows no target."""
+"""Attention roll-out (Abnar and Zuidema 2020): where attention comes from. For comparison: it knows no target."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ def _shade(span: Span, largest: float) -> int:
 
 
 def print_explanation(
-    explanation: Explanation,
     console: Console,
+    explanation: Explanation,
     faithfulness: Faithfulness | None = None,
     counterfactual: Counterfactual | None = None,
     examples: Examples | None = None,
