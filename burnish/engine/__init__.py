@@ -78,7 +78,7 @@ class Engine:
 
     @cached_property
     def twin(self) -> Net:
-        """The network to look into: its own, or the tuned one that a variant was made from, loaded when first asked for.
+        """The network to look into: its own, or the tuned one that a variant was made from, loaded when first asked.
 
         Raises:
             InputError: when the variant was not opened from a model folder, or that has changed since.

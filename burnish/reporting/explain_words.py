@@ -68,7 +68,7 @@ WORDS = {
     "edits": ("What would turn it", "怎样才会改变判断"),
     "no_edit": (
         "No change of a few words was found that turns the decision.",
-        "没有找到改动少数几个词即可改变判断的方式。",
+        "没有找到改动几个词即可改变判断的方式。",
     ),
     "becomes": ("becomes", "变为"),
     "removed": ("taken out", "删去"),
