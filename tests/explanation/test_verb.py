@@ -89,9 +89,10 @@ def test_a_counterfactual_turns_the_decision_and_the_engine_says_so(engines: dic
         assert engine.predict([found.text])[0].label == found.after != found.before
         text = row["text"]
         assert all(text[edit.start : edit.end] == edit.old for edit in found.edits)
+    score = engines["score"]
+    number = explained(score, score.task.row("good")).explanation
     with pytest.raises(InputError, match="decides nothing"):
-        score = engines["score"]
-        counterfactual(score, score.task.row("good"), explained(score, score.task.row("good")).explanation)
+        counterfactual(score, {"text": "good"}, number)
 
 
 def test_words_that_tell_a_class() -> None:
