@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from burnish.config import Job
     from burnish.engine import Engine
     from burnish.errors import BurnishError
+    from burnish.explanation import explain
     from burnish.job import check, tune
     from burnish.serving.client import AsyncClient, Client
     from burnish.verbs import compare, compress, evaluate
@@ -25,6 +26,7 @@ __all__ = [
     "compare",
     "compress",
     "evaluate",
+    "explain",
     "tune",
 ]
 
@@ -39,6 +41,7 @@ _HOMES = {
     "compare": "verbs",
     "compress": "verbs",
     "evaluate": "verbs",
+    "explain": "explanation",
     "tune": "job",
 }
 

@@ -21,6 +21,7 @@ from burnish.data.rows import Rows
 from burnish.data.text import chunked
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
+from burnish.explained import Counterfactual, Examples, Explanation, Faithfulness, Overview
 from burnish.results import Comparison, CompressReport, Evaluation, Speed
 from burnish.tasks import Task
 from burnish.tasks.score import Score
@@ -147,6 +148,79 @@ def compress(
         raise InputError(f"--for: '{goal}' cannot be searched for; {nearest(goal, goals)}")
     options = Compress(goal=goal, metric=named or None, budget=value, minutes=minutes)
     return search(model, options, train=train, quiet=quiet, say=say)
+
+
+def explain_text(
+    model: str | Path,
+    given: str | None,
+    method: str | None = None,
+    target: str | None = None,
+    against: str | None = None,
+    at: str | None = None,
+    *,
+    variant: str | None = None,
+    edits: bool = False,
+    examples: bool = False,
+    train: str | None = None,
+) -> tuple[Explanation, Faithfulness, Counterfactual | None, Examples | None]:
+    """Explain what a model says of one text and measure the explanation; see `burnish.explain`.
+
+    Args:
+        given: the text; two with a tab between them for `pair`.
+        at: for `tag`, `START:END`, the code points of the words to explain.
+        edits, examples: also look for a change that turns the decision, and for the training rows behind it.
+        train: the file with the training rows, when it is no longer where the job has it.
+
+    Raises:
+        InputError: for what is missing or unknown, and when the training rows are wanted and gone.
+    """
+    from burnish.explanation.attribute import explained, scores_by
+    from burnish.explanation.counterfactual import counterfactual, typical_words
+    from burnish.explanation.examples import examples as behind
+    from burnish.explanation.faithful import faithfulness, randomised, shuffled_twin
+    from burnish.explanation.training import training_rows
+
+    if given is None:
+        raise InputError("name a text to explain, or a file with --data")
+    engine = Engine.open(model, variant)
+    row = engine.task.row(given.split("\t", 1) if "\t" in given and engine.task.name in ("pair", "score") else given)
+    place = None if at is None else _place(at)
+    one = explained(engine, row, target=target, against=against, at=place, method=method)
+    scorer = scores_by(one.explanation.method)
+    shuffled = randomised(engine, shuffled_twin(engine), one.piece, one.target, one.weights, scorer)
+    quality = faithfulness(engine, one.piece, one.target, one.weights, shuffled)
+    rows = training_rows(engine, train) if examples or train else None
+    change = None
+    if edits:
+        change = counterfactual(engine, row, one.explanation, typical_words(rows) if rows is not None else None)
+    found = behind(engine, one.piece, one.target, rows) if examples and rows is not None else None
+    return one.explanation, quality, change, found
+
+
+def explain_file(
+    model: str | Path,
+    data: str,
+    method: str | None = None,
+    variant: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Overview:
+    """Explain what a model says of the rows of a file, labelled or not, and add it up by label and word.
+
+    Raises:
+        InputError: when the model or the file cannot be read, or no row has a word.
+    """
+    from burnish.data.load import load_file
+    from burnish.explanation.overview import overview
+
+    rows = load_file(data, _job(model, data), labelled=False)
+    return overview(Engine.open(model, variant), rows, method, say=say)
+
+
+def _place(written: str) -> tuple[int, int]:
+    start, _, end = written.partition(":")
+    if not (start.isdecimal() and end.isdecimal() and int(start) < int(end)):
+        raise InputError(f"--at: '{written}' is no place; write START:END in characters, such as 0:4")
+    return int(start), int(end)
 
 
 def _job(model: str | Path, data: str) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,8 @@ TORCH, ONNX, OPENVINO = "torch", "onnx", "openvino"
 
 class Engine:
     """A model that runs somewhere, with its task and tokenizer."""
+
+    artifact: Artifact | None = None  # where it was opened from
 
     def __init__(self, runtime: Runtime, task: Task, tokenizer: Any, max_tokens: int) -> None:
         self.runtime, self.task, self.tokenizer, self.max_tokens = runtime, task, tokenizer, max_tokens
@@ -58,7 +61,9 @@ class Engine:
             if variant.manifest["environment"].get("cpu_flags") != " ".join(cpu_flags()):
                 witness.check(runtime, variant.folder, variant.manifest["precision"])
             load_modules(weights or artifact.folder, task.modules())  # what decoding needs of them
-        return cls(runtime, task, artifact.tokenizer(), artifact.max_tokens)
+        engine = cls(runtime, task, artifact.tokenizer(), artifact.max_tokens)
+        engine.artifact = artifact
+        return engine
 
     @property
     def net(self) -> Net:
@@ -70,6 +75,20 @@ class Engine:
         if not isinstance(self.runtime, Eager):
             raise AttributeError(f"a model in {type(self.runtime).__name__} has no network to look into")
         return self.runtime.net
+
+    @cached_property
+    def twin(self) -> Net:
+        """The network to look into: its own, or the tuned one that a variant was made from, loaded when first asked.
+
+        Raises:
+            InputError: when the variant was not opened from a model folder, or that has changed since.
+        """
+        if isinstance(self.runtime, Eager):
+            return self.runtime.net
+        if self.artifact is None:
+            raise InputError("this variant was not opened from a model folder, so that its tuned network is not known")
+        self.artifact.verify()
+        return net_of(self.artifact, self.task).eval()
 
     def predict(self, inputs: Iterable[Any] | str) -> list[Any]:
         """Predict for each input, in order; a single text counts as one input.

@@ -116,12 +116,18 @@ class Net(nn.Module):
         inputs: dict[str, torch.Tensor] = {
             name: batch[name] for name in ("attention_mask", "token_type_ids") if name in batch
         }
-        if self.word_shape:
-            words = self.model.get_input_embeddings()(batch["input_ids"])
-            inputs["inputs_embeds"] = words + self.extras["shape"](batch["shapes"])
+        if "vectors" in batch:
+            inputs["inputs_embeds"] = batch["vectors"]
+        elif self.word_shape:
+            inputs["inputs_embeds"] = self.embed(batch)
         else:
             inputs["input_ids"] = batch["input_ids"]
         return inputs
+
+    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Vectors of the tokens (n, tokens, hidden), before places are added; a batch may bring others as `vectors`."""
+        words: torch.Tensor = self.model.get_input_embeddings()(batch["input_ids"])
+        return words + self.extras["shape"](batch["shapes"]) if self.word_shape else words
 
     def head_parameters(self) -> set[str]:
         """Names of parameters that start untrained: the head and the extra inputs."""

@@ -34,7 +34,7 @@ def report_html(report: TuneReport) -> str:
     after, best = report.after, wording.best_before(report)
     bars = [(name, e.metrics[after.metric], e) for name, e in report.before.items() if after.metric in e.metrics]
     bars.append(("tuned", after.value, after))
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     written = page.render(
         report=report,
         after=after,
@@ -60,7 +60,7 @@ def report_html(report: TuneReport) -> str:
 
 def compress_html(report: CompressReport) -> str:
     """Return the page of a search as text to be written in UTF-8; whatever comes from data is escaped."""
-    page = _environment().get_template("compress.html.j2")
+    page = environment().get_template("compress.html.j2")
     limit = report.base - report.budget
     written = page.render(
         report=report,
@@ -118,7 +118,8 @@ def by_severity(findings: tuple[Finding, ...]) -> list[Finding]:
     return sorted(findings, key=lambda finding: order.index(finding.verdict))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What renders the templates; everything is escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,

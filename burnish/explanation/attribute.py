@@ -1,0 +1,105 @@
+"""Scores of the words of one text, by one of three methods, on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.data.rows import Row
+from burnish.engine import Engine
+from burnish.engine.runtime import Eager
+from burnish.errors import InputError, nearest
+from burnish.explained import METHODS, Baseline, Explanation, Method, Span
+from burnish.explanation.faithful import Scorer, chances_of
+from burnish.explanation.gradients import Found, integrated_gradients
+from burnish.explanation.occlusion import occlusion, values_of
+from burnish.explanation.piece import Piece
+from burnish.explanation.rollout import rollout
+from burnish.explanation.target import Target, aim
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An explanation with what its faithfulness is measured on.
+
+    Attributes:
+        weights: scores of the words of the piece, (words,).
+    """
+
+    explanation: Explanation
+    piece: Piece
+    target: Target
+    weights: NDArray[np.float64]
+
+
+def explained(
+    engine: Engine,
+    row: Row,
+    *,
+    target: str | None = None,
+    against: str | None = None,
+    at: tuple[int, int] | None = None,
+    method: str | None = None,
+) -> Explained:
+    """Explain what the model says of a row; arguments as for `burnish.explain`."""
+    chosen: Method = "occlusion" if method is None else _known(method)
+    (prediction,) = engine.predict_rows([row])
+    aimed, piece = aim(engine, row, prediction, target, against, at)
+    found = _METHODS[chosen](engine, piece, aimed)
+    through_twin = chosen != "occlusion" and not isinstance(engine.runtime, Eager)
+    (chance,) = chances_of(engine, piece, aimed, np.ones((1, len(piece.words)), bool)).tolist()
+    explanation = Explanation(
+        text=row["text"] or "",
+        second=(row["text_b"] or "") if "text_b" in row else None,
+        target=aimed.label,
+        against=aimed.against,
+        at=aimed.at,
+        scores=tuple(
+            Span(word.start, word.end, score, word.second)
+            for word, score in zip(piece.words, found.scores.tolist(), strict=True)
+        ),
+        method=chosen,
+        form="twin" if through_twin else "itself",
+        value=found.value,
+        probability=chance if aimed.scale is None else chance * aimed.scale + aimed.shift,
+        baseline=Baseline(_BASELINES[chosen], found.baseline),
+        delta=found.delta,
+        points=found.points,
+        unread=piece.unread,
+    )
+    return Explained(explanation, piece, aimed, found.scores)
+
+
+def scores_by(method: Method) -> Scorer:
+    """The method as a function of an engine, a piece and a target that gives scores of words alone."""
+    return lambda engine, piece, target: _METHODS[method](engine, piece, target).scores
+
+
+def _known(name: str) -> Method:
+    for method in METHODS:
+        if method == name:
+            return method
+    raise InputError(f"--method: '{name}' is no way to explain; {nearest(name, METHODS)}")
+
+
+def _by_gradients(engine: Engine, piece: Piece, target: Target) -> Found:
+    return integrated_gradients(engine.twin, piece, target, engine.pad_id)
+
+
+def _by_rollout(engine: Engine, piece: Piece, target: Target) -> Found:
+    scores = rollout(engine.twin, piece, engine.pad_id)
+    (value,) = values_of(engine, piece, target, np.ones((1, len(piece.words)), bool)).tolist()
+    return Found(scores, value, nan, nan, 1)
+
+
+_METHODS: dict[Method, Callable[[Engine, Piece, Target], Found]] = {
+    "gradients": _by_gradients,
+    "occlusion": occlusion,
+    "rollout": _by_rollout,
+}
+_BASELINES: dict[Method, Any] = {"gradients": "padding", "occlusion": "nothing", "rollout": "uniform"}

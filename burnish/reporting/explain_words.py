@@ -1,0 +1,91 @@
+"""What the pages of explanations say, in English and in Chinese."""
+
+from __future__ import annotations
+
+WORDS = {
+    "gradients": ("integrated gradients", "积分梯度"),
+    "occlusion": ("occlusion, without gradients", "遮挡法（不用梯度）"),
+    "rollout": ("attention roll-out", "注意力展开"),
+    "why": ("Why", "为什么是"),
+    "not": ("and not", "而不是"),
+    "probability": ("probability", "概率"),
+    "value": ("value", "数值"),
+    "how": ("found by", "方法"),
+    "delta": ("in no score", "未计入分数"),
+    "from_to": ("from baseline to text", "从基线到文本"),
+    "text": ("The text", "文本"),
+    "second": ("The second text", "第二段文本"),
+    "legend": (
+        "Solid underline and blue: speaks for it. Dotted underline and orange: speaks against it. The stronger, the "
+        "darker; the score is in each word's title.",
+        "蓝色、实线：支持；橙色、点线：反对。颜色越深作用越大；鼠标停在词上可见分数。",
+    ),
+    "at": ("The framed words are the ones whose tag is explained.", "加框的词是所解释的词。"),
+    "twin": (
+        "The scores are of the tuned network that this variant was made from, not of the variant itself.",
+        "分数来自该变体的原模型，而非变体本身。",
+    ),
+    "padding": (
+        "The text is held against the same text with every token empty.",
+        "与每个词元都为空的同一文本比较。",
+    ),
+    "nothing": ("The text is held against a text without words.", "与没有词的文本比较。"),
+    "uniform": (
+        "Attention is shared out among the words and knows no label; it is here for comparison.",
+        "注意力在各词之间分配，与标签无关，仅供比较。",
+    ),
+    "unread": (
+        "characters lie beyond what the model reads, or outside of the window that decides; they have no score.",
+        "个字符超出模型所读范围，或在起决定作用的窗口之外，没有分数。",
+    ),
+    "strongest": ("The weightiest words", "作用最大的词"),
+    "word": ("word", "词"),
+    "score": ("score", "分数"),
+    "count": ("times", "次数"),
+    "faithful": ("Can this be trusted?", "是否可信？"),
+    "comprehensiveness": (
+        "comprehensiveness: probability lost without the best words (high is good)",
+        "完备性：去掉最重要的词后损失的概率（越高越好）",
+    ),
+    "random": ("the same with words in random order", "同上，词序随机"),
+    "sufficiency": (
+        "sufficiency: probability lost with the best words alone (low is good)",
+        "充分性：只留最重要的词后损失的概率（越低越好）",
+    ),
+    "deletion": (
+        "deletion: area below the probability while words go (low is good)",
+        "删除曲线：逐词删除时概率曲线下的面积（越低越好）",
+    ),
+    "randomised": (
+        "rank correlation with the scores under shuffled weights (near 0 is good)",
+        "与打乱权重后所得分数的秩相关（接近 0 为好）",
+    ),
+    "faithful_note": (
+        "Averages over the best 1, 5, 10, 20 and 50 % of the words; texts measured:",
+        "取最重要的 1、5、10、20、50 % 的词求平均；所测文本数：",
+    ),
+    "figure": ("figure", "数值"),
+    "edits": ("What would turn it", "怎样才会改变判断"),
+    "no_edit": (
+        "No change of a few words was found that turns the decision.",
+        "没有找到改动几个词即可改变判断的方式。",
+    ),
+    "becomes": ("becomes", "变为"),
+    "removed": ("taken out", "删去"),
+    "tried": ("texts tried", "尝试的文本数"),
+    "examples": ("Training rows behind it", "相关的训练数据"),
+    "nearest": ("nearest", "最相近"),
+    "supporting": ("most influence for it", "影响最大（支持）"),
+    "opposing": ("most influence against it", "影响最大（反对）"),
+    "where": ("where", "位置"),
+    "label": ("label", "标签"),
+    "nearness": ("cosine", "余弦"),
+    "influence": ("influence", "影响"),
+    "rows": ("rows", "行"),
+    "overview": ("What speaks for each label", "各标签的代表词"),
+    "by_label": ("Words by label", "各标签的词"),
+    "overview_note": (
+        "Mean score of a word where the model gives the label, and how often it came there.",
+        "模型给出该标签时一个词的平均分数，以及出现次数。",
+    ),
+}
