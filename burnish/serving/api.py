@@ -96,6 +96,23 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         back line by line."""
         raise AssertionError("answered by the service itself")
 
+    @app.post("/v1/explain", tags=["predict"], response_model=schemas.ExplainResponse)
+    async def explain(body: schemas.ExplainRequest) -> Response:
+        """Why the model says what it says of an input: a score for each of its words."""
+        served = registry.get(body.model)
+        deployment = registry.pick(served, body.variant)
+        about = deployment.about
+        if about:
+            intake.fitting([body.input], about["task"], service.limits)
+        asked = {"explain": body.input, "target": body.target, "at": body.at}
+        request = deployment.submit([asked], service.limits.timeout)
+        (part,) = await request.answer
+        if part[:1] == b"-":
+            raise Problem(**orjson.loads(part[1:]))
+        head = {"model": served.name, "version": about["version"], "variant": about["variant"]}
+        content = b'%b,"explanation":%b}' % (orjson.dumps(head)[:-1], part[1:])
+        return Response(content, media_type="application/json")
+
     @app.get("/v1/stats", tags=["operation"])
     async def numbers() -> schemas.Answer:
         """Traffic of the last minute, second by second."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 _SHORTEST, _WIDER = 64, 4  # tokens of the first lane, and how much wider each further one is
 _LATE = 0.5  # an input that has waited this share of its time goes before all others
 _BYTES = 3.5  # of a token, about
+_EXPLAINED = 20  # times as much as to predict takes to explain, about
 
 
 class Owner(Protocol):
@@ -39,6 +40,8 @@ def estimate(value: Any) -> int:
     """About how many tokens an input has: it decides on neighbours in a batch, and not on right or wrong."""
     if isinstance(value, str):
         return 3 + int((len(value) if value.isascii() else len(value.encode(errors="replace"))) / _BYTES)
+    if isinstance(value, dict):
+        return _EXPLAINED * estimate(value["explain"])
     return 2 + sum(1 + estimate(one) - 2 for one in value)
 
 
@@ -54,7 +57,7 @@ class Batcher:
 
     def __init__(self) -> None:
         self.tokens = 0
-        self._lanes: dict[tuple[int, bool], deque[Item]] = {}  # by tokens at most, and whether it is a list
+        self._lanes: dict[tuple[int, type], deque[Item]] = {}  # by tokens at most, and what the inputs are
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
@@ -64,7 +67,7 @@ class Batcher:
             width = _SHORTEST
             while width < item.tokens:
                 width *= _WIDER
-            self._lanes.setdefault((width, not isinstance(item.value, str)), deque()).append(item)
+            self._lanes.setdefault((width, type(item.value)), deque()).append(item)
             self.tokens += item.tokens
 
     def take(self, budget: int, now: float) -> list[Item]:

@@ -129,8 +129,9 @@ class Worker(asyncio.Protocol):
             return
         self.busy_since = asyncio.get_running_loop().time()
         parts, milliseconds, tokens, padded = wire.parted(content)
-        self.owner.took(batch, milliseconds)
-        self.owner.seen(milliseconds, len(batch), tokens, padded)
+        if tokens:  # explanations have none
+            self.owner.took(batch, milliseconds)
+            self.owner.seen(milliseconds, len(batch), tokens, padded)
         for item, part in zip(batch, parts, strict=True):
             item.owner.milliseconds = max(item.owner.milliseconds, milliseconds)
             item.owner.put(item.place, part)

@@ -57,6 +57,57 @@ class PredictResponse(BaseModel):
     predictions: list[Tags | Classes | Value]
 
 
+class ExplainRequest(_Strict):
+    """Why does a model say that? As a text, for `pair` two, for `tag` also a list of words."""
+
+    model: str | None = None
+    variant: str | None = None
+    input: str | list[str]
+    target: str | None = Field(
+        None, max_length=200, description="The label to explain; what the model says, when unset."
+    )
+    at: list[int] | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description="For `tag`, start and end of the words to explain, in code points.",
+    )
+
+
+class WordScore(BaseModel):
+    start: int
+    end: int
+    score: float = Field(description="What the word adds to the explained value.")
+    second: bool = Field(description="Whether it stands in the second text.")
+
+
+class Held(BaseModel):
+    kind: str
+    value: float | None
+
+
+class Explained(BaseModel):
+    target: str
+    against: str | None
+    at: tuple[int, int] | None = Field(description="For `tag`, the words that are explained.")
+    scores: list[WordScore]
+    method: str
+    form: str
+    value: float
+    probability: float
+    baseline: Held
+    delta: float | None = Field(description="What of the value is in no score.")
+    points: int
+    unread: int
+
+
+class ExplainResponse(BaseModel):
+    model: str
+    version: str
+    variant: str
+    explanation: Explained
+
+
 class Span(_Strict):
     start: int = Field(ge=0)
     end: int = Field(gt=0)

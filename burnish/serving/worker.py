@@ -10,11 +10,13 @@ import gc
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +115,10 @@ class Model:
         self.pace = 0.0
 
     def answer(self, inputs: list[Any]) -> bytes:
-        """Predictions, each as JSON behind a byte that says whether it is one (+) or an error (-)."""
+        """Predictions, each as JSON behind a byte that says whether it is one (+) or an error (-).
+
+        Inputs {"explain": input, "target": label or None, "at": place or None} are explained instead.
+        """
         started = time.perf_counter()
         try:
             parts, tokens, padded = self._all(inputs)
@@ -131,6 +136,8 @@ class Model:
 
     def _all(self, inputs: list[Any]) -> tuple[list[bytes], int, int]:
         engine = self.engine
+        if isinstance(inputs[0], dict):
+            return [b"+" + self._explained(**one) for one in inputs], 0, 0
         rows = [engine.task.row(one) for one in inputs]
         features = engine.encode(rows)
         said = predictions(engine.runtime, engine.task, features, rows, pad_id=engine.pad_id)
@@ -138,6 +145,16 @@ class Model:
         lengths = features.lengths
         padded = sum(len(group) * int(lengths[group].max()) for group in by_length(lengths, BUDGET, EACH))
         return parts, int(np.sum(lengths)), padded
+
+    def _explained(self, explain: Any, target: str | None, at: tuple[int, int] | None) -> bytes:
+        """An explanation of an input as JSON, without its text, which who asks has."""
+        from burnish import explanation
+
+        try:
+            told = asdict(explanation.explain(self.engine, explain, target=target, at=at))
+        except InputError as error:  # which names options of the command line
+            raise InputError(re.sub("^--(target|at): ", "", str(error))) from error
+        return orjson.dumps({name: value for name, value in told.items() if name not in ("text", "second")})
 
     def measure(self, given: int) -> None:
         """Find out how large a batch should be: the smallest at which the model is nearly as fast here as at any size

@@ -24,6 +24,7 @@ def fake(service: Fake) -> Fake:
     service.keyed, service.problem, service.models = False, None, models()
     service.feedback.clear()
     service.asked.clear()
+    service.explained.clear()
     return service
 
 

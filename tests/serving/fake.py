@@ -84,6 +84,20 @@ def predict(model: dict[str, Any], variant: str, given: Any) -> dict[str, Any]:
     return {"label": best, "labels": labels, "probabilities": probabilities}
 
 
+def explained(model: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Of each text the first word speaks for the answer and the last one against it."""
+    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    scores = []
+    for place, text in enumerate(texts):
+        first, last = text.split()[0], text.split()[-1]
+        scores.append({"start": 0, "end": len(first), "score": 1.5, "second": place > 0})
+        scores.append({"start": len(text) - len(last), "end": len(text), "score": -0.5, "second": place > 0})
+    told = {"target": body.get("target", "LOC"), "against": None, "at": body.get("at"), "scores": scores}
+    told |= {"method": "occlusion", "form": "itself", "value": 2.25, "probability": 0.9, "points": 4, "unread": 0}
+    told |= {"baseline": {"kind": "nothing", "value": -1.25}, "delta": 0.0}
+    return {key: model[key] for key in ("name", "version", "variant")} | {"explanation": told}
+
+
 class Fake:
     """What the service knows and was sent.
 
@@ -91,7 +105,8 @@ class Fake:
         keyed: whether it wants `KEY`.
         problem: status, detail and headers to answer the next prediction or correction with, once.
         models: what it serves.
-        feedback: bodies that came to /v1/feedback; `asked`: those that came to /v1/predict.
+        feedback: bodies that came to /v1/feedback; `asked`: those that came to /v1/predict,
+            `explained`: those that came to /v1/explain.
         address: where the page is.
     """
 
@@ -101,6 +116,7 @@ class Fake:
         self.problem: tuple[int, str, dict[str, str]] | None = None
         self.feedback: list[dict[str, Any]] = []
         self.asked: list[dict[str, Any]] = []
+        self.explained: list[dict[str, Any]] = []
         self.address = ""
 
     def answer(self, method: str, path: str, key: str, body: Any) -> tuple[int, Any, dict[str, str]]:
@@ -110,6 +126,9 @@ class Fake:
             return 200, {"models": self.models}, {}
         if path == "/v1/stats":
             return 200, stats(), {}
+        if path == "/v1/explain":
+            self.explained.append(body)
+            return 200, explained(next(model for model in self.models if model["name"] == body["model"]), body), {}
         (self.feedback if path == "/v1/feedback" else self.asked).append(body)
         if self.problem:
             (status, detail, headers), self.problem = self.problem, None

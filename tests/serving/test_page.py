@@ -94,6 +94,50 @@ def test_nothing_is_asked_without_a_text(page: Any, fake: Fake) -> None:
     assert not fake.asked
 
 
+# ---- explain
+
+
+def test_words_that_speak_for_an_answer_and_against_it(page: Any, fake: Fake) -> None:
+    predict(page, "where is my refund", model="intents")
+    assert fake.explained == []  # nothing is asked before somebody wants to know
+    page.locator(".why-fold summary").first.click()
+    spans = page.locator(".why-fold .text .why")
+    expect(spans).to_have_text(["where", "refund"])
+    assert [span.get_attribute("class") for span in spans.all()] == ["why for", "why against"]
+    assert [span.get_attribute("title") for span in spans.all()] == ["+1.50", "−0.50"]
+    assert page.locator(".why-fold .text").text_content() == "where is my refund"
+    shade = "span => getComputedStyle(span).backgroundColor"
+    assert len({span.evaluate(shade) for span in spans.all()}) == 2
+    assert fake.explained[0]["target"] == "refund"
+    asked = fake.asked[0]["inputs"][0]
+    assert fake.explained[0] == {"model": "intents", "variant": "throughput", "input": asked, "target": "refund"}
+
+
+def test_another_class_can_be_asked_about(page: Any, fake: Fake) -> None:
+    predict(page, "where is my refund", model="intents")
+    page.locator(".why-fold summary").first.click()
+    expect(page.locator(".why-fold .legend")).to_contain_text("speaks for refund")
+    page.locator(".why-fold select").select_option("wrong_item")
+    expect(page.locator(".why-fold .legend")).to_contain_text("speaks for wrong_item")
+    assert [body["target"] for body in fake.explained] == ["refund", "wrong_item"]
+
+
+def test_an_entity_is_explained_in_its_place(page: Any, fake: Fake) -> None:
+    predict(page, EMOJI)
+    page.locator(".why-fold summary").first.click()
+    expect(page.locator(".why-fold .why").first).to_be_visible()
+    start = EMOJI.index("Amara Okafor")
+    assert fake.explained[0]["at"] == [start, start + len("Amara Okafor")]
+    assert page.locator(".why-fold .text").text_content() == EMOJI
+
+
+def test_both_texts_of_a_pair_are_explained(page: Any) -> None:
+    predict(page, "one text", "another one", model="same-question")
+    page.locator(".why-fold summary").first.click()
+    expect(page.locator(".why-fold .text")).to_have_text(["one text", "another one"])
+    expect(page.locator(".why-fold .why.against:not(.key)")).to_have_text(["text", "one"])
+
+
 # ---- compare
 
 
@@ -138,8 +182,8 @@ def test_one_variant_has_nothing_to_compare_with(page: Any, fake: Fake) -> None:
 def test_correct_a_class(page: Any, fake: Fake) -> None:
     predict(page, "hello", model="intents")
     open_correction(page)
-    expect(page.get_by_label("refund")).to_be_checked()
-    page.get_by_label("pin_change").check()
+    expect(page.get_by_role("radio", name="refund")).to_be_checked()
+    page.get_by_role("radio", name="pin_change").check()
     page.get_by_label("Comment (optional)").fill("PIN, not money")
     sent = send(page, fake)
     assert (sent["model"], sent["input"], sent["label"]) == ("intents", "hello", "pin_change")
@@ -150,8 +194,8 @@ def test_correct_a_class(page: Any, fake: Fake) -> None:
 def test_correct_several_classes(page: Any, fake: Fake) -> None:
     predict(page, "hello", model="topics")
     open_correction(page)
-    page.get_by_label("politics").uncheck()
-    page.get_by_label("health").check()
+    page.get_by_role("checkbox", name="politics").uncheck()
+    page.get_by_role("checkbox", name="health").check()
     assert sorted(send(page, fake)["label"]) == ["health", "sports"]
 
 

@@ -5,6 +5,7 @@ import { call, predict } from "./api.js";
 import { compareVariants } from "./compare.js";
 import { correction } from "./correct.js";
 import { byId, make, tell } from "./dom.js";
+import { explanation } from "./explain.js";
 import { count, figure, milliseconds } from "./numbers.js";
 import { problemNotice } from "./problems.js";
 import { remember, remembered } from "./remember.js";
@@ -184,7 +185,8 @@ async function answer(input, signal) {
   const waiting = ({ retryAfter }) => tell(byId("status"), "waiting", { n: retryAfter });
   const found = await predict(model.name, input, { signal, waiting });
   byId("answer").replaceChildren(showAnswer(model, input, found.prediction));
-  byId("after").replaceChildren(timeline(found.times), copyButton(found.prediction), correction(model, input, found));
+  const folds = [explanation(model, input, found), correction(model, input, found)];
+  byId("after").replaceChildren(timeline(found.times), copyButton(found.prediction), ...folds);
 }
 
 /** Where the time went: in words and as one bar. */

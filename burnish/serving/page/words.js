@@ -73,6 +73,14 @@ const en = {
   scaleOf: "Value {value} on a scale from {low} to {high}",
   earlier: "Small dots: earlier answers of this model on this page.",
 
+  why: "Why this answer?",
+  whyWhat: "Explain",
+  whyFor: "speaks for {label}",
+  whyAgainst: "speaks against {label}",
+  whyHow: "What each word adds, found by leaving words out. From {baseline} without any word to {value} with all of them.",
+  whyTwin: "What each word adds, in the tuned model that this variant was made from. From {baseline} without any word to {value} with all of them.",
+  columnWeight: "Weight",
+
   correct: "Not right? Send a correction",
   correctClass: "The right class",
   correctClasses: "The right classes",
@@ -217,6 +225,14 @@ const zh = {
   columnPlace: "字符位置",
   scaleOf: "分值 {value}，刻度从 {low} 到 {high}",
   earlier: "小圆点：该模型此前在本页给出的分值。",
+
+  why: "为什么是这个结果？",
+  whyWhat: "解释",
+  whyFor: "支持{label}",
+  whyAgainst: "反对{label}",
+  whyHow: "每个词的作用，通过去掉词来测得。没有任何词时为 {baseline}，全部词时为 {value}。",
+  whyTwin: "每个词在微调原模型（此形式由其制成）中的作用。没有任何词时为 {baseline}，全部词时为 {value}。",
+  columnWeight: "作用",
 
   correct: "结果不对？提交更正",
   correctClass: "正确的类别",

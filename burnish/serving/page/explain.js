@@ -1,0 +1,88 @@
+/** Why the model says what it says: a score for each word, asked for when somebody wants to know. */
+
+import { table } from "./answers.js";
+import { call } from "./api.js";
+import { make, tell } from "./dom.js";
+import { pieces } from "./entities.js";
+import { figure } from "./numbers.js";
+import { problemNotice } from "./problems.js";
+
+const LISTED = 10; // weightiest words in the table
+
+/** A fold with the explanation of an answer; the model is asked when it is opened. */
+export function explanation(model, input, { prediction, variant }) {
+  const outcome = make("div", { class: "outcome", "aria-live": "polite" });
+  const place = make("div", { class: "stack" });
+  const choice = choiceOf(model, prediction);
+  const fold = make("details", { class: "why-fold" }, make("summary", { say: "why" }), choice.node, outcome, place);
+  let asked = 0; // the number of the last question: an answer to an earlier one comes too late
+
+  const ask = async () => {
+    const number = ++asked;
+    tell(outcome, "working");
+    try {
+      const { data } = await call("v1/explain", { model: model.name, variant, input, ...choice.value() });
+      if (number !== asked) return;
+      tell(outcome);
+      place.replaceChildren(...shown(model, [input].flat(), data.explanation));
+    } catch (problem) {
+      if (number === asked) outcome.replaceChildren(problemNotice(problem, ask));
+    }
+  };
+  choice.node.addEventListener("change", ask);
+  fold.addEventListener("toggle", () => fold.open && !place.firstChild && ask());
+  return fold;
+}
+
+/** What can be asked about: a class, or an entity; the element and value(), a part of the body of the request. */
+function choiceOf(model, { labels = [], entities = [] }) {
+  const options = model.task === "tag" ? entities.map(({ text, label }) => `${text} · ${label}`) : [...(model.labels ?? [])];
+  const select = make("select", { translate: "no" }, ...options.map((name, index) => make("option", { value: index }, name)));
+  if (model.task !== "tag") select.value = String(Math.max(options.indexOf(labels[0]), 0));
+  const node = make("label", { class: "field inline", hidden: options.length < 2 }, make("span", { say: "whyWhat" }), select);
+  const value = () => {
+    if (!options.length) return {};
+    if (model.task !== "tag") return { target: options[select.value] };
+    const { start, end } = entities[select.value];
+    return { at: [start, end] };
+  };
+  return { node, value };
+}
+
+function shown(model, texts, { target, at, scores, value, baseline, form }) {
+  const most = Math.max(...scores.map(({ score }) => Math.abs(score)), Number.MIN_VALUE);
+  const asked = (span) => at && !span.second && span.start >= at[0] && span.end <= at[1];
+  const word = ({ text, entity: span }) => {
+    if (!span) return document.createTextNode(text);
+    const side = span.score < 0 ? "against" : "for";
+    const element = make("span", { class: `why ${side}${asked(span) ? " asked" : ""}`, title: signed(span.score) }, text);
+    element.style.setProperty("--share", `${Math.round(70 * Math.abs(span.score / most))}%`);
+    return element;
+  };
+  const paragraphs = texts.map((text, index) => {
+    const own = scores.filter(({ second }) => second === index > 0);
+    return make("p", { class: "text", dir: "auto", translate: "no" }, ...pieces(text, own).map(word));
+  });
+  const name = model.task === "score" ? "" : target;
+  const legend = make(
+    "ul",
+    { class: "legend" },
+    make("li", {}, make("span", { class: "why for key" }), make("span", { say: ["whyFor", { label: name }] })),
+    make("li", {}, make("span", { class: "why against key" }), make("span", { say: ["whyAgainst", { label: name }] })),
+  );
+  const span = { value: figure(value), baseline: baseline.value === null ? "–" : figure(baseline.value) };
+  const note = make("p", { class: "soft", say: [form === "twin" ? "whyTwin" : "whyHow", span] });
+  return [...paragraphs, legend, note, weightiest(texts, scores)];
+}
+
+function weightiest(texts, scores) {
+  const letters = texts.map((text) => [...text]);
+  const best = [...scores].sort((a, b) => Math.abs(b.score) - Math.abs(a.score)).slice(0, LISTED);
+  const rows = best.map(({ start, end, score, second }) => {
+    const words = letters[Number(second)].slice(start, end).join("");
+    return make("tr", {}, make("th", { scope: "row", dir: "auto", translate: "no" }, words), make("td", {}, signed(score)));
+  });
+  return make("details", { class: "figures" }, make("summary", { say: "asTable" }), table(["columnText", "columnWeight"], rows));
+}
+
+const signed = (score) => `${score < 0 ? "−" : "+"}${figure(Math.abs(score))}`;
