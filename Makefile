@@ -23,7 +23,7 @@ test: check  ## check, then the tests; no network
 
 bench: $(VENV)/.ready bench-env  ## the quick form of every measurement
 	for file in bench/tune.py bench/folds.py bench/transfer.py bench/fewshot.py bench/kill.py bench/memory.py bench/startup.py bench/options.py bench/compress.py bench/kill_search.py bench/batch.py; do $(BIN)/python $$file --quick || exit 1; done
-	for file in bench/infer.py bench/serve.py bench/soak.py bench/fuzz.py; do .bench-env/bin/python $$file --quick || exit 1; done
+	for file in bench/infer.py bench/explain.py bench/serve.py bench/soak.py bench/fuzz.py; do .bench-env/bin/python $$file --quick || exit 1; done
 
 bench-env:  ## an environment of their own for the peers
 	test -x .bench-env/bin/python || $(PYTHON) -m venv .bench-env
