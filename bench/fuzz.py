@@ -21,7 +21,12 @@ from typing import Any
 import measure
 import services
 
-PATHS = ["/v1/predict"] * 12 + ["/v1/feedback"] * 4 + ["/v1/models", "/v1/stats", "/metrics", "/", "/page/app.js"]
+PATHS = (
+    ["/v1/predict"] * 12
+    + ["/v1/feedback"] * 4
+    + ["/v1/explain"] * 4
+    + ["/v1/models", "/v1/stats", "/metrics", "/", "/page/app.js"]
+)
 PATHS += [
     "/health/ready",
     "/openapi.json",
@@ -63,8 +68,10 @@ def content(draw: random.Random, path: str) -> bytes:
             "input": draw.choice(TEXTS),
             "label": draw.choice(["pos", [], [{"start": 0, "end": 4, "label": "PER"}]]),
         }
+    if "explain" in path:
+        right = {"input": draw.choice(TEXTS), "at": draw.choice([None, [0, 4], [9, 3], [0, 1 << 40]])}
     for _ in range(draw.randrange(3)):
-        right[draw.choice([*right, "model", "variant", "comment", "prediction"])] = value(draw)
+        right[draw.choice([*right, "model", "variant", "comment", "prediction", "target", "at"])] = value(draw)
     try:
         found = bytearray(json.dumps(right, ensure_ascii=draw.random() < 0.5).encode("utf-8", "surrogatepass"))
     except (ValueError, OverflowError):
