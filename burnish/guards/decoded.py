@@ -87,13 +87,11 @@ def _from_base64(text: str) -> bytes:
 
 def _readable(raw: bytes) -> str | None:
     """Bytes as a text, where nearly all of it are letters, digits, spaces and punctuation."""
-    if len(raw) < 4:
-        return None
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    if any(not c.isprintable() and c not in "\n\r\t" for c in text):
+    if len(text) < 4 or any(not c.isprintable() and c not in "\n\r\t" for c in text):
         return None
     letters = sum(c.isalpha() or c.isspace() for c in text)
     plain = sum(c.isascii() or "\u3400" <= c <= "\u9fff" or "\u3000" <= c <= "\u303f" or "\uff00" <= c <= "\uffef" for c in text)

@@ -52,5 +52,5 @@ SECRETS: tuple[Form, ...] = (
     _form("jwt", "eyJ", rf"{_BEFORE}eyJ[A-Za-z0-9_-]{{10,}}\.eyJ[A-Za-z0-9_-]{{10,}}\.[A-Za-z0-9_-]{{10,}}"),
     *(form._replace(kind="url-with-key") for form in FORMS if form.kind == "url"),
     Form("key", DIGIT, re.compile(rf"(?i)(?<![a-z])(?:{_NAME}|key|sig(?:nature)?)[\"']?\s{{0,2}}(?:[:=：]|=>)\s{{0,2}}[\"']?([a-z0-9_+/=.~-]{{20,512}})(?![a-z0-9_+/=.~-])"), _random, 0.8),
-    Form("password", "", re.compile(rf"(?i)(?<![a-z])(?:{_NAME})[\"']?(?:\s{{0,2}}(?:[:=：]|=>)\s{{0,2}}|\s(?:is|was)[: ]\s?|(?:是|为)[:： ]?)[\"'“]?([!-&(-~]{{4,64}})"), _password, 0.7),
+    Form("password", "", re.compile(rf"(?i)(?<![a-z])(?:{_NAME})[\"']?(?:\s{{0,2}}(?:[:=：]|=>)\s{{0,2}}|(?:(?<=password)|(?<=passcode)|(?<=passphrase)|(?<=pwd))\s(?:is|was)[: ]\s?|(?:是|为)[:： ]?)[\"'“]?([!-&(-~]{{4,64}})"), _password, 0.7),
 )  # fmt: skip

@@ -21,10 +21,11 @@ _WORTH_HIDING = frozenset(
     "weapons whore whores worthless"
     .split()
 )  # fmt: skip
-_SPLIT = re.compile(r"(?<![\w])[^\W\d_](?P<gap>[ .\-_*|/~,·•+])(?:[^\W\d_](?P=gap)){1,40}[^\W\d_](?!\w)")
+_ONE = "[^\\W\\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"  # a letter of a script that has words of several
+_SPLIT = re.compile(rf"(?<!\w){_ONE}(?P<gap>[ .\-_*|/~·•+])(?:{_ONE}(?P=gap)){{1,40}}{_ONE}(?!\w)")
 _DIGITS = re.compile(r"(?<![\w.])\d(?P<gap>[ .\-_*|/~])(?:\d(?P=gap)){5,40}\d(?!\w)")
-_HAN = re.compile(r"[\u4e00-\u9fff](?P<gap>[ .\-_*|/~·•+#&@])(?:[\u4e00-\u9fff](?P=gap)){1,40}[\u4e00-\u9fff](?![\u4e00-\u9fff](?P=gap))")
-_HAN_TWO = re.compile(r"[\u4e00-\u9fff][*_|+#&@][\u4e00-\u9fff]")
+_HAN = re.compile(r"[\u4e00-\u9fff](?P<gap>[ .\-_*|/~·•#&@])(?:[\u4e00-\u9fff](?P=gap)){1,40}[\u4e00-\u9fff](?![\u4e00-\u9fff](?P=gap))")
+_HAN_TWO = re.compile(r"[\u4e00-\u9fff][*_|#&@][\u4e00-\u9fff]")
 _AT_DOT = re.compile(r"(?i)(?<=[a-z0-9]) ?[\[({<] ?(at|dot) ?[\])}>] ?(?=[a-z0-9])| (at|dot) (?=[a-z0-9-]+ dot [a-z]+\b)| (dot) (?=(?:com|org|net|edu|gov|info|io|de|fr|uk|cn|us)\b)")
 
 
