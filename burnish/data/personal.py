@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from burnish.data.checksums import iban, ip, luhn, resident
 
-DIGIT = "0"  # as a hint: any digit
+DIGIT = "any digit"  # as a hint
 CHECKED, FORM = 1.0, 0.9  # scores: a check digit holds; the form alone is clear
 
 
@@ -22,14 +22,14 @@ class Form(NamedTuple):
     """How one kind of data is written.
 
     Attributes:
-        hint: what a text must contain to be searched; `DIGIT` stands for any digit.
+        hint: what a text must contain to be searched, as it stands or as a pattern; `DIGIT` stands for any digit.
         holds: a further check of what the pattern matched; its group 1 where it has one.
         score: how sure a match is.
         near: words around a match that lift its score to `lifted`.
     """
 
     kind: str
-    hint: str
+    hint: str | re.Pattern[str]
     pattern: re.Pattern[str]
     holds: Callable[[str], bool] = bool
     score: float = FORM
@@ -59,7 +59,7 @@ def find(text: str, forms: Sequence[Form], least: float = 0.0) -> list[Found]:
     plain = text if text.isascii() else half_width(text)
     digit = _DIGIT.search(plain) is not None
     for kind, hint, pattern, holds, sure, near, lifted in forms:
-        if not (digit if hint == DIGIT else hint in plain):
+        if not (digit if hint is DIGIT else hint in plain if isinstance(hint, str) else hint.search(plain)):
             continue
         for match in pattern.finditer(plain):
             start, end = match.span(match.re.groups)
@@ -136,7 +136,7 @@ _KINDS: tuple[tuple[str, str, str, Callable[[str], bool], float], ...] = (
     ("phone", "+", r"\+(?<![0-9A-Za-z+]\+)\(?[1-9](?:[ .()/\u00a0-]{0,2}\d){7,14}(?!\d)", bool, FORM),
     ("phone", "00", rf"0{_ALONE}(?<![0-9][ -].)0[1-9]\d{{0,2}}[ /-](?:[ .()/\u00a0-]{{0,2}}\d){{7,12}}(?!\d)", bool, FORM),
     ("phone", "1", rf"(?:1{_ALONE}|8{_ALONE}6[ -]?1)[3-9]\d(?:[ -]?\d{{4}}){{2}}(?![0-9A-Za-z]|\.\d)", bool, FORM),
-    ("ip", ".", rf"\d{_ALONE}\d{{0,2}}(?:\.\d{{1,3}}){{3}}(?![0-9A-Za-z]|\.\d)", ip, FORM),
+    ("ip", DIGIT, rf"\d{_ALONE}\d{{0,2}}(?:\.\d{{1,3}}){{3}}(?![0-9A-Za-z]|\.\d)", ip, FORM),
     (
         "ip",
         ":",

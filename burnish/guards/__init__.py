@@ -29,6 +29,17 @@ PATTERNS = Path(__file__).with_name("patterns.yaml")
 Classifier = Harm | Injection | Topic
 
 
+class _Plan:
+    """The checks of one side: those that need not read, those that do, and what is said about evasions."""
+
+    def __init__(self, policy: Policy, side: str) -> None:
+        mine = [(i, check) for i, check in enumerate(policy.checks) if check.side in (side, "both")]
+        self.before = [(i, check) for i, check in mine if isinstance(check, Length | Rate)]
+        self.evasions = [check for _, check in mine if isinstance(check, Evasion)]
+        self.reading = [(i, check) for i, check in mine if not isinstance(check, Length | Rate | Evasion)]
+        self.selective = any(check.language != "any" for _, check in self.reading)
+
+
 class Guard:
     """A policy with the models it names, ready to check texts."""
 
@@ -51,6 +62,7 @@ class Guard:
                 self._taggers[index] = tagger()
             elif isinstance(check, Rate):
                 self._rates[index] = Counter(check.at_most, check.seconds)
+        self._plans = {side: _Plan(policy, side) for side in ("input", "output")}
 
     @classmethod
     def load(cls, policy: str | Path) -> Self:
@@ -93,7 +105,7 @@ class Guard:
             if not isinstance(text, str):
                 raise InputError(f"a guard checks texts; number {index + 1} is of the type {type(text).__name__}")
         found: list[list[Finding]] = [self._refused(text, side, sender) for text in texts]
-        open_ = [index for index in range(len(texts)) if severest(tuple(found[index])) != "block"]
+        open_ = [index for index, refused in enumerate(found) if severest(refused) != "block"]
         for index, findings in zip(open_, self._looked([texts[index] for index in open_], side), strict=True):
             found[index] += findings
         return [_verdict(text, findings, vault) for text, findings in zip(texts, found, strict=True)]
@@ -101,40 +113,38 @@ class Guard:
     def _refused(self, text: str, side: Side, sender: str) -> list[Finding]:
         """What is found without reading."""
         found = []
-        for index, check in enumerate(self.policy.checks):
-            if check.side not in (side, "both"):
-                continue
-            if isinstance(check, Length) and len(text) > check.at_most:
-                found.append(_finding(check, "length", check.at_most, len(text), 1.0))
-            elif isinstance(check, Rate) and self._rates[index].over(sender):
+        for index, check in self._plans[side].before:
+            if isinstance(check, Length):
+                if len(text) > check.at_most:
+                    found.append(_finding(check, "length", check.at_most, len(text), 1.0))
+            elif self._rates[index].over(sender):
                 found.append(_finding(check, "rate", 0, len(text), 1.0))
         return found
 
     def _looked(self, texts: Sequence[str], side: Side) -> list[list[Finding]]:
+        """What is found by reading, for each text."""
+        plan = self._plans[side]
         found: list[list[Finding]] = [[] for _ in texts]
-        if not texts:
-            return found
         views: list[View] = []
         owners: list[int] = []
-        spoken = []
-        hidden: list[list[Hidden]] = []
+        spoken: list[tuple[str, ...]] = []
         for index, text in enumerate(texts):
             mine, ways = layers(text)
             views += mine
             owners += [index] * len(mine)
-            hidden.append(ways)
-            spoken.append(languages(mine[0].text))
-        checks = [(i, check) for i, check in enumerate(self.policy.checks) if check.side in (side, "both")]
+            spoken.append(languages(mine[0].text) if plan.selective else ())
+            if ways:
+                found[index] += _hidden(ways, plan.evasions)
+            if plan.selective:
+                found[index] += _unread(text, spoken[index], plan.reading)
+        everything = tuple(range(len(views)))
         known: dict[Any, list[list[Found]]] = {}
-        for place, check in checks:
-            if isinstance(check, Evasion):
-                continue
-            kept = [k for k, owner in enumerate(owners) if check.language == "any" or check.language in spoken[owner]]
-            for k, one in zip(kept, self._found(place, check, [views[k] for k in kept], known, tuple(kept)), strict=True):
-                found[owners[k]] += [_finding(check, hit.kind, *hit[:2], hit.score) for hit in one]
-        for index, ways in enumerate(hidden):
-            found[index] += _hidden(ways, [check for _, check in checks if isinstance(check, Evasion)])
-            found[index] += _unread(texts[index], spoken[index], [check for _, check in checks])
+        for place, check in plan.reading:
+            kept = everything
+            if check.language != "any":
+                kept = tuple(k for k in everything if check.language in spoken[owners[k]])
+            for k, hits in zip(kept, self._found(place, check, [views[k] for k in kept], known, kept), strict=True):
+                found[owners[k]] += [_finding(check, hit.kind, *hit[:2], hit.score) for hit in hits]
         return found
 
     def _found(
@@ -210,11 +220,11 @@ def _hidden(ways: list[Hidden], checks: list[Evasion]) -> list[Finding]:
     return found
 
 
-def _unread(text: str, spoken: tuple[str, ...], checks: list[policies.Check]) -> list[Finding]:
+def _unread(text: str, spoken: tuple[str, ...], reading: Sequence[tuple[int, policies.Check]]) -> list[Finding]:
     """A finding where a kind of model check has nothing for the language of the text."""
     found = []
     for kind in (Harm, Injection, Topic):
-        mine = [check for check in checks if isinstance(check, kind)]
+        mine = [check for _, check in reading if isinstance(check, kind)]
         if mine and not any(check.language == "any" or check.language in spoken for check in mine):
             found.append(Finding(mine[0].check, "unknown-language", 0, len(text), 1.0, "flag", mine[0].line))
     return found

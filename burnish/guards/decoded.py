@@ -22,6 +22,7 @@ class Piece(NamedTuple):
 
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_-]{16,}+={0,2}|[A-Za-z0-9+/_-]{6,}+={1,2})(?![A-Za-z0-9+/_=-])")
 _HEX = re.compile(r"(?i)(?<![0-9a-z])(?:0x)?(?:[2-7e][0-9a-f]){6,}+(?![0-9a-z])|(?<![0-9a-z])(?:(?:0x)?[2-7][0-9a-f][ ,:]{1,2}){5,}+(?:0x)?[2-7][0-9a-f](?![0-9a-z])")
+_PAIR = re.compile("[0-9][0-9A-Fa-f]{4}|[0-9][0-9A-Fa-f][ ,:]{1,2}(?:0x)?[0-9]")
 _ESCAPES = re.compile(r"(?i)(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}){3,}+")
 _PERCENT = re.compile(r"(?i)(?:[a-z0-9._-]{0,8}%[0-9a-f]{2}){3,}+[a-z0-9._-]*")
 _ENTITIES = re.compile(r"(?i)(?:&#(?:x[0-9a-f]{1,6}|[0-9]{1,7});){3,}+")
@@ -33,10 +34,12 @@ _COMMON = (
 _ROT13 = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
-_TURNED = re.compile(rf"(?i)\b(?:{'|'.join(word.translate(_ROT13) for word in _COMMON)})\b")
-_BACKWARDS = re.compile(rf"(?i)\b(?:{'|'.join(word[::-1] for word in _COMMON if word[::-1] not in ('era', 'saw'))})\b")
-_STRAIGHT = re.compile(rf"(?i)\b(?:{'|'.join(_COMMON)})\b")
-_CAESAR = (_TURNED, lambda text: text.translate(_ROT13)), (_BACKWARDS, lambda text: text[::-1])
+_WORD = re.compile("[a-z]+")
+_STRAIGHT = frozenset(_COMMON)
+_WAYS = (
+    (frozenset(word.translate(_ROT13) for word in _COMMON), lambda text: text.translate(_ROT13)),
+    (frozenset(word[::-1] for word in _COMMON) - {"era", "saw"}, lambda text: text[::-1]),
+)
 
 
 def pieces(text: str) -> list[Piece]:
@@ -44,9 +47,10 @@ def pieces(text: str) -> list[Piece]:
     found: list[Piece] = []
     if len(text) < 8:
         return found
-    for match in _BASE64.finditer(text):
-        _add(found, match, _from_base64(match[0]))
-    for match in _HEX.finditer(text):
+    if "=" in text or max(map(len, text.split()), default=0) >= 16:
+        for match in _BASE64.finditer(text):
+            _add(found, match, _from_base64(match[0]))
+    for match in _HEX.finditer(text) if _PAIR.search(text) else ():
         digits = re.sub(r"(?i)0x|[ ,:]", "", match[0])
         _add(found, match, bytes.fromhex(digits) if len(digits) % 2 == 0 else b"")
     if "\\" in text:
@@ -64,9 +68,11 @@ def pieces(text: str) -> list[Piece]:
         for match in _BITS.finditer(text):
             bits = match[0].replace(" ", "")
             _add(found, match, int(bits, 2).to_bytes(len(bits) // 8, "big"))
-    for pattern, read in _CAESAR:
-        hits = len(pattern.findall(text))
-        if hits >= 2 and hits > 2 * len(_STRAIGHT.findall(text)) and hits * 12 >= len(text.split()):
+    words = _WORD.findall(text.lower())
+    straight = sum(map(_STRAIGHT.__contains__, words))
+    for turned, read in _WAYS:
+        hits = sum(map(turned.__contains__, words))
+        if hits >= 2 and hits > 2 * straight and hits * 12 >= len(words):
             found.append(Piece(0, len(text), read(text)))
     return found
 

@@ -57,6 +57,8 @@ _CARD_WORDS = re.compile(f"{_CARD_WORDS.pattern}|卡号|信用卡|银行卡|借�
 _ALONE = r"(?<![0-9A-Za-z])(?<![0-9][.,:/-])(?<![$€£¥#])"
 _END = r"(?![0-9A-Za-z]|[.,:/-]\d)"
 
+_DOTTED = re.compile(r"[A-Za-z0-9]\.[A-Za-z]{2}")
+
 _BEFORE_MINE = tuple(form for form in FORMS if form.kind not in ("phone",))
 _PHONES = tuple(form for form in FORMS if form.kind == "phone")
 
@@ -73,7 +75,7 @@ def _has_digits(low: int, high: int) -> Callable[[str], bool]:
 
 
 def _form(
-    kind: str, hint: str, pattern: str, score: float, near: re.Pattern[str] | None = None,
+    kind: str, hint: str | re.Pattern[str], pattern: str, score: float, near: re.Pattern[str] | None = None,
     holds: Callable[[str], bool] = bool, lifted: float = 0.8,
 ) -> Form:  # fmt: skip
     return Form(kind, hint, re.compile(pattern), holds, score, near, lifted)
@@ -87,7 +89,7 @@ ALL: tuple[Form, ...] = (
     *_PHONES,
     _form("date", "-", rf"(?<![0-9A-Za-z-])(?:19|20)\d\d-{_NUMBER_OF_MONTH}-{_DAY}(?!\d){_CLOCK}(?![0-9-])", FORM),
     _form("date", "/", rf"(?<![0-9A-Za-z/])(?:\d{{4}}/{_NUMBER_OF_MONTH}/{_DAY}|{_DAY}/{_DAY}/(?:(?:19|20)\d\d|\d\d)){_CLOCK}(?![0-9/])", FORM),
-    _form("date", ".", rf"(?<![0-9A-Za-z.]){_DAY}\.{_NUMBER_OF_MONTH}\.(?:19|20)\d\d(?!\d|\.\d)", FORM),
+    _form("date", DIGIT, rf"(?<![0-9A-Za-z.]){_DAY}\.{_NUMBER_OF_MONTH}\.(?:19|20)\d\d(?!\d|\.\d)", FORM),
     _form("date", "年", r"(?<!\d)(?:19|20)\d\d ?年(?: ?\d{1,2} ?月(?: ?\d{1,2} ?[日号])?)?", FORM),
     _form("date", "月", r"(?<!\d)(?:1[0-2]|[1-9]) ?月 ?(?:3[01]|[12]\d|[1-9]) ?[日号]", FORM),
     _form("date", DIGIT, rf"(?i)(?<![a-z0-9])(?:{_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? (?:19|20)\d\d)?|{_MONTH} {_DAY}(?:st|nd|rd|th)?\b(?:,? (?:19|20)\d\d\b)?|{_MONTH},? (?:19|20)\d\d\b)", FORM),
@@ -102,6 +104,6 @@ ALL: tuple[Form, ...] = (
     _form("phone", DIGIT, r"(?<![0-9A-Za-z$€£¥#])(?<![0-9][.,:/])(\(?\d(?:[ ./()-]{0,2}\d){6,14}(?: ?(?:x|ext\.?) ?\d{1,5})?)(?![0-9A-Za-z]|[.,:/]\d)", 0.0, _PHONE_WORDS, _has_digits(7, 15)),
     _form("postcode", DIGIT, r"(?i)(?<![a-z])(?:zip(?: ?code)?|post(?:al)? ?code|postcode|eircode|plz)(?: is| was|:|=|#)?[: ]{0,2}([a-z]{0,2}-?\d[a-z0-9]{1,6}(?:[ -](?=[a-z0-9]*\d)[a-z0-9]{2,4}|[ -][a-z]{2}(?![a-z]))?)(?![a-z0-9])", FORM),
     _form("postcode", "邮", r"(?:邮政编码|邮编)(?:是|为)?[:： ]{0,2}(\d{6})(?!\d)", FORM),
-    _form("postcode", " ", r"(?<![0-9A-Za-z])(?:[A-Z]{1,2}\d[A-Z0-9]? \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)(?![0-9A-Za-z])", 0.6),
-    _form("url", ".", rf"(?i)(?<![a-z0-9@._/\\-])(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.)+(?:{_TLD})(?![a-z0-9@_-]|\.[a-z0-9])(?:/[^\s<>\"'，。；！？、（）)\]}}]*[^\s<>\"'，。；！？、（）)\]}}.,;:!?])?", 0.6),
+    _form("postcode", DIGIT, r"(?<![0-9A-Za-z])(?:[A-Z]{1,2}\d[A-Z0-9]? \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)(?![0-9A-Za-z])", 0.6),
+    _form("url", _DOTTED, rf"(?i)(?<![a-z0-9@._/\\-])(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.)+(?:{_TLD})(?![a-z0-9@_-]|\.[a-z0-9])(?:/[^\s<>\"'，。；！？、（）)\]}}]*[^\s<>\"'，。；！？、（）)\]}}.,;:!?])?", 0.6),
 )  # fmt: skip

@@ -34,13 +34,13 @@ def _password(text: str) -> bool:
     return kinds >= 2 and _PLACEHOLDER.match(text) is None and not re.fullmatch(r"[A-Z]?[a-z'’]+[.,;:!?…)]*|[\d.:/-]{1,5}", text)
 
 
-def _form(name: str, hint: str, pattern: str, score: float = FORM) -> Form:
+def _form(name: str, hint: str | re.Pattern[str], pattern: str, score: float = FORM) -> Form:
     return Form(name, hint, re.compile(pattern), bool, score)
 
 
 SECRETS: tuple[Form, ...] = (
     _form("private-key", "-----BEGIN", r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s:,.-]{0,20000}?-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----)?", CHECKED),
-    _form("aws-key", "A", rf"{_BEFORE}(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z2-7]{{16}}{_AFTER}"),
+    _form("aws-key", re.compile("A[A-Z]{3}[A-Z2-7]{6}"), rf"{_BEFORE}(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z2-7]{{16}}{_AFTER}"),
     _form("github-token", "_", rf"{_BEFORE}(?:gh[pousr]_[A-Za-z0-9]{{36,255}}|github_pat_[A-Za-z0-9_]{{50,255}}){_AFTER}"),
     _form("gitlab-token", "glpat-", rf"{_BEFORE}glpat-[A-Za-z0-9_-]{{20,}}{_AFTER}"),
     _form("google-key", "AIza", rf"{_BEFORE}AIza[A-Za-z0-9_-]{{35}}{_AFTER}"),
@@ -52,5 +52,5 @@ SECRETS: tuple[Form, ...] = (
     _form("jwt", "eyJ", rf"{_BEFORE}eyJ[A-Za-z0-9_-]{{10,}}\.eyJ[A-Za-z0-9_-]{{10,}}\.[A-Za-z0-9_-]{{10,}}"),
     *(form._replace(kind="url-with-key") for form in FORMS if form.kind == "url"),
     Form("key", DIGIT, re.compile(rf"(?i)(?<![a-z])(?:{_NAME}|key|sig(?:nature)?)[\"']?\s{{0,2}}(?:[:=：]|=>)\s{{0,2}}[\"']?([a-z0-9_+/=.~-]{{20,512}})(?![a-z0-9_+/=.~-])"), _random, 0.8),
-    Form("password", "", re.compile(rf"(?i)(?<![a-z])(?:{_NAME})[\"']?(?:\s{{0,2}}(?:[:=：]|=>)\s{{0,2}}|(?:(?<=password)|(?<=passcode)|(?<=passphrase)|(?<=pwd))\s(?:is|was)[: ]\s?|(?:是|为)[:： ]?)[\"'“]?([!-&(-~]{{4,64}})"), _password, 0.7),
+    Form("password", re.compile("[:=：]|=>| is | was |是|为"), re.compile(rf"(?i)(?<![a-z])(?:{_NAME})[\"']?(?:\s{{0,2}}(?:[:=：]|=>)\s{{0,2}}|(?:(?<=password)|(?<=passcode)|(?<=passphrase)|(?<=pwd))\s(?:is|was)[: ]\s?|(?:是|为)[:： ]?)[\"'“]?([!-&(-~]{{4,64}})"), _password, 0.7),
 )  # fmt: skip

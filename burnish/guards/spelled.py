@@ -26,6 +26,8 @@ _SPLIT = re.compile(rf"(?<!\w){_ONE}(?P<gap>[ .\-_*|/~·•+])(?:{_ONE}(?P=gap))
 _DIGITS = re.compile(r"(?<![\w.])\d(?P<gap>[ .\-_*|/~])(?:\d(?P=gap)){5,40}\d(?!\w)")
 _HAN = re.compile(r"[\u4e00-\u9fff](?P<gap>[ .\-_*|/~·•#&@])(?:[\u4e00-\u9fff](?P=gap)){1,40}[\u4e00-\u9fff](?![\u4e00-\u9fff](?P=gap))")
 _HAN_TWO = re.compile(r"[\u4e00-\u9fff][*_|#&@][\u4e00-\u9fff]")
+_GAPPED = ((_SPLIT, 3), (_DIGITS, 7), (_HAN, 3), (_HAN_TWO, 2))  # and the least signs of each
+_MAYBE = re.compile(r"(?i)[\[({<] ?(?:at|dot)|dot ")
 _AT_DOT = re.compile(r"(?i)(?<=[a-z0-9]) ?[\[({<] ?(at|dot) ?[\])}>] ?(?=[a-z0-9])| (at|dot) (?=[a-z0-9-]+ dot [a-z]+\b)| (dot) (?=(?:com|org|net|edu|gov|info|io|de|fr|uk|cn|us)\b)")
 
 
@@ -46,7 +48,7 @@ def opened(view: View) -> tuple[View | None, list[Hidden]]:
             changes.append((match.start(), end, told[0]))
             if told[1]:
                 found.append(Hidden("leetspeak", *view.span(match.start(), end)))
-    for pattern, low in ((_SPLIT, 3), (_DIGITS, 7), (_HAN, 3), (_HAN_TWO, 2)):
+    for pattern, low in _GAPPED[: 2 if text.isascii() else None]:
         for match in pattern.finditer(text):
             joined = match[0][:: 2]
             if len(joined) < low or any(a < match.end() and match.start() < b for a, b, _ in changes):
@@ -54,7 +56,7 @@ def opened(view: View) -> tuple[View | None, list[Hidden]]:
             changes.append((match.start(), match.end(), joined))
             if _hides(joined, match[0][1]):
                 found.append(Hidden("split-words", *view.span(*match.span())))
-    for match in _AT_DOT.finditer(text):
+    for match in _AT_DOT.finditer(text) if _MAYBE.search(text) else ():
         sign = "@" if "at" in match[0].lower() else "."
         changes.append((match.start(), match.end(), sign))
         if match[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -44,5 +45,5 @@ class Verdict:
     text: str = field(repr=False)
 
 
-def severest(findings: tuple[Finding, ...]) -> Action:
+def severest(findings: Sequence[Finding]) -> Action:
     return max((one.action for one in findings), key=SEVERITY.index, default="allow")
