@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from burnish.config import Job
     from burnish.engine import Engine
     from burnish.errors import BurnishError
+    from burnish.guards import Guard
     from burnish.job import check, tune
     from burnish.serving.client import AsyncClient, Client
     from burnish.verbs import compare, compress, evaluate
@@ -20,6 +21,7 @@ __all__ = [
     "BurnishError",
     "Client",
     "Engine",
+    "Guard",
     "Job",
     "check",
     "compare",
@@ -34,6 +36,7 @@ _HOMES = {
     "BurnishError": "errors",
     "Client": "serving.client",
     "Engine": "engine",
+    "Guard": "guards",
     "Job": "config",
     "check": "job",
     "compare": "verbs",
