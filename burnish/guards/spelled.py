@@ -50,12 +50,14 @@ def opened(view: View) -> tuple[View | None, list[Hidden]]:
                 found.append(Hidden("leetspeak", *view.span(match.start(), end)))
     for pattern, low in _GAPPED[: 2 if text.isascii() else None]:
         for match in pattern.finditer(text):
-            joined = match[0][:: 2]
-            if len(joined) < low or any(a < match.end() and match.start() < b for a, b, _ in changes):
+            joined, start, end = match[0][::2], *match.span()
+            if joined[0] in "aAI" and joined[1:].lower() in _WORTH_HIDING:  # `a b o m b` has an article
+                joined, start = joined[1:], start + 2
+            if len(joined) < low or any(a < end and start < b for a, b, _ in changes):
                 continue
-            changes.append((match.start(), match.end(), joined))
+            changes.append((start, end, joined))
             if _hides(joined, match[0][1]):
-                found.append(Hidden("split-words", *view.span(*match.span())))
+                found.append(Hidden("split-words", *view.span(start, end)))
     for match in _AT_DOT.finditer(text) if _MAYBE.search(text) else ():
         sign = "@" if "at" in match[0].lower() else "."
         changes.append((match.start(), match.end(), sign))
