@@ -18,6 +18,7 @@ import orjson
 from burnish.serving import intake
 from burnish.serving.deployment import Limits, Request
 from burnish.serving.errors import Problem
+from burnish.serving.guarding import Guarding
 from burnish.serving.intake import Receive, Scope, Send
 from burnish.serving.keeper import Keeper
 from burnish.serving.keys import Keys
@@ -63,6 +64,7 @@ class Service:
         self.registry, self.stats, self.keys, self.limits, self.local = registry, stats, keys, limits, local
         self.inner: Any = None
         self.keeper: Keeper | None = None
+        self.guarding: Guarding | None = None
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,6 +171,12 @@ class Service:
                     await deployment.started()
             if deployment.about:
                 intake.fitting(inputs, deployment.about["task"], self.limits)
+            admitted = await self.guarding.admit(inputs, deployment.about.get("task", "")) if self.guarding else None
+            if admitted:
+                inputs = admitted.inputs
+                if not inputs:
+                    status = 422
+                    return admitted.parts([]), {}, b""
             request = deployment.submit(inputs, self.limits.timeout)
             if served.shadow and asked.variant is None:
                 self._compare(name, request, self.registry.shadowed(served, inputs, self.limits.timeout))
@@ -186,6 +194,9 @@ class Service:
         if self.keeper:
             spent = 1000 * (loop.time() - started)
             self.keeper.note(asked.identity, about, deployment.about["task"], inputs, parts, spent)
+        if admitted:
+            parts, told = admitted.parts(parts), admitted.about()
+            about |= {"guard": told} if told else {}
         timing = f"queue;dur={1000 * waited:.2f}, model;dur={request.milliseconds:.2f}"
         return parts, about, timing.encode()
 
