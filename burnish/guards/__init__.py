@@ -127,10 +127,12 @@ class Guard:
         found: list[list[Finding]] = [[] for _ in texts]
         views: list[View] = []
         owners: list[int] = []
+        read: list[bool] = []
         spoken: list[tuple[str, ...]] = []
         for index, text in enumerate(texts):
-            mine, ways = layers(text)
+            mine, legible, ways = layers(text)
             views += mine
+            read += legible
             owners += [index] * len(mine)
             spoken.append(languages(mine[0].text) if plan.selective else ())
             if ways:
@@ -143,6 +145,8 @@ class Guard:
             kept = everything
             if check.language != "any":
                 kept = tuple(k for k in everything if check.language in spoken[owners[k]])
+            if isinstance(check, Classifier):
+                kept = tuple(k for k in kept if read[k])
             for k, hits in zip(kept, self._found(place, check, [views[k] for k in kept], known, kept), strict=True):
                 found[owners[k]] += [_finding(check, hit.kind, *hit[:2], hit.score) for hit in hits]
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,19 @@ HARMLESS = "the film was very good today . "
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy's folder with a classifier (`neg` when something is bad) and a tagger."""
     place = tmp_path_factory.mktemp("guard")
+    drawn, words = random.Random(0), HARMLESS.split()
+    rows = ["text,label"]
+    for _ in range(120):
+        text = (words * 3)[(start := drawn.randrange(7)) : start + drawn.randint(4, 14)]
+        rows.append(f'"{" ".join(text)}",pos')
+        at = drawn.randrange(len(text))
+        text[at : at + 1] = ["bad"] * drawn.randint(1, 4)
+        rows.append(f'"{" ".join(text)}",neg')
+    (place / "classify").mkdir()
+    (place / "classify" / "train.csv").write_text("\n".join(rows), encoding="utf-8")
     for task, name in (("classify", "harm"), ("tag", "pii")):
-        (place / task).mkdir()
-        made = job(place / task, task, epochs=12, learning_rate=3e-3)
+        (place / task).mkdir(exist_ok=True)
+        made = job(place / task, task, epochs=12, learning_rate=3e-3, tokens_per_batch=256 if task == "classify" else 64)
         flow.tune(made)
         (place / "models").mkdir(exist_ok=True)
         Path(made.out).rename(place / "models" / name)
@@ -57,7 +68,7 @@ def test_the_4000th_word_counts_as_much_as_the_first(folder: Path, place: int) -
     words = (HARMLESS * 600).split()[:4000]
     found = guard(folder, HARM)
     assert found.check(" ".join(words)).action == "allow"
-    words[place] = "bad bad , very bad"
+    words[place] = "bad bad bad"
     text = " ".join(words)
     verdict = found.check(text)
     hit = verdict.findings[0]
