@@ -94,7 +94,9 @@ def main() -> None:
         for _ in range(rounds):
             for name in names:
                 python = args.peers_python if name in NEEDS_PEERS else measure.sys.executable
-                child = measure.run([python, "bench/guard_peers.py", name, str(file)], {"PYTHONPATH": str(measure.ROOT)})
+                child = measure.run(
+                    [python, "bench/guard_peers.py", name, str(file)], {"PYTHONPATH": str(measure.ROOT)}
+                )
                 spans[name] = [[(a, b, kind) for a, b, kind in one] for one in child.result["spans"]]
                 seconds[name].append(child.result["seconds"])
                 print(f"  {name:16} {len(rows) / seconds[name][-1]:10,.1f} texts/s", flush=True)
@@ -130,9 +132,7 @@ def _ordinary(files: list[str]) -> None:
     lines = []
     for path in files:
         texts = [line for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
-        counts = Counter(
-            f"{f.check} {f.kind}" for verdict in guard.check_many(texts) for f in verdict.findings
-        )
+        counts = Counter(f"{f.check} {f.kind}" for verdict in guard.check_many(texts) for f in verdict.findings)
         lines += [[Path(path).name, len(texts), kind, 1000 * n / len(texts)] for kind, n in counts.most_common()]
     if lines:
         measure.table(["ordinary texts", "texts", "finding", "per 1,000"], lines)

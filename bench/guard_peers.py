@@ -1,4 +1,4 @@
-"""One engine that finds personal data, in a process of its own: `guard_peers.py NAME '{"train", "test", "tagger", ...}'`.
+"""One engine that finds personal data, in a process of its own: `guard_peers.py NAME FILE`, FILE as guard.py writes it.
 
 The last line of the output is JSON: spans of each text, and the seconds that it took to find them, without opening.
 """
@@ -54,7 +54,7 @@ def presidio(given: dict[str, Any]) -> Finder:
 
 
 def spacy_tagger(given: dict[str, Any]) -> Finder:
-    """A spaCy tagger trained on the same rows, by spaCy's own recipe of small batches that grow; kept for later calls."""
+    """A spaCy tagger trained on the same rows, in small batches that grow; kept for later calls."""
     import spacy
     from spacy.training import Example
     from spacy.util import compounding, minibatch
@@ -68,7 +68,9 @@ def spacy_tagger(given: dict[str, Any]) -> Finder:
         for row in given["train"]:
             doc = nlp.make_doc(row["text"])
             spans = [doc.char_span(a, b, label=k, alignment_mode="expand") for a, b, k in row["spans"]]
-            examples.append(Example.from_dict(doc, {"entities": [(s.start_char, s.end_char, s.label_) for s in _apart(spans)]}))
+            examples.append(
+                Example.from_dict(doc, {"entities": [(s.start_char, s.end_char, s.label_) for s in _apart(spans)]})
+            )
         optimizer = nlp.initialize(lambda: examples)
         for _ in range(given["epochs"]):
             random.Random(0).shuffle(examples)

@@ -19,9 +19,7 @@ _BATCH = 64
 
 @guard.command(epilog='Example: burnish guard check patterns "Write to anna@example.org"')
 def check(
-    policy: Annotated[
-        str, typer.Argument(help="Policy file, a folder with one, or patterns for what needs no model.")
-    ],
+    policy: Annotated[str, typer.Argument(help="Policy file, a folder with one, or patterns for what needs no model.")],
     given: Annotated[
         str, typer.Argument(help="A text, a file with a text a line, or - for standard input.", metavar="TEXT|FILE|-")
     ],

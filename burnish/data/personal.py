@@ -134,7 +134,13 @@ _KINDS: tuple[tuple[str, str, str, Callable[[str], bool], float], ...] = (
         CHECKED,
     ),
     ("phone", "+", r"\+(?<![0-9A-Za-z+]\+)\(?[1-9](?:[ .()/\u00a0-]{0,2}\d){7,14}(?!\d)", bool, FORM),
-    ("phone", "00", rf"0{_ALONE}(?<![0-9][ -].)0[1-9]\d{{0,2}}[ /-](?:[ .()/\u00a0-]{{0,2}}\d){{7,12}}(?!\d)", bool, FORM),
+    (
+        "phone",
+        "00",
+        rf"0{_ALONE}(?<![0-9][ -].)0[1-9]\d{{0,2}}[ /-](?:[ .()/\u00a0-]{{0,2}}\d){{7,12}}(?!\d)",
+        bool,
+        FORM,
+    ),
     ("phone", "1", rf"(?:1{_ALONE}|8{_ALONE}6[ -]?1)[3-9]\d(?:[ -]?\d{{4}}){{2}}(?![0-9A-Za-z]|\.\d)", bool, FORM),
     ("ip", DIGIT, rf"\d{_ALONE}\d{{0,2}}(?:\.\d{{1,3}}){{3}}(?![0-9A-Za-z]|\.\d)", ip, FORM),
     (
@@ -145,6 +151,4 @@ _KINDS: tuple[tuple[str, str, str, Callable[[str], bool], float], ...] = (
         FORM,
     ),
 )
-FORMS = tuple(
-    Form(name, hint, re.compile(pattern), holds, score) for name, hint, pattern, holds, score in _KINDS
-)
+FORMS = tuple(Form(name, hint, re.compile(pattern), holds, score) for name, hint, pattern, holds, score in _KINDS)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from burnish.data.personal import Found, find
 from burnish.errors import ConfigError, InputError, nearest
@@ -157,7 +157,10 @@ class Guard:
         """What one check finds in each view, in places of the text."""
         if isinstance(check, Personal):
             if check.engine == "presidio":
-                hits = [_placed(view, one) for view, one in zip(views, self._taggers[place]([v.text for v in views]), strict=True)]
+                hits = [
+                    _placed(view, one)
+                    for view, one in zip(views, self._taggers[place]([v.text for v in views]), strict=True)
+                ]
             else:
                 key = check.model, which
                 if key not in known:
@@ -199,7 +202,9 @@ class Guard:
                 raise InputError(f"{place}.model: {error}") from None
         engine = self._engines[path]
         if engine.task.name != task:
-            raise ConfigError(f"{place}.model: '{model}' is a model of the task {engine.task.name}, and this takes {task}")
+            raise ConfigError(
+                f"{place}.model: '{model}' is a model of the task {engine.task.name}, and this takes {task}"
+            )
         return engine
 
 

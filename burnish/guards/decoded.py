@@ -20,17 +20,60 @@ class Piece(NamedTuple):
     text: str
 
 
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_-]{16,}+={0,2}|[A-Za-z0-9+/_-]{6,}+={1,2})(?![A-Za-z0-9+/_=-])")
-_HEX = re.compile(r"(?i)(?<![0-9a-z])(?:0x)?(?:[2-7e][0-9a-f]){6,}+(?![0-9a-z])|(?<![0-9a-z])(?:(?:0x)?[2-7][0-9a-f][ ,:]{1,2}){5,}+(?:0x)?[2-7][0-9a-f](?![0-9a-z])")
+_BASE64 = re.compile(
+    r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_-]{16,}+={0,2}|[A-Za-z0-9+/_-]{6,}+={1,2})(?![A-Za-z0-9+/_=-])"
+)
+_HEX = re.compile(
+    r"(?i)(?<![0-9a-z])(?:0x)?(?:[2-7e][0-9a-f]){6,}+(?![0-9a-z])|(?<![0-9a-z])(?:"
+    r"(?:0x)?[2-7][0-9a-f][ ,:]{1,2}){5,}+(?:0x)?[2-7][0-9a-f](?![0-9a-z])"
+)
 _PAIR = re.compile("[0-9][0-9A-Fa-f]{4}|[0-9][0-9A-Fa-f][ ,:]{1,2}(?:0x)?[0-9]")
 _ESCAPES = re.compile(r"(?i)(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}){3,}+")
 _PERCENT = re.compile(r"(?i)(?:[a-z0-9._-]{0,8}%[0-9a-f]{2}){3,}+[a-z0-9._-]*")
 _ENTITIES = re.compile(r"(?i)(?:&#(?:x[0-9a-f]{1,6}|[0-9]{1,7});){3,}+")
 _BITS = re.compile(r"(?<![0-9])(?:[01]{8} ?){4,}+(?![0-9])")
-_COMMON = (
-    "the and you that for with this how make from your what are tell was have about all not can will who when where "
-    "ignore instructions bomb kill password prompt system previous hack weapon poison steal explain write give show"
-).split()
+_COMMON = [
+    "the",
+    "and",
+    "you",
+    "that",
+    "for",
+    "with",
+    "this",
+    "how",
+    "make",
+    "from",
+    "your",
+    "what",
+    "are",
+    "tell",
+    "was",
+    "have",
+    "about",
+    "all",
+    "not",
+    "can",
+    "will",
+    "who",
+    "when",
+    "where",
+    "ignore",
+    "instructions",
+    "bomb",
+    "kill",
+    "password",
+    "prompt",
+    "system",
+    "previous",
+    "hack",
+    "weapon",
+    "poison",
+    "steal",
+    "explain",
+    "write",
+    "give",
+    "show",
+]
 _ROT13 = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
@@ -100,6 +143,8 @@ def _readable(raw: bytes) -> str | None:
     if len(text) < 4 or any(not c.isprintable() and c not in "\n\r\t" for c in text):
         return None
     letters = sum(c.isalpha() or c.isspace() for c in text)
-    plain = sum(c.isascii() or "\u3400" <= c <= "\u9fff" or "\u3000" <= c <= "\u303f" or "\uff00" <= c <= "\uffef" for c in text)
+    plain = sum(
+        c.isascii() or "\u3400" <= c <= "\u9fff" or "\u3000" <= c <= "\u303f" or "\uff00" <= c <= "\uffef" for c in text
+    )
     digits = sum(c.isdecimal() for c in text)
     return text if letters + digits >= 0.7 * len(text) and plain >= 0.9 * len(text) else None

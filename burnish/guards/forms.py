@@ -14,9 +14,23 @@ from burnish.data.checksums import luhn
 from burnish.data.personal import CHECKED, DIGIT, FORM, FORMS, Form
 
 KINDS = (
-    "person", "address", "place", "organization", "card", "iban", "resident_id", "phone", "email", "ip", "ssn",
-    "passport", "licence", "url", "date", "postcode",
-)  # fmt: skip
+    "person",
+    "address",
+    "place",
+    "organization",
+    "card",
+    "iban",
+    "resident_id",
+    "phone",
+    "email",
+    "ip",
+    "ssn",
+    "passport",
+    "licence",
+    "url",
+    "date",
+    "postcode",
+)
 IDENTIFYING = tuple(kind for kind in KINDS if kind not in ("place", "organization", "url", "date", "postcode"))
 
 _LABELS = {
@@ -48,7 +62,8 @@ _TLD = (
     "ch|at|dk|se|no|fi|is|ie|pt|pl|cz|sk|hu|si|hr|ro|bg|gr|tr|ru|ua|cn|jp|kr|in|au|nz|br|mx|ar|cl|za|il"
 )
 _PHONE_WORDS = _words(
-    r"phone|tele?\b|telephone|mobile|cell|fax|desk|call|dial|ring me|text me|whats ?app|contact|hotline|number at|office"
+    r"phone|tele?\b|telephone|mobile|cell|fax|desk|call|dial|ring me|text me|whats ?app"
+    r"|contact|hotline|number at|office"
     r"|reach (?:me|us|him|her|them)|telefon|tel\.|mob\b"
 )
 _PHONE_WORDS = re.compile(f"{_PHONE_WORDS.pattern}|电话|手机|联系|致电|传真|座机|拨打")
@@ -83,27 +98,117 @@ def _form(
 
 ALL: tuple[Form, ...] = (
     *_BEFORE_MINE,
-    _form("url", "://", r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+-]*://[^\s<>\"'，。；！？、（）「」《》)\]}]+[^\s<>\"'，。；！？、（）「」《》)\]}.,;:!?]", FORM),
-    _form("url", "www.", r"(?i)(?<![a-z0-9.-])www\.[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[^\s<>\"'，。；！？、（）)\]}]*[^\s<>\"'，。；！？、（）)\]}.,;:!?])?", FORM),
+    _form(
+        "url",
+        "://",
+        r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+-]*://[^\s<>\"'，。；！？、（）「」《》)\]}]+[^\s<>\"'，。；！？、（）"
+        r"「」《》)\]}.,;:!?]",
+        FORM,
+    ),
+    _form(
+        "url",
+        "www.",
+        r"(?i)(?<![a-z0-9.-])www\.[a-z0-9-]+(?:\.[a-z0-9-]+)+"
+        r"(?:/[^\s<>\"'，。；！？、（）)\]}]*[^\s<>\"'，。；！？、（）)\]}.,;:!?])?",
+        FORM,
+    ),
     _form("card", DIGIT, rf"{_ALONE}\d(?:[ -]?\d){{11,18}}{_END}", 0.0, _CARD_WORDS, luhn, CHECKED),
     *_PHONES,
     _form("date", "-", rf"(?<![0-9A-Za-z-])(?:19|20)\d\d-{_NUMBER_OF_MONTH}-{_DAY}(?!\d){_CLOCK}(?![0-9-])", FORM),
-    _form("date", "/", rf"(?<![0-9A-Za-z/])(?:\d{{4}}/{_NUMBER_OF_MONTH}/{_DAY}|{_DAY}/{_DAY}/(?:(?:19|20)\d\d|\d\d)){_CLOCK}(?![0-9/])", FORM),
+    _form(
+        "date",
+        "/",
+        rf"(?<![0-9A-Za-z/])(?:\d{{4}}/{_NUMBER_OF_MONTH}/{_DAY}|{_DAY}/{_DAY}/(?:(?:19|20)\d\d|\d"
+        rf"\d)){_CLOCK}(?![0-9/])",
+        FORM,
+    ),
     _form("date", DIGIT, rf"(?<![0-9A-Za-z.]){_DAY}\.{_NUMBER_OF_MONTH}\.(?:19|20)\d\d(?!\d|\.\d)", FORM),
     _form("date", "年", r"(?<!\d)(?:19|20)\d\d ?年(?: ?\d{1,2} ?月(?: ?\d{1,2} ?[日号])?)?", FORM),
     _form("date", "月", r"(?<!\d)(?:1[0-2]|[1-9]) ?月 ?(?:3[01]|[12]\d|[1-9]) ?[日号]", FORM),
-    _form("date", DIGIT, rf"(?i)(?<![a-z0-9])(?:{_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? (?:19|20)\d\d)?|{_MONTH} {_DAY}(?:st|nd|rd|th)?\b(?:,? (?:19|20)\d\d\b)?|{_MONTH},? (?:19|20)\d\d\b)", FORM),
+    _form(
+        "date",
+        DIGIT,
+        rf"(?i)(?<![a-z0-9])(?:{_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? (?:19|20)\d\d)?|"
+        rf"{_MONTH} {_DAY}(?:st|nd|rd|th)?\b(?:,? (?:19|20)\d\d\b)?|{_MONTH},? (?:19|20)\d\d\b)",
+        FORM,
+    ),
     _form("date", "day", r"(?i)(?<![a-z])(?:mon|tues|wednes|thurs|fri|satur|sun)day(?![a-z])", 0.6),
-    _form("date", DIGIT, r"(?i)(?<![a-z])(?:in|during|since|until|till|by|before|after|from|of|year|circa|early|late|mid|summer|winter|spring|autumn|fall) ((?:19|20)\d\d)(?![0-9A-Za-z]|[.,:/-]\d)", 0.7),
+    _form(
+        "date",
+        DIGIT,
+        r"(?i)(?<![a-z])(?:in|during|since|until|till|by|before|after|from|of|year|circa|early"
+        r"|late|mid|summer|winter|spring|autumn|fall) ((?:19|20)\d\d)(?![0-9A-Za-z]|[.,:/-]\d)",
+        0.7,
+    ),
     _form("ssn", "-", rf"{_ALONE}(?!000|666)[0-8]\d\d-(?!00)\d\d-(?!0000)\d{{4}}{_END}", FORM),
-    _form("ssn", DIGIT, rf"{_ALONE}(?!000|666)\d{{3}}[ -]?(?!00)\d\d[ -]?(?!0000)\d{{4}}{_END}", 0.0, _words(r"ssn|social security|itin\b|taxpayer"), lifted=FORM),
-    _form("passport", DIGIT, rf"{_ALONE}(?:[A-Za-z]{{1,2}}\d{{6,8}}|\d{{8,9}}){_END}", 0.0, re.compile("(?i)passport|护照")),
-    _form("licence", DIGIT, rf"(?i){_ALONE}(?=[a-z0-9-]{{0,19}}\d{{3}})[a-z0-9](?:[a-z0-9]|-(?=\d)){{4,18}}{_END}", 0.0, re.compile("(?i)driv(?:er|ing)'?s? licen[cs]e|licen[cs]e number|DL number|驾照|驾驶证"), _has_digits(4, 18)),
-    _form("phone", DIGIT, rf"{_ALONE}(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.-])[2-9]\d\d[.-]\d{{4}}(?: ?(?:x|ext\.?) ?\d{{1,5}})?(?![0-9A-Za-z]|[.,:/-]\d)", 0.8),
-    _form("phone", "0", rf"{_ALONE}(?:\(0\d{{1,4}}\) ?\d{{3,4}}[ -]?\d{{3,4}}|0\d{{4}} \d{{6}}|07\d{{3}} \d{{3}} ?\d{{3}}|0\d(?:[. ]\d\d){{4}}|0\d{{2}} \d{{4}} \d{{4}}|0\d{{3}} \d{{3}} \d{{4}}|0\d{{2,3}}-\d{{7,8}}){_END}", 0.7),
-    _form("phone", DIGIT, r"(?<![0-9A-Za-z$€£¥#])(?<![0-9][.,:/])(\(?\d(?:[ ./()-]{0,2}\d){6,14}(?: ?(?:x|ext\.?) ?\d{1,5})?)(?![0-9A-Za-z]|[.,:/]\d)", 0.0, _PHONE_WORDS, _has_digits(7, 15)),
-    _form("postcode", DIGIT, r"(?i)(?<![a-z])(?:zip(?: ?code)?|post(?:al)? ?code|postcode|eircode|plz)(?: is| was|:|=|#)?[: ]{0,2}([a-z]{0,2}-?\d[a-z0-9]{1,6}(?:[ -](?=[a-z0-9]*\d)[a-z0-9]{2,4}|[ -][a-z]{2}(?![a-z]))?)(?![a-z0-9])", FORM),
+    _form(
+        "ssn",
+        DIGIT,
+        rf"{_ALONE}(?!000|666)\d{{3}}[ -]?(?!00)\d\d[ -]?(?!0000)\d{{4}}{_END}",
+        0.0,
+        _words(r"ssn|social security|itin\b|taxpayer"),
+        lifted=FORM,
+    ),
+    _form(
+        "passport",
+        DIGIT,
+        rf"{_ALONE}(?:[A-Za-z]{{1,2}}\d{{6,8}}|\d{{8,9}}){_END}",
+        0.0,
+        re.compile("(?i)passport|护照"),
+    ),
+    _form(
+        "licence",
+        DIGIT,
+        rf"(?i){_ALONE}(?=[a-z0-9-]{{0,19}}\d{{3}})[a-z0-9](?:[a-z0-9]|-(?=\d)){{4,18}}{_END}",
+        0.0,
+        re.compile("(?i)driv(?:er|ing)'?s? licen[cs]e|licen[cs]e number|DL number|驾照|驾驶证"),
+        _has_digits(4, 18),
+    ),
+    _form(
+        "phone",
+        DIGIT,
+        rf"{_ALONE}(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.-])[2-9]\d\d[.-]\d{{4}}(?: ?(?:x|ext\.?"
+        rf") ?\d{{1,5}})?(?![0-9A-Za-z]|[.,:/-]\d)",
+        0.8,
+    ),
+    _form(
+        "phone",
+        "0",
+        rf"{_ALONE}(?:\(0\d{{1,4}}\) ?\d{{3,4}}[ -]?\d{{3,4}}|0\d{{4}} \d{{6}}|07\d{{3}} \d{{3}} ?"
+        rf"\d{{3}}|0\d(?:[. ]\d\d){{4}}|0\d{{2}} \d{{4}} \d{{4}}|0\d{{3}} \d{{3}} \d{{4}}|0\d{{2,3"
+        rf"}}-\d{{7,8}}){_END}",
+        0.7,
+    ),
+    _form(
+        "phone",
+        DIGIT,
+        r"(?<![0-9A-Za-z$€£¥#])(?<![0-9][.,:/])(\(?\d(?:[ ./()-]{0,2}\d){6,14}(?: ?(?:x"
+        r"|ext\.?) ?\d{1,5})?)(?![0-9A-Za-z]|[.,:/]\d)",
+        0.0,
+        _PHONE_WORDS,
+        _has_digits(7, 15),
+    ),
+    _form(
+        "postcode",
+        DIGIT,
+        r"(?i)(?<![a-z])(?:zip(?: ?code)?|post(?:al)? ?code|postcode|eircode|plz)(?: is| was|:|="
+        r"|#)?[: ]{0,2}([a-z]{0,2}-?\d[a-z0-9]{1,6}(?:[ -](?=[a-z0-9]*\d)[a-z0-9]{2,4}"
+        r"|[ -][a-z]{2}(?![a-z]))?)(?![a-z0-9])",
+        FORM,
+    ),
     _form("postcode", "邮", r"(?:邮政编码|邮编)(?:是|为)?[:： ]{0,2}(\d{6})(?!\d)", FORM),
-    _form("postcode", DIGIT, r"(?<![0-9A-Za-z])(?:[A-Z]{1,2}\d[A-Z0-9]? \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)(?![0-9A-Za-z])", 0.6),
-    _form("url", _DOTTED, rf"(?i)(?<![a-z0-9@._/\\-])(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.)+(?:{_TLD})(?![a-z0-9@_-]|\.[a-z0-9])(?:/[^\s<>\"'，。；！？、（）)\]}}]*[^\s<>\"'，。；！？、（）)\]}}.,;:!?])?", 0.6),
-)  # fmt: skip
+    _form(
+        "postcode",
+        DIGIT,
+        r"(?<![0-9A-Za-z])(?:[A-Z]{1,2}\d[A-Z0-9]? \d[ABD-HJLNP-UW-Z]{2}"
+        r"|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)(?![0-9A-Za-z])",
+        0.6,
+    ),
+    _form(
+        "url",
+        _DOTTED,
+        rf"(?i)(?<![a-z0-9@._/\\-])(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.)+(?:{_TLD})(?![a-z0-"
+        rf"9@_-]|\.[a-z0-9])(?:/[^\s<>\"'，。；！？、（）)\]}}]*[^\s<>\"'，。；！？、（）)\]}}.,;:!?])?",
+        0.6,
+    ),
+)

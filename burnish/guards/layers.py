@@ -59,7 +59,9 @@ def layers(text: str) -> Layers:
 
 def _is_one_word(text: str, piece: Piece) -> bool:
     """Whether a text is nothing but an encoded piece; prose that may also be read backwards is not."""
-    return piece.end - piece.start == len(text) and (" " not in text or not any(c in "ghijklmnopqrstuvwyz" for c in text.lower()))
+    return piece.end - piece.start == len(text) and (
+        " " not in text or not any(c in "ghijklmnopqrstuvwyz" for c in text.lower())
+    )
 
 
 def _decoded(view: View, parts: list[Piece]) -> tuple[View, list[Hidden]]:
@@ -78,4 +80,6 @@ def _decoded(view: View, parts: list[Piece]) -> tuple[View, list[Hidden]]:
         ends += [*range(at + 1, start + 1), *[end] * len(inner.text)]
         at = end
     size = len(view.text)
-    return view.then("".join([*text, view.text[at:]]), [*starts, *range(at, size)], [*ends, *range(at + 1, size + 1)]), found
+    return view.then(
+        "".join([*text, view.text[at:]]), [*starts, *range(at, size)], [*ends, *range(at + 1, size + 1)]
+    ), found

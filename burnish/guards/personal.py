@@ -40,7 +40,9 @@ def merged(forms: Sequence[Found], tagged: Sequence[Found]) -> list[Found]:
     if not tagged:
         return list(forms)
     kept: list[Found] = []
-    order = sorted([*forms, *tagged], key=lambda one: (one.score < CHECKED or one not in forms, one.start - one.end, -one.score))
+    order = sorted(
+        [*forms, *tagged], key=lambda one: (one.score < CHECKED or one not in forms, one.start - one.end, -one.score)
+    )
     for one in order:
         for other in kept:
             if one.start >= other.end or other.start >= one.end:

@@ -112,14 +112,14 @@ def _unseen(text: str, place: int, found: list[Hidden]) -> str:
     if "\ufe00" <= sign <= "\ufe0f":
         return ""  # the style of an emoji
     before, after = text[place - 1 : place], text[place + 1 : place + 2]
-    if _joins(before) and (_joins(after) or _UNSEEN.match(after)) or "\u202a" <= sign <= "\u202e":
+    if (_joins(before) and (_joins(after) or _UNSEEN.match(after))) or "\u202a" <= sign <= "\u202e":
         found.append(Hidden("zero-width", place, place + 1))
     return ""
 
 
 def _joins(sign: str) -> bool:
     """Whether a sign is of a script in which invisible signs have no work inside words."""
-    return bool(sign) and (sign.isascii() and sign.isalnum() or "\u3400" <= sign <= "\u9fff" or "À" <= sign <= "ӿ")
+    return bool(sign) and ((sign.isascii() and sign.isalnum()) or "\u3400" <= sign <= "\u9fff" or "À" <= sign <= "ӿ")
 
 
 def _in_another_style(text: str) -> list[Hidden]:

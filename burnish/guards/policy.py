@@ -111,7 +111,9 @@ class Policy(BaseModel):
             if isinstance(check, Personal) and check.engine == "presidio" and check.model:
                 wrong.append(f"checks.{index}.model: Presidio and a tagger are two checks; write one for each")
             if check.action == "redact" and not isinstance(check, Personal | Secrets):
-                wrong.append(f"checks.{index}.action: redact takes a span out, which goes with personal and secrets only")
+                wrong.append(
+                    f"checks.{index}.action: redact takes a span out, which goes with personal and secrets only"
+                )
         if wrong:
             raise ValueError("\n".join(wrong))
         return self

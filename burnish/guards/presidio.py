@@ -36,7 +36,9 @@ def tagger() -> Tagger:
 
     def tag(texts: Sequence[str]) -> list[list[Found]]:
         return [
-            sorted(Found(one.start, one.end, kind_of(one.entity_type), one.score) for one in analyzer.analyze(text, "en"))
+            sorted(
+                Found(one.start, one.end, kind_of(one.entity_type), one.score) for one in analyzer.analyze(text, "en")
+            )
             for text in texts
         ]
 

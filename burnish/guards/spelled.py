@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from burnish.guards.plain import Hidden, View
 
-_LETTERS = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "@": "a", "$": "s", "!": "i", "+": "t"}
-_LEET = re.compile(r"(?<![\w@$!+.#/-])(?=[a-zA-Z0134578@$!+]*[a-zA-Z])(?=[a-zA-Z]*[0134578@$!+])[a-zA-Z0134578@$!+]{3,24}(?![\w@$+#/-]|\.\w)")
+_LETTERS = {
+    "0": "o",
+    "1": "i",
+    "3": "e",
+    "4": "a",
+    "5": "s",
+    "7": "t",
+    "8": "b",
+    "@": "a",
+    "$": "s",
+    "!": "i",
+    "+": "t",
+}
+_LEET = re.compile(
+    r"(?<![\w@$!+.#/-])(?=[a-zA-Z0134578@$!+]*[a-zA-Z])(?=[a-zA-Z]*[0134578@$!+])[a-zA-Z013457"
+    r"8@$!+]{3,24}(?![\w@$+#/-]|\.\w)"
+)
 _WORTH_HIDING = frozenset(
-    "abuse acid ammo anal anus arse arson ass asshole assault attack bastard bastards beat bitch bitches bleed blow bomb "
-    "bombs bullet bully bypass cartel cheat child children cock cocaine crack crap credit cum cunt dead death delete die "
-    "dick disregard drug drugs dumb dyke dynamite erase escape execute explode explosive fag faggot fake filter fraud "
-    "fuck fucked fucker fucking gas ghetto grenade gun guns hack hacked hacker hate hated hates heroin hitler hostage "
-    "hurt idiot idiots ignore inject instruction instructions jailbreak jew jews jihad kike kill killed killer killing "
-    "kills knife leak login lynch malware meth moron murder muslim muslims napalm nazi nazis negro nigga nigger nude "
-    "override passcode passport password passwords phish phishing piss pistol poison porn pussy racist rape raped rapist "
-    "restriction restrictions retard retarded revolver rifle root rules scam secret secrets sex shit shoot shooting slut "
-    "sluts slave spam spic steal stupid suicide system terror terrorist threat torture toxic trash unlock virus weapon "
-    "weapons whore whores worthless"
-    .split()
-)  # fmt: skip
-_ONE = "[^\\W\\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"  # a letter of a script that has words of several
+    """
+    abuse acid ammo anal anus arse arson ass assault asshole attack bastard bastards beat bitch bitches bleed blow
+    bomb bombs bullet bully bypass cartel cheat child children cocaine cock crack crap credit cum cunt dead death
+    delete dick die disregard drug drugs dumb dyke dynamite erase escape execute explode explosive fag faggot fake
+    filter fraud fuck fucked fucker fucking gas ghetto grenade gun guns hack hacked hacker hate hated hates heroin
+    hitler hostage hurt idiot idiots ignore inject instruction instructions jailbreak jew jews jihad kike kill
+    killed killer killing kills knife leak login lynch malware meth moron murder muslim muslims napalm nazi nazis
+    negro nigga nigger nude override passcode passport password passwords phish phishing piss pistol poison porn
+    pussy racist rape raped rapist restriction restrictions retard retarded revolver rifle root rules scam secret
+    secrets sex shit shoot shooting slave slut sluts spam spic steal stupid suicide system terror terrorist threat
+    torture toxic trash unlock virus weapon weapons whore whores worthless
+    """.split()  # noqa: SIM905
+)
+# A letter of a script whose words have several.
+_ONE = "[^\\W\\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 _SPLIT = re.compile(rf"(?<!\w){_ONE}(?P<gap>[ .\-_*|/~·•+])(?:{_ONE}(?P=gap)){{1,40}}{_ONE}(?!\w)")
 _DIGITS = re.compile(r"(?<![\w.])\d(?P<gap>[ .\-_*|/~])(?:\d(?P=gap)){5,40}\d(?!\w)")
-_HAN = re.compile(r"[\u4e00-\u9fff](?P<gap>[ .\-_*|/~·•#&@])(?:[\u4e00-\u9fff](?P=gap)){1,40}[\u4e00-\u9fff](?![\u4e00-\u9fff](?P=gap))")
+_HAN = re.compile(
+    r"[\u4e00-\u9fff](?P<gap>[ .\-_*|/~·•#&@])(?:[\u4e00-\u9fff](?P=gap)){1,40}[\u4e00-\u9fff]"
+    r"(?![\u4e00-\u9fff](?P=gap))"
+)
 _HAN_TWO = re.compile(r"[\u4e00-\u9fff][*_|#&@][\u4e00-\u9fff]")
 _GAPPED = ((_SPLIT, 3), (_DIGITS, 7), (_HAN, 3), (_HAN_TWO, 2))  # and the least signs of each
 _MAYBE = re.compile(r"(?i)[\[({<] ?(?:at|dot)|dot ")
-_AT_DOT = re.compile(r"(?i)(?<=[a-z0-9]) ?[\[({<] ?(at|dot) ?[\])}>] ?(?=[a-z0-9])| (at|dot) (?=[a-z0-9-]+ dot [a-z]+\b)| (dot) (?=(?:com|org|net|edu|gov|info|io|de|fr|uk|cn|us)\b)")
+_AT_DOT = re.compile(
+    r"(?i)(?<=[a-z0-9]) ?[\[({<] ?(at|dot) ?[\])}>] ?(?=[a-z0-9])| (at"
+    r"|dot) (?=[a-z0-9-]+ dot [a-z]+\b)| (dot) (?=(?:com|org|net|edu|gov|info|io|de|fr|uk|cn"
+    r"|us)\b)"
+)
 
 
 def opened(view: View) -> tuple[View | None, list[Hidden]]:
@@ -96,7 +121,7 @@ def _hides(joined: str, gap: str) -> bool:
     if "\u4e00" <= joined[0] <= "\u9fff":
         return gap not in " ·-/" and len(joined) > 1
     codes = [ord(c) for c in small]
-    listed = all(b - a == 1 for a, b in zip(codes, codes[1:], strict=False)) or len(set(small)) < 3
+    listed = all(b - a == 1 for a, b in itertools.pairwise(codes)) or len(set(small)) < 3
     return len(joined) > 3 and not listed and not joined.isupper() and any(c in "aeiouy" for c in small)
 
 

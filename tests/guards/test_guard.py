@@ -27,9 +27,7 @@ def guard(folder: Path, *checks: str) -> Guard:
 
 def test_the_promised_names() -> None:
     verdict = burnish.Guard.default().check("mail a@b.org", side="input")
-    assert verdict == Verdict(
-        "redact", (Finding("personal", "email", 5, 12, 0.9, "redact", 3),), "mail <EMAIL>"
-    )
+    assert verdict == Verdict("redact", (Finding("personal", "email", 5, 12, 0.9, "redact", 3),), "mail <EMAIL>")
 
 
 def test_the_most_severe_action_wins(tmp_path: Path) -> None:
@@ -112,7 +110,10 @@ def test_command_line(tmp_path: Path) -> None:
     lines.write_text("mail a@b.org\n干净\n", encoding="utf-8")
     command = [sys.executable, "-m", "burnish.cli", "guard", "check", "patterns", str(lines)]
     said = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert [(one["action"], one["text"]) for one in map(json.loads, said)] == [("redact", "mail <EMAIL>"), ("allow", "干净")]
+    assert [(one["action"], one["text"]) for one in map(json.loads, said)] == [
+        ("redact", "mail <EMAIL>"),
+        ("allow", "干净"),
+    ]
     assert "personal email 5-12" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -63,7 +63,8 @@ def test_ways_to_hide(text: str, way: str, plain: str) -> None:
     assert verdict.action in ("flag", "redact")
     hit = next(one for one in verdict.findings if one.kind == way)
     assert 0 <= hit.start < hit.end <= len(text)
-    assert hit.check == "evasion" and hit.line > 0
+    assert hit.check == "evasion"
+    assert hit.line > 0
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,9 @@ def test_what_is_behind_is_looked_at() -> None:
     for text in (base64.b64encode(MAIL.encode()).decode(), MAIL.replace("a", "а"), MAIL.encode().hex()):
         verdict = GUARD.check(f"x {text} y")
         assert "email" in {one.kind for one in verdict.findings}
-        assert "anna" not in verdict.text and verdict.text.startswith("x ") and verdict.text.endswith(" y")
+        assert "anna" not in verdict.text
+        assert verdict.text.startswith("x ")
+        assert verdict.text.endswith(" y")
 
 
 def test_places_are_those_of_the_original() -> None:
@@ -119,7 +122,8 @@ def test_a_model_reads_what_is_decoded_and_not_the_code() -> None:
         assert [view.text for view, read in zip(found.views, found.read, strict=True) if read] == expected
     prose = "gur naq lbh sbe kill him"  # what only may be turned is read both ways
     found = layers(prose)
-    assert found.read[0] and len(found.views) == 2
+    assert found.read[0]
+    assert len(found.views) == 2
 
 
 def test_layers_end() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import random
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "classify" / "train.csv").write_text("\n".join(rows), encoding="utf-8")
     for task, name in (("classify", "harm"), ("tag", "pii")):
         (place / task).mkdir(exist_ok=True)
-        made = job(place / task, task, epochs=12, learning_rate=3e-3, tokens_per_batch=256 if task == "classify" else 64)
+        made = job(
+            place / task, task, epochs=12, learning_rate=3e-3, tokens_per_batch=256 if task == "classify" else 64
+        )
         flow.tune(made)
         (place / "models").mkdir(exist_ok=True)
         Path(made.out).rename(place / "models" / name)
@@ -54,8 +57,9 @@ def test_windows_cover_a_text_and_overlap(folder: Path) -> None:
     tokenizer = Engine.open(folder / "models" / "harm").tokenizer
     text = HARMLESS * 40
     places = windows(text, tokenizer, 24)
-    assert places[0][0] == 0 and places[-1][1] == len(text)
-    for (_, end), (start, _) in zip(places, places[1:], strict=False):
+    assert places[0][0] == 0
+    assert places[-1][1] == len(text)
+    for (_, end), (start, _) in itertools.pairwise(places):
         assert start < end  # overlap
         assert not (text[start - 1] + text[start]).isalpha()  # between words
     assert all(len(tokenizer.backend_tokenizer.encode(text[a:b], add_special_tokens=False)) <= 24 for a, b in places)
@@ -73,13 +77,19 @@ def test_the_4000th_word_counts_as_much_as_the_first(folder: Path, place: int) -
     verdict = found.check(text)
     hit = verdict.findings[0]
     assert (verdict.action, hit.check, hit.kind, hit.line) == ("block", "harm", "neg", 2)
-    assert "bad" in text[hit.start : hit.end] and hit.end - hit.start < 200
+    assert "bad" in text[hit.start : hit.end]
+    assert hit.end - hit.start < 200
 
 
 def test_what_is_hidden_is_judged(folder: Path) -> None:
     found = guard(folder, HARM)
     bad = "the film was bad , very bad"
-    for text in (bad, base64.b64encode(bad.encode()).decode(), bad.replace("a", "а"), "the film was b a d , very b a d"):
+    for text in (
+        bad,
+        base64.b64encode(bad.encode()).decode(),
+        bad.replace("a", "а"),
+        "the film was b a d , very b a d",
+    ):
         assert found.check(f"good film today {text} .").action == "block"
     harmless = base64.b64encode(HARMLESS.encode()).decode()
     assert found.check(harmless).action == "flag"  # as an evasion, and no more
@@ -92,7 +102,9 @@ def test_batches_say_the_same(folder: Path) -> None:
 
 
 def test_names_come_from_a_tagger_and_join_the_forms(folder: Path) -> None:
-    found = guard(folder, "check: personal, model: models/pii, types: [person, place, email], action: redact, threshold: 0.3")
+    found = guard(
+        folder, "check: personal, model: models/pii, types: [person, place, email], action: redact, threshold: 0.3"
+    )
     assert found.check("Anna lives in Paris . anna@b.org").text == "<PERSON> lives in <PLACE> . <EMAIL>"
 
 
@@ -134,4 +146,6 @@ def test_models_that_do_not_fit(folder: Path, check: str, said: str) -> None:
 
 def test_a_whole_path_may_lead_anywhere(folder: Path, tmp_path: Path) -> None:
     where = folder / "models" / "harm"
-    assert guard(tmp_path, f"check: harm, model: {where}, label: neg, action: block").check("very bad").action == "block"
+    assert (
+        guard(tmp_path, f"check: harm, model: {where}, label: neg, action: block").check("very bad").action == "block"
+    )

@@ -104,7 +104,9 @@ def test_forms_and_tagger_are_merged(forms: list, tagged: list, expected: list) 
     assert merged([Found(*f) for f in forms], [Found(*t) for t in tagged]) == [Found(*e) for e in expected]
 
 
-@pytest.mark.parametrize("piece", ["a", "1", "1 ", "a.", "www.", "http://", "call ", "12/", "(2", "zip ", "Mar 1 ", "1-"])
+@pytest.mark.parametrize(
+    "piece", ["a", "1", "1 ", "a.", "www.", "http://", "call ", "12/", "(2", "zip ", "Mar 1 ", "1-"]
+)
 def test_long_texts_are_no_trap(piece: str) -> None:
     """Quadratic time would take minutes here."""
     find(piece * (50_000 // len(piece)), ALL, 0.0)

@@ -9,7 +9,19 @@ from burnish.guards import Guard, Vault
 from burnish.guards.vault import redacted
 
 GUARD = Guard.default()
-PIECES = ["anna@b.org", " 13800138000 ", "<EMAIL_1>", "<PHONE_2>", "<LITERAL_1>", "😀", "上海", "<", "_1>", " b@c.de ", "１０.0.0.1 "]
+PIECES = [
+    "anna@b.org",
+    " 13800138000 ",
+    "<EMAIL_1>",
+    "<PHONE_2>",
+    "<LITERAL_1>",
+    "😀",
+    "上海",
+    "<",
+    "_1>",
+    " b@c.de ",
+    "１０.0.0.1 ",
+]
 
 
 @given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=4)).map("".join), max_size=4))

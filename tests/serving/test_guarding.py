@@ -36,7 +36,13 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def guarded(folders: dict[str, Path], policy: Path) -> Iterator[Running]:
     found = start(
-        [folders["classify"], folders["tag"], folders["pair"]], "--processes", "1", "--store", "none", "--guard", str(policy)
+        [folders["classify"], folders["tag"], folders["pair"]],
+        "--processes",
+        "1",
+        "--store",
+        "none",
+        "--guard",
+        str(policy),
     )
     yield found
     stop(found)
@@ -66,7 +72,10 @@ def test_inputs_are_redacted_blocked_and_told(policy: Path) -> None:
 
 def test_texts_of_each_task(policy: Path) -> None:
     assert admit(Guarding(policy, 60), [["a@b.org", "b"], "x"], "pair").inputs == [["<EMAIL>", "b"], "x"]
-    assert admit(Guarding(policy, 60), [["Ben", "a@b.org"], ["Ben", "in"]], "tag").inputs == ["Ben <EMAIL>", ["Ben", "in"]]
+    assert admit(Guarding(policy, 60), [["Ben", "a@b.org"], ["Ben", "in"]], "tag").inputs == [
+        "Ben <EMAIL>",
+        ["Ben", "in"],
+    ]
     assert admit(Guarding(policy, 60), [3, None, [1]]).inputs == [3, None, [1]]
 
 
@@ -121,7 +130,9 @@ def test_the_service_blocks_and_tells(guarded: Running) -> None:
         assert "hunter2" not in said.text
         assert client.post(PREDICT, json={"model": "classify", "inputs": [SECRET]}).status_code == 422
 
-        said = client.post(PREDICT, json={"model": "classify", "inputs": ["good film", "k\u200bill", "good a@b.org"]}).json()
+        said = client.post(
+            PREDICT, json={"model": "classify", "inputs": ["good film", "k\u200bill", "good a@b.org"]}
+        ).json()
         assert len(said["predictions"]) == 3
         assert [(one["input"], one["action"]) for one in said["guard"]] == [(1, "human"), (2, "redact")]
         assert "guard" not in client.post(PREDICT, json={"model": "classify", "inputs": ["good film"]}).json()
