@@ -6,6 +6,7 @@ import base64
 import binascii
 import html
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -79,7 +80,7 @@ _ROT13 = str.maketrans(
 )
 _WORD = re.compile("[a-z]+")
 _STRAIGHT = frozenset(_COMMON)
-_WAYS = (
+_WAYS: tuple[tuple[frozenset[str], Callable[[str], str]], ...] = (
     (frozenset(word.translate(_ROT13) for word in _COMMON), lambda text: text.translate(_ROT13)),
     (frozenset(word[::-1] for word in _COMMON) - {"era", "saw"}, lambda text: text[::-1]),
 )

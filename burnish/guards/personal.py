@@ -21,14 +21,12 @@ def personal(views: Sequence[View], tagger: Tagger | None, least: float) -> list
     """
     said = tagger([view.text for view in views]) if tagger else [[] for _ in views]
     return [
-        [one._replace(**_place(view, one)) for one in merged(find(view.text, ALL, least), tagged)]
+        [
+            Found(*view.span(one.start, one.end), one.kind, one.score)
+            for one in merged(find(view.text, ALL, least), tagged)
+        ]
         for view, tagged in zip(views, said, strict=True)
     ]
-
-
-def _place(view: View, one: Found) -> dict[str, int]:
-    start, end = view.span(one.start, one.end)
-    return {"start": start, "end": end}
 
 
 def merged(forms: Sequence[Found], tagged: Sequence[Found]) -> list[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,11 +91,11 @@ class Evasion(_Check):
     """Ways to hide a text from the other checks; these look at what was hidden in any case."""
 
     check: Literal["evasion"]
-    types: tuple[Way, ...] = Field(Way.__args__, min_length=1)  # type: ignore[attr-defined]
+    types: tuple[Way, ...] = Field(typing.get_args(Way), min_length=1)
 
 
 Check = Personal | Secrets | Harm | Injection | Topic | Length | Rate | Evasion
-_OF = {kind.model_fields["check"].annotation.__args__[0]: kind for kind in Check.__args__}  # type: ignore
+_OF = {typing.get_args(kind.model_fields["check"].annotation)[0]: kind for kind in typing.get_args(Check)}
 
 
 class Policy(BaseModel):
@@ -204,7 +205,6 @@ def _in_words(error: Any, source: str, lines: Lines) -> list[str]:
 def _choices(root: type[BaseModel], name: tuple[str, ...]) -> list[str]:
     found = KINDS if root is Personal and name == ("types",) else ()
     if not found and name and name[0] in root.model_fields:
-        kind = root.model_fields[name[0]].annotation
-        kind = getattr(kind, "__args__", (kind,))[0] if name[0] == "types" else kind
-        found = getattr(kind, "__args__", ())
+        kind: Any = root.model_fields[name[0]].annotation
+        found = typing.get_args(typing.get_args(kind)[0] if name[0] == "types" else kind)
     return [str(one) for one in found]

@@ -126,7 +126,8 @@ def _hides(joined: str, gap: str) -> bool:
 
 
 def _changed(view: View, changes: list[tuple[int, int, str]]) -> View:
-    text, parts = view.text, []
+    text = view.text
+    parts: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     at = 0

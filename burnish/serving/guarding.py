@@ -117,7 +117,8 @@ class Guarding:
             async with asyncio.timeout(self.timeout):
                 await self.start()
                 number = next(self._numbers)
-                answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+                answer: asyncio.Future[list[Told]] = asyncio.get_running_loop().create_future()
+                self._waiting[number] = answer
                 try:
                     async with self._lock:
                         assert self._socket
