@@ -62,7 +62,7 @@ _TLD = (
     "ch|at|dk|se|no|fi|is|ie|pt|pl|cz|sk|hu|si|hr|ro|bg|gr|tr|ru|ua|cn|jp|kr|in|au|nz|br|mx|ar|cl|za|il"
 )
 _PHONE_WORDS = _words(
-    r"phone|tele?\b|telephone|mobile|cell|fax|desk|call|dial|ring me|text me|whats ?app"
+    r"phone|tele?\b|telephone|mobile|cell|fax|desk|call|dial|ring me|text me|whats ?app|answer|pick(?:ing)? up"
     r"|contact|hotline|number at|office"
     r"|reach (?:me|us|him|her|them)|telefon|tel\.|mob\b"
 )
@@ -136,7 +136,7 @@ ALL: tuple[Form, ...] = (
     _form(
         "date",
         DIGIT,
-        r"(?i)(?<![a-z])(?:in|during|since|until|till|by|before|after|from|of|year|circa|early"
+        r"(?i)(?<![a-z])(?:a|an|the|in|during|since|until|till|by|before|after|from|of|year|circa|early"
         r"|late|mid|summer|winter|spring|autumn|fall) ((?:19|20)\d\d)(?![0-9A-Za-z]|[.,:/-]\d)",
         0.7,
     ),
