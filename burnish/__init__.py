@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from burnish.engine import Engine
     from burnish.errors import BurnishError
     from burnish.explanation import explain
+    from burnish.guards import Guard
     from burnish.job import check, tune
     from burnish.serving.client import AsyncClient, Client
     from burnish.verbs import compare, compress, evaluate
@@ -21,6 +22,7 @@ __all__ = [
     "BurnishError",
     "Client",
     "Engine",
+    "Guard",
     "Job",
     "check",
     "compare",
@@ -36,6 +38,7 @@ _HOMES = {
     "BurnishError": "errors",
     "Client": "serving.client",
     "Engine": "engine",
+    "Guard": "guards",
     "Job": "config",
     "check": "job",
     "compare": "verbs",

@@ -41,6 +41,7 @@ def serve(
     days: Annotated[int, typer.Option(min=1, help="Days that requests are kept.")] = 30,
     tls_cert: Annotated[str | None, typer.Option(help="Certificate (PEM), for HTTPS.")] = None,
     tls_key: Annotated[str | None, typer.Option(help="Its key (PEM).")] = None,
+    guard: Annotated[str | None, typer.Option(help="Policy that inputs are held against: see burnish guard.")] = None,
 ) -> None:
     """Serve models over HTTP, with a page to try them on, until Ctrl-C or SIGTERM."""
     from burnish.serving.deployment import Limits
@@ -58,6 +59,7 @@ def serve(
         days=days,
         tls_cert=tls_cert,
         tls_key=tls_key,
+        guard=guard,
     )
     limits = Limits(
         max_concurrent_requests=max_concurrent_requests,

@@ -184,3 +184,13 @@ def in_words(prediction: dict[str, Any]) -> str:
     best = sorted(prediction["probabilities"].items(), key=lambda item: -item[1])[:3]
     named = ", ".join(prediction["labels"]) or "(none)"
     return f"{named}  ({', '.join(f'{label} {p:.3f}' for label, p in best)})"
+
+
+def verdict_in_words(verdict: dict[str, Any]) -> str:
+    """What a guard says of a text, as it is in JSON, in one line: action, findings, and the text that may go on."""
+    found = [
+        f"{f['check']} {f['kind']} {f['start']}-{f['end']} {f['score']:.2f} {f['action']} (line {f['line']})"
+        for f in verdict["findings"]
+    ]
+    said = f"{verdict['action']}  {'; '.join(found) or '(nothing found)'}"
+    return said if verdict["action"] == "block" else f"{said}  {verdict['text']}"

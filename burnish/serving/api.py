@@ -104,6 +104,8 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         about = deployment.about
         if about:
             intake.fitting([body.input], about["task"], service.limits)
+        if service.guarding and deployment.state == "ready":
+            await service.guarding.pass_whole(body.input, about["task"])
         asked = {"explain": body.input, "target": body.target, "at": body.at}
         request = deployment.submit([asked], service.limits.timeout)
         (part,) = await request.answer

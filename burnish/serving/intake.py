@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,6 +17,16 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request to predict: of which model, what it is called, and the trace that it is a part of."""
+
+    model: str | None
+    variant: str | None
+    identity: str
+    parent: str
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -36,6 +36,7 @@ class Options:
         days: that requests are kept.
         tls_cert, tls_key: files in PEM.
         patience: seconds for requests under way when it is stopped.
+        guard: policy that inputs are held against.
     """
 
     host: str = "127.0.0.1"
@@ -49,6 +50,7 @@ class Options:
     tls_cert: str | None = None
     tls_key: str | None = None
     patience: float = 20.0
+    guard: str | None = None
 
 
 def serve(folders: Sequence[str | Path], options: Options, limits: Any = None, say: Say = lambda line: None) -> None:
@@ -65,6 +67,7 @@ def serve(folders: Sequence[str | Path], options: Options, limits: Any = None, s
     for name in ("fastapi", "uvicorn", "httptools", "orjson", "prometheus_client"):
         extras.need(name, "serve")
     from burnish.serving.deployment import Limits
+    from burnish.serving.guarding import Guarding
     from burnish.serving.keeper import Keeper
     from burnish.serving.registry import Registry
     from burnish.serving.service import Service
@@ -78,6 +81,7 @@ def serve(folders: Sequence[str | Path], options: Options, limits: Any = None, s
     stats.watch(registry)
     local = _own(options.host)
     service = Service(registry, stats, keys, registry.limits, local)
+    service.guarding = Guarding(options.guard, registry.limits.timeout) if options.guard else None
     with _store(options) as store, _traces() as service.traces:
         service.keeper = Keeper(store) if store else None
         _run(service, places, options, listener, say)
@@ -97,6 +101,8 @@ def _run(service: Any, places: list[Path], options: Options, listener: socket.so
         say(f"starting {', '.join(place.resolve().name for place in places)}")
         opening.append(asyncio.ensure_future(service.registry.open(places)))
         try:
+            if service.guarding:
+                await service.guarding.ready()
             await opening[0]
         except (BurnishError, asyncio.CancelledError) as error:
             failed.append(error)
@@ -109,6 +115,8 @@ def _run(service: Any, places: list[Path], options: Options, listener: socket.so
         say(f"http{'s' if options.tls_cert else ''}://{host}:{listener.getsockname()[1]}  (Ctrl-C stops it)")
         yield
         await service.registry.close(options.patience)
+        if service.guarding:
+            service.guarding.close()
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -6,18 +6,17 @@ import asyncio
 import logging
 import os
 import re
-from collections import deque
-from collections.abc import AsyncIterator, MutableMapping
-from dataclasses import dataclass
+from collections.abc import MutableMapping
 from math import inf
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 
-from burnish.serving import intake
+from burnish.serving import intake, streams
 from burnish.serving.deployment import FULL, Limits, Request
 from burnish.serving.errors import Problem
+from burnish.serving.guarding import Guarding
 from burnish.serving.intake import Receive, Scope, Send
 from burnish.serving.keeper import Keeper
 from burnish.serving.keys import Keys
@@ -28,11 +27,10 @@ from burnish.serving.traces import Traces
 log = logging.getLogger("burnish.serving")
 
 PREDICT = "/v1/predict"
-NDJSON = "application/x-ndjson"
+NDJSON = streams.NDJSON
 _OPEN = ("/", "/health/live", "/health/ready")  # without a key, as are the files of the page
 _PARENT = b"traceparent"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_CHUNK, _AHEAD = 64, 4  # inputs of a part of a stream, and parts that are under way
 _ROUNDING = 1e-3  # by which two scores may differ and be the same
 _CROWDED = "there are as many requests as the service takes; send it again later"
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -44,16 +42,6 @@ _GUARD = [
 
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, content
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request to predict: of which model, what it is called, and the trace that it is a part of."""
-
-    model: str | None
-    variant: str | None
-    identity: str
-    parent: str
 
 
 class Service:
@@ -71,6 +59,7 @@ class Service:
         self.inner: Any = None
         self.keeper: Keeper | None = None
         self.traces: Traces | None = None
+        self.guarding: Guarding | None = None
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,7 +142,10 @@ class Service:
         self.open += 1
         try:
             if kind == NDJSON:
-                await self._stream(scope, receive, send, identity)
+                query = parse_qs(scope["query_string"].decode("latin-1"))
+                model, variant = ((query.get(name) or [None])[0] for name in ("model", "variant"))
+                asked = intake.Asked(model, variant, identity, intake.header(scope, _PARENT))
+                await streams.stream(self, asked, scope, receive, send)
             else:
                 await self._once(scope, receive, send, identity)
         finally:
@@ -166,9 +158,9 @@ class Service:
         for name in ("model", "variant"):
             if not isinstance(given.get(name), str | None):
                 raise Problem(422, f"'{name}' has to be a text")
-        asked = Asked(given.get("model"), given.get("variant"), identity, intake.header(scope, _PARENT))
+        asked = intake.Asked(given.get("model"), given.get("variant"), identity, intake.header(scope, _PARENT))
         inputs = intake.listed(given.get("inputs"), self.limits)
-        parts, about, timing = await self._answered(asked, inputs)
+        parts, about, timing = await self.answered(asked, inputs)
         for place, part in enumerate(parts):
             if part[:1] == b"-":
                 error = orjson.loads(part[1:])
@@ -177,7 +169,7 @@ class Service:
         head = orjson.dumps(about)[:-1]
         await _answer(send, 200, b'%b,"predictions":[%b]}' % (head, said), [(b"server-timing", timing)])
 
-    async def _answered(self, asked: Asked, inputs: list[Any]) -> tuple[list[bytes], dict[str, Any], bytes]:
+    async def answered(self, asked: intake.Asked, inputs: list[Any]) -> tuple[list[bytes], dict[str, Any], bytes]:
         """A part for each input, what answered, and what it took."""
         loop = asyncio.get_running_loop()
         started, name, status, waited = loop.time(), "", 500, 0.0
@@ -190,6 +182,12 @@ class Service:
                     await deployment.started()
             if deployment.about:
                 intake.fitting(inputs, deployment.about["task"], self.limits)
+            admitted = await self.guarding.admit(inputs, deployment.about.get("task", "")) if self.guarding else None
+            if admitted:
+                inputs = admitted.inputs
+                if not inputs:
+                    status = 422
+                    return admitted.parts([]), {}, b""
             request = deployment.submit(inputs, self.limits.timeout)
             if served.shadow and asked.variant is None:
                 self._compare(name, request, self.registry.shadowed(served, inputs, self.limits.timeout))
@@ -214,6 +212,9 @@ class Service:
         about = {"model": name, "version": deployment.about["version"], "variant": deployment.about["variant"]}
         if self.keeper:
             self.keeper.note(asked.identity, about, deployment.about["task"], inputs, parts, 1000 * spent)
+        if admitted:
+            parts, notes = admitted.parts(parts), admitted.about()
+            about |= {"guard": notes} if notes else {}
         timing = f"queue;dur={1000 * waited:.2f}, model;dur={request.milliseconds:.2f}"
         return parts, about, timing.encode()
 
@@ -228,81 +229,6 @@ class Service:
                 self.stats.shadow(name, same, len(own.parts) - same)
 
         shadow.answer.add_done_callback(told)
-
-    async def _stream(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
-        """A line of answer for each line of input, some parts ahead of what was answered."""
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        model, variant = ((query.get(name) or [None])[0] for name in ("model", "variant"))
-        asked = Asked(model, variant, identity, intake.header(scope, _PARENT))
-        self.registry.get(asked.model)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", NDJSON.encode())]})
-        running: deque[asyncio.Task[bytes]] = deque()
-        try:
-            async for lines in self._chunks(scope, receive):
-                running.append(asyncio.create_task(self._lines(asked, lines)))
-                while len(running) >= _AHEAD or (running and running[0].done()):
-                    await send({"type": "http.response.body", "body": await running.popleft(), "more_body": True})
-            while running:
-                await send({"type": "http.response.body", "body": await running.popleft(), "more_body": True})
-        except Problem as problem:
-            error = {"error": {"status": problem.status, "detail": problem.detail}}
-            await send({"type": "http.response.body", "body": orjson.dumps(error) + b"\n", "more_body": True})
-        finally:
-            for task in running:
-                task.cancel()
-        await send({"type": "http.response.body", "body": b""})
-
-    async def _chunks(self, scope: Scope, receive: Receive) -> AsyncIterator[list[bytes]]:
-        """Lines of a body, some at a time; no line is longer than a whole body may be.
-
-        Raises:
-            Problem: 413 for a longer one.
-        """
-        rest = bytearray()
-        async for piece in intake.pieces(scope, receive):
-            rest += piece
-            lines = rest.split(b"\n")
-            rest = lines.pop()
-            for start in range(0, len(lines), _CHUNK):
-                yield [bytes(line) for line in lines[start : start + _CHUNK] if line.strip()]
-            if len(rest) > self.limits.max_bytes:
-                raise Problem(413, f"a line has more than {self.limits.max_bytes:,} bytes")
-        if rest.strip():
-            yield [bytes(rest)]
-
-    async def _lines(self, asked: Asked, lines: list[bytes]) -> bytes:
-        """Answers of some lines, with an error in the place of each that cannot be answered."""
-        found: list[bytes | None] = [None] * len(lines)
-        inputs, places = [], []
-        task = self.registry.get(asked.model).active.about.get("task", "")
-        for place, line in enumerate(lines):
-            try:
-                value = intake.parsed(line)
-                if task:
-                    intake.fitting([value], task, self.limits)
-                inputs.append(value)
-                places.append(place)
-            except Problem as problem:
-                found[place] = _failed(problem.status, problem.detail.removeprefix("inputs[0]: "))
-        try:
-            parts = await self._patiently(asked, inputs) if inputs else []
-        except Problem as problem:
-            parts = [b"-" + orjson.dumps({"status": problem.status, "detail": problem.detail})] * len(inputs)
-        for place, part in zip(places, parts, strict=True):
-            found[place] = part[1:] if part[:1] == b"+" else b'{"error":%b}' % part[1:]
-        return b"".join(one + b"\n" for one in found if one is not None)
-
-    async def _patiently(self, asked: Asked, inputs: list[Any]) -> list[bytes]:
-        """A stream waits where single requests are turned away, and tries again when a process has died."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.limits.timeout
-        while True:
-            try:
-                return (await self._answered(asked, inputs))[0]
-            except Problem as problem:
-                if problem.status not in (429, 503) or loop.time() > end:
-                    raise
-                await asyncio.sleep(0.2)
 
 
 def _given(content: bytes, rest: Receive) -> Receive:
@@ -333,10 +259,6 @@ def _told(problem: Problem, identity: str) -> Answer:
     headers = [(name.encode(), value.encode()) for name, value in problem.headers().items()]
     headers += [(b"content-length", b"%d" % len(content)), (b"x-request-id", identity.encode()), *_GUARD]
     return problem.status, headers, content
-
-
-def _failed(status: int, detail: str) -> bytes:
-    return orjson.dumps({"error": {"status": status, "detail": detail}})
 
 
 def _decision_equal(one: bytes, other: bytes) -> bool:
