@@ -136,11 +136,16 @@ def free_port() -> int:
 
 
 def start(name: str, given: dict[str, Any], **settings: Any) -> Service:
-    """Start a service; burnish is asked for a variant in each request, peers open one."""
+    """Start a service; burnish is asked for a variant in each request, peers open one.
+
+    Args:
+        settings: of a peer; for burnish `guard`, a policy.
+    """
     port, body = free_port(), {}
     if name == "burnish":
         command = [measure.BURNISH, "serve", given["model"], "--host", HOST, "--port", str(port)]
         command += ["--timeout", str(given["deadline"])]
+        command += ["--guard", str(settings["guard"])] if settings.get("guard") else []
         body = {"variant": given["variant"]} if given["variant"] else {}
     else:
         told = {key: given[key] for key in ("model", "variant", "deadline")} | {"port": port, **settings}
