@@ -36,7 +36,7 @@ from burnish.serving import wire
 BUDGETS = (128, 256, 512, 1024, 2048, 4096)  # tokens of a batch that are tried
 _NEARLY = 0.95  # of the pace of larger batches, for which a smaller one is taken
 _TEXT = "The train from Rome to Paris was late again on Monday , said Anna . "
-_GAIN = 1.25  # in pace, for which rows go together rather than one by one
+_GAIN = 1.1  # in pace, for which a few rows go together rather than one by one
 _MIXED = (4, 7, 11, 16, 22, 34)  # words of the rows that are timed
 _WORDS = (4, 7, 11, 16, 22, 28, 34, 40, 56, 80, 110)  # of the rows that a runtime is warmed up with
 _NICE = 5  # the process that speaks HTTP goes before those that compute
@@ -102,7 +102,7 @@ class Model:
 
     Attributes:
         budget: tokens of a batch at most.
-        worth: tokens of the smallest batch that is faster than its rows one by one.
+        worth: tokens below which rows go one by one, as a batch of them gains nothing; 0 where it does.
         pace: tokens a second, at the budget.
     """
 
@@ -174,7 +174,8 @@ class Model:
             for _ in range(3):
                 self._all([self._example(words)])
         single = tokens / sum(self._seconds([one], _SECONDS / len(examples)) for one in examples)
-        self.worth = next((budget for budget, pace in paces.items() if pace >= _GAIN * single), self.budget)
+        least = min(paces)
+        self.worth = least if paces[least] < _GAIN * single else 0
 
     def _seconds(self, inputs: list[Any], span: float) -> float:
         """What a batch takes, on average within a span."""
