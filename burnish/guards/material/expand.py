@@ -1,8 +1,8 @@
 """Templates and word lists to rows, the same for the same seed.
 
-`{name}` is a value of a list, `(a|b|)` one of several, `{name:leet}` a value in disguise. One template in five, and of
-the lists named under `apart` one value in five, are kept for the dev rows alone, so that dev measures on sentences and
-deeds that training has not seen.
+`{name}` is a value of a list, `(a|b|)` one of several, `{name:leet}` a value in disguise. Some templates, and some
+values of the lists named under `apart`, are for dev rows alone, so that dev measures on sentences and deeds that
+training has not seen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Classes = Mapping[str, Mapping[str, Sequence[str]]]
 _SLOT = re.compile(r"\{([a-z_]+)(?::([a-z0-9]+))?\}")
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
 _NO_SPACE = re.compile(r" +(?=[ ,?!]|\.(?!\w))")  # that an empty value leaves behind
-_HELD_OUT = 5  # every fifth
+_TEMPLATES, _VALUES = 4, 6  # one in so many is for dev alone
 _TRIES = 40  # draws of a row before a template counts as used up
 _CARELESS = 0.35  # share of rows written without care
 
@@ -39,10 +39,10 @@ class Sheet:
     classes: Classes
 
 
-def parted(given: Sequence[str]) -> dict[Part, Sequence[str]]:
-    """Templates or values for train and the rest for dev, chosen by their text alone."""
+def parted(given: Sequence[str], one_in: int) -> dict[Part, Sequence[str]]:
+    """Templates or values for train, and one in so many of them, at least one, for dev: chosen by their text alone."""
     ranked = sorted(given, key=lambda one: (zlib.crc32(one.encode()), one))
-    dev = set(ranked[: len(ranked) // _HELD_OUT])
+    dev = set(ranked[: max(1, len(ranked) // one_in)])
     return {"train": [one for one in given if one not in dev], "dev": [one for one in given if one in dev]}
 
 
@@ -60,7 +60,7 @@ def sheet(*names: str) -> Sheet:
         for label, groups in found.get("classes", {}).items():
             classes[label] = {**classes.get(label, {}), **groups}
     shared = {name: {"train": values, "dev": values} for name, values in lists.items() if name not in apart}
-    return Sheet({**shared, **{name: parted(lists[name]) for name in apart}}, classes)
+    return Sheet({**shared, **{name: parted(lists[name], _VALUES) for name in apart}}, classes)
 
 
 def texts(given: Sheet, label: str, part: Part, count: int, seed: int = 0) -> Iterator[str]:
@@ -69,7 +69,7 @@ def texts(given: Sheet, label: str, part: Part, count: int, seed: int = 0) -> It
     A template that gives nothing new any more drops out; there are fewer texts when all have.
     """
     draw = random.Random(f"{seed} {label} {part}")
-    turns = [list(parted(templates)[part]) for templates in given.classes[label].values()]
+    turns = [list(parted(templates, _TEMPLATES)[part]) for templates in given.classes[label].values()]
     turns = [group for group in turns if group]
     seen: set[str] = set()
     while turns:
