@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import random
+import unicodedata
 from collections.abc import Callable
 
 _LEET = str.maketrans({"a": "4", "e": "3", "i": "1", "o": "0", "s": "5", "t": "7"})
@@ -57,6 +58,11 @@ def doubled(text: str, draw: random.Random) -> str:
     return text[:place] + text[place] * draw.randint(2, 4) + text[place:]
 
 
+def bare(text: str) -> str:
+    """Letters without their accents, and no spaces, as in addresses of mail."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().replace(" ", "")
+
+
 DISGUISES: dict[str, Disguise] = {
     "leet": leet,
     "starred": starred,
@@ -72,6 +78,9 @@ DISGUISES: dict[str, Disguise] = {
     "rot13": lambda text, draw: codecs.encode(text, "rot13"),
     "lookalikes": lambda text, draw: text.translate(_LOOKALIKES),
     "upper": lambda text, draw: text.upper(),
+    "lower": lambda text, draw: text.lower(),
+    "title": lambda text, draw: text[:1].upper() + text[1:],
+    "bare": lambda text, draw: bare(text),
 }
 
 

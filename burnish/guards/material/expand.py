@@ -26,7 +26,8 @@ Classes = Mapping[str, Mapping[str, Sequence[str]]]
 _SLOT = re.compile(r"\{([a-z_]+)(?::([a-z0-9]+))?\}")
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
 _NO_SPACE = re.compile(r" +(?=[ ,?!]|\.(?!\w))")  # that an empty value leaves behind
-_TEMPLATES, _VALUES = 4, 6  # one in so many is for dev alone
+TEMPLATES = 4  # one in so many is for dev alone
+_VALUES = 6  # the same
 _TRIES = 40  # draws of a row before a template counts as used up
 _CARELESS = 0.35  # share of rows written without care
 
@@ -54,8 +55,8 @@ def sheet(*names: str) -> Sheet:
     classes: dict[str, Mapping[str, Sequence[str]]] = {}
     for name in names:
         text = files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-        found = yaml.safe_load(text)
-        lists |= {key: [str(value) for value in values] for key, values in found.get("lists", {}).items()}
+        found = yaml.load(text, yaml.BaseLoader)  # all values are text: `no` is a syllable
+        lists |= found.get("lists", {})
         apart |= set(found.get("apart", ()))
         for label, groups in found.get("classes", {}).items():
             classes[label] = {**classes.get(label, {}), **groups}
@@ -69,7 +70,7 @@ def texts(given: Sheet, label: str, part: Part, count: int, seed: int = 0) -> It
     A template that gives nothing new any more drops out; there are fewer texts when all have.
     """
     draw = random.Random(f"{seed} {label} {part}")
-    turns = [list(parted(templates, _TEMPLATES)[part]) for templates in given.classes[label].values()]
+    turns = [list(parted(templates, TEMPLATES)[part]) for templates in given.classes[label].values()]
     turns = [group for group in turns if group]
     seen: set[str] = set()
     while turns:
