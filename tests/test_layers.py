@@ -15,9 +15,9 @@ LEVELS = {
     "data": 1, "models": 1, "reporting": 1,
     "tasks": 2, "artifact": 2, "variant": 2,
     "engine": 3, "training": 3.5,
-    "compression": 4, "monitoring": 4,
+    "compression": 4, "monitoring": 4, "guards": 4,
     "serving": 5,
-    "batch": 6, "job": 6, "starter": 6, "verbs": 6,
+    "batch": 6, "guarding": 6, "job": 6, "starter": 6, "verbs": 6,
     "cli": 7,
 }  # fmt: skip
 APART = {"data", "models", "reporting"}  # never each other, though on one level
