@@ -158,9 +158,7 @@ def init(
     return tuple(made)
 
 
-def _model(
-    name: str, place: Path, rows: Mapping[Any, Sequence[Row]], base: str, quiet: bool, say: Say
-) -> Made:
+def _model(name: str, place: Path, rows: Mapping[Any, Sequence[Row]], base: str, quiet: bool, say: Say) -> Made:
     recipe, folder = RECIPES[name], place / "models" / name
     files = {part: place / "rows" / f"{name}.{part}.jsonl" for part in ("train", "dev")}
     for part, file in files.items():
@@ -287,5 +285,3 @@ def _write(path: Path, text: str) -> None:
         os.replace(fresh, path)
     except OSError as error:
         raise artifacts.disk_error(error, path) from None
-
-

@@ -18,13 +18,16 @@ from burnish.errors import InputError
 from tests import tiny
 
 SHARE = 0.02
+QUICK = {"epochs": 1, "max_tokens": 48, "freeze": "none", "precision": "fp32"}
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recipes of one epoch on short rows."""
     quick = {
-        name: replace(recipe, tune={**recipe.tune, "epochs": 1, "max_tokens": 48, "freeze": "none", "precision": "fp32"})
+        name: replace(
+            recipe, tune={**recipe.tune, "epochs": 1, "max_tokens": 48, "freeze": "none", "precision": "fp32"}
+        )
         for name, recipe in guarding.RECIPES.items()
     }
     monkeypatch.setattr(guarding, "RECIPES", quick)
@@ -45,8 +48,9 @@ def test_init_writes_a_policy_and_measured_models(tmp_path: Path) -> None:
         if "label" in check:
             assert set(check["label"]) <= set(artifact.state["labels"])
             assert 0 < check["threshold"] < 1
-    assert not [path for path in folder.rglob(".*")]
-    assert Engine.open(folder / "models" / "harm").predict("hello")[0].probabilities.keys() == {"hate", "offensive", "neither"}
+    assert not list(folder.rglob(".*"))
+    (said_of,) = Engine.open(folder / "models" / "harm").predict("hello")
+    assert said_of.probabilities.keys() == {"hate", "offensive", "neither"}
     policy = (folder / "policy.yaml").read_text(encoding="utf-8")
 
     times = {path: path.stat().st_mtime_ns for path in folder.glob("models/*/burnish.json")}
@@ -95,7 +99,9 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base, init = str(tiny.encoder(tmp_path)), guarding.init
     monkeypatch.setattr(
-        guarding, "init", lambda folder, data, share, **rest: init(folder, data, base, share / 5, ("injection",), **rest)
+        guarding,
+        "init",
+        lambda folder, data, share, **rest: init(folder, data, base, 0.02, ("injection",), **rest),
     )
     done = CliRunner().invoke(app, [str(tmp_path / "guard"), "--quick", "--json"])
     assert done.exit_code == 0, done.output

@@ -30,9 +30,7 @@ class Point:
     rows: int
 
 
-def point(
-    scores: Sequence[float], wanted: Sequence[bool], kinds: Sequence[str], limits: Mapping[str, float]
-) -> Point:
+def point(scores: Sequence[float], wanted: Sequence[bool], kinds: Sequence[str], limits: Mapping[str, float]) -> Point:
     """The lowest threshold, of two decimals, whose false positives stay within `limits`, a share by kind of row.
 
     Kinds without a limit do not decide. Where no threshold below one does it, it is 0.99.

@@ -39,7 +39,9 @@ def test_classes_are_as_balanced_as_told(model: str) -> None:
     counts = Counter(row.label for row in rows if row.kind != BUSINESS)
     assert min(counts.values()) >= 790
     assert max(counts.values()) <= 3 * min(counts.values())
-    assert {row.label for row in rows if row.kind in (HARD, BUSINESS)} == {"benign" if model == "injection" else "neither"}
+    assert {row.label for row in rows if row.kind in (HARD, BUSINESS)} == {
+        "benign" if model == "injection" else "neither"
+    }
 
 
 def test_every_slot_has_its_list_and_every_template_of_dev_is_new() -> None:
@@ -84,7 +86,8 @@ def test_spans_of_personal_data_lie_on_their_values() -> None:
 
 
 def test_swapped_rows_keep_what_is_around_the_spans() -> None:
-    row = {"text": "Call Ann in Rome.", "spans": [{"start": 5, "end": 8, "label": "PERSON"}, {"start": 12, "end": 16, "label": "GPE"}]}  # fmt: skip
+    spans = [{"start": 5, "end": 8, "label": "PERSON"}, {"start": 12, "end": 16, "label": "GPE"}]
+    row = {"text": "Call Ann in Rome.", "spans": spans}
     found = list(swapped([row] * 20, sheet("business", "personal"), random.Random(1)))
     assert len({one["text"] for one in found}) > 5
     for one in found:
@@ -134,9 +137,7 @@ def _public(folder: Path) -> None:
             else:
                 write.writerows([f"comment number {i}", i % 2] for i in range(60))
     (folder / "presidio_synth_pii_en").mkdir()
-    rows = [
-        {"full_text": f"t{i % 10} Ann{i}", "template_id": i % 10, "spans": [{"start_position": 3, "end_position": 6, "entity_type": "PERSON"}]}
-        for i in range(40)
-    ]  # fmt: skip
+    spans = [{"start_position": 3, "end_position": 6, "entity_type": "PERSON"}]
+    rows = [{"full_text": f"t{i % 10} Ann{i}", "template_id": i % 10, "spans": spans} for i in range(40)]
     path = folder / "presidio_synth_pii_en" / "synth_dataset_v2.json"
     path.write_text(json.dumps(rows), encoding="utf-8")

@@ -101,4 +101,3 @@ def fill(template: str, given: Sheet, part: Part, draw: random.Random) -> str:
     while _CHOICE.search(chosen):
         chosen = _CHOICE.sub(lambda found: draw.choice(found[1].split("|")), chosen)
     return _SLOT.sub(value, chosen)
-

@@ -14,7 +14,7 @@ Tagged = dict[str, Any]
 """`text` and `spans`: objects with `start`, `end` and `label`."""
 
 _ENTITY = re.compile(r"\{([A-Z_]+)\}")
-_PART_OF = {name: "STREET_ADDRESS" for name in ("STREET", "FLAT", "HOUSE", "CODE")} | {"TOWN": "GPE", "COUNTRY": "GPE"}
+_PART_OF = dict.fromkeys(("STREET", "FLAT", "HOUSE", "CODE"), "STREET_ADDRESS") | {"TOWN": "GPE", "COUNTRY": "GPE"}
 _TRIES = 40
 _SWAPPED = 0.7  # chance of a span to get another value
 _LOWER, _UPPER = 0.06, 0.02  # share of rows written in small letters and in capitals
