@@ -3,11 +3,11 @@
   burnish guard init runs/guard --data datasets
   python bench/guard_models.py runs/guard datasets
 
-Test rows are those that `guards/material/public.py` sets apart: a fifth of the texts of a set, a fifth of the templates of
-the personal data, and the dev file of cold_zh. Beside each model stands TF-IDF with a linear SVM (words and characters of
-English, characters of Chinese), fitted to the rows of the same set that the model was given or could have been. False
-positives on harmless business text are at the thresholds of the policy. giskard_prompt_injections is an outside check: no
-row of it was learnt from.
+Test rows are those that `guards/material/public.py` sets apart: a fifth of the texts of a set, a fifth of the templates
+of the personal data, and the dev file of cold_zh. Beside each model stands TF-IDF with a linear SVM (words and
+characters of English, characters of Chinese), fitted to the training rows of the same set. False positives on harmless
+business text are at the thresholds of the policy. giskard_prompt_injections is an outside check: no row of it was
+learnt from.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from burnish.cli import about, jobs, models, service
+from burnish.cli import about, guard, jobs, models, service
 from burnish.errors import BurnishError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 for part in (jobs, models, service, about):
     app.add_typer(part.app)
+app.add_typer(guard.app, name="guard")
 
 
 def main() -> None:
