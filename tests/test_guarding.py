@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from burnish import guarding
 from burnish.artifact import Artifact
-from burnish.cli.guard import app
+from burnish.cli import app
 from burnish.engine import Engine
 from burnish.errors import InputError
 from tests import tiny
@@ -103,7 +103,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "init",
         lambda folder, data, share, **rest: init(folder, data, base, 0.02, ("injection",), **rest),
     )
-    done = CliRunner().invoke(app, [str(tmp_path / "guard"), "--quick", "--json"])
+    done = CliRunner().invoke(app, ["guard", "init", str(tmp_path / "guard"), "--quick", "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout.strip().splitlines()[-1])
     assert set(found["models"]) == {"injection"}
