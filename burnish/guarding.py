@@ -20,31 +20,12 @@ from burnish.artifact import MANIFEST, Artifact
 from burnish.config import parse
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
-from burnish.guards.material.sets import BUSINESS, HARD, Row, rows_of
+from burnish.guards.material.sets import Row, rows_of
+from burnish.guards.recipes import RECIPES, Check
 from burnish.guards.threshold import Point, point, spans_point
 
 Say = Callable[[str], None]
 POLICY = "policy.yaml"
-
-
-@dataclass(frozen=True)
-class Check:
-    """A line of the policy: classes that count together, what follows, and the false positives it may have."""
-
-    labels: tuple[str, ...]
-    limits: Mapping[str, float]
-    entry: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is trained and used; without a `model` of its own it starts from the one that `init` is given."""
-
-    task: str
-    tune: Mapping[str, Any]
-    checks: tuple[Check, ...]
-    language: str
-    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,69 +36,6 @@ class Made:
     folder: Path
     points: tuple[Point, ...]
     seconds: float
-
-
-_TOP = {"freeze": "top:3", "metric": "macro_f1", "max_tokens": 128}
-RECIPES = {
-    "injection": Recipe(
-        "classify",
-        {**_TOP, "epochs": 2},
-        (
-            Check(
-                ("injection", "jailbreak"),
-                {HARD: 0.02, BUSINESS: 0.004},
-                {"check": "injection", "side": "input", "action": "block"},
-            ),
-            Check(
-                ("harmful",), {HARD: 0.03, BUSINESS: 0.004}, {"check": "injection", "side": "input", "action": "block"}
-            ),
-        ),
-        "en",
-    ),
-    "harm": Recipe(
-        "classify",
-        {**_TOP, "epochs": 2, "bigrams": True},
-        (
-            Check(
-                ("hate",),
-                {HARD: 0.05, BUSINESS: 0.004},
-                {"check": "harm", "side": "both", "action": "block", "language": "en"},
-            ),
-            Check(
-                ("hate", "offensive"),
-                {HARD: 0.08, BUSINESS: 0.006},
-                {"check": "harm", "side": "both", "action": "flag", "language": "en"},
-            ),
-        ),
-        "en",
-    ),
-    "personal": Recipe(
-        "tag",
-        {"epochs": 3, "learning_rate": 5e-4, "max_tokens": 128},
-        (Check((), {}, {"check": "personal", "side": "both", "action": "redact"}),),
-        "en",
-    ),
-    "harm-zh": Recipe(
-        "classify",
-        {
-            "epochs": 3,
-            "learning_rate": 1e-3,
-            "max_tokens": 128,
-            "metric": "macro_f1",
-            "bigrams": True,
-            "scratch": {"layers": 2, "hidden": 128, "heads": 4, "vocabulary": 6000},
-        },
-        (
-            Check(
-                ("offensive",),
-                {"plain": 0.05},
-                {"check": "harm", "side": "both", "action": "flag", "language": "zh"},
-            ),
-        ),
-        "zh",
-        "scratch",
-    ),
-}
 
 
 def init(

@@ -16,8 +16,8 @@ from burnish.guards.material.expand import Sheet, parted, sheet, texts
 from burnish.guards.material.sets import BUSINESS, HARD, SETS, rows_of
 from burnish.guards.material.tagged import swapped, tagged
 
-FILES = ("business", "requests", "attacks", "assistant", "harm", "personal")
-OFFLINE = ("injection", "harm", "personal")
+FILES = ("business", "requests", "attacks", "assistant", "harm", "personal", "chinese")
+OFFLINE = ("injection", "harm", "personal", "injection-zh")
 
 
 @pytest.mark.parametrize("model", OFFLINE)

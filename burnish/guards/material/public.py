@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 Split = Literal["train", "dev", "test"]
 Labelled = tuple[str, str]
+Sets = Mapping[str, tuple[str, Callable[[Path], Iterator[str]]]]
 
 
 def split_of(text: str) -> Split:
@@ -26,8 +27,17 @@ def split_of(text: str) -> Split:
 
 def business(folder: Path, split: Split) -> dict[str, list[str]]:
     """Harmless texts by set: questions to a bank, to an assistant and to a shop, news, and conversations."""
+    return _harmless(_BUSINESS, folder, split)
+
+
+def chinese(folder: Path, split: Split) -> dict[str, list[str]]:
+    """The same in Chinese: reviews of meals and of hotels, and headlines."""
+    return _harmless(_CHINESE, folder, split)
+
+
+def _harmless(sets: Sets, folder: Path, split: Split) -> dict[str, list[str]]:
     found = {}
-    for name, (file, read) in _BUSINESS.items():
+    for name, (file, read) in sets.items():
         if (folder / name / file).is_file():
             texts = dict.fromkeys(text.strip() for text in read(folder / name / file))
             found[name] = _shuffled([text for text in texts if text and split_of(text) == split], name)
@@ -118,7 +128,20 @@ def _dialogues(path: Path) -> Iterator[str]:
     return (json.loads(line)["dialogue"] for line in path.read_text(encoding="utf-8").splitlines())
 
 
-_BUSINESS: dict[str, tuple[str, Callable[[Path], Iterator[str]]]] = {
+def _reviews(path: Path) -> Iterator[str]:
+    return (row["review"] for row in _table(path))
+
+
+def _headlines(path: Path) -> Iterator[str]:
+    return (json.loads(line)["sentence"] for line in path.read_text(encoding="utf-8").splitlines())
+
+
+_CHINESE: Sets = {
+    "waimai_10k_zh": ("waimai_10k.csv", _reviews),
+    "chnsenticorp_htl_zh": ("ChnSentiCorp_htl_all.csv", _reviews),
+    "tnews_fewclue_zh": ("train_few_all.json", _headlines),
+}
+_BUSINESS: Sets = {
     "banking77_en": ("train.csv", _banking),
     "clinc150_en": ("data_full.json", _clinc),
     "agnews_en": ("dev.tsv", _agnews),

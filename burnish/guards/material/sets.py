@@ -32,6 +32,7 @@ class Row:
 
 
 _INJECTION = {"injection": 1400, "jailbreak": 1400, "harmful": 1400, "benign": 2000}
+_CHINESE_ATTACKS = {"injection": 700, "jailbreak": 500, "harmful": 700, "benign": 900}
 _HARM = {"hate": 1800, "offensive": 800, "neither": 2200}
 _TWEETS, _COMMENTS, _CHINESE, _PERSONAL = 9000, 700, 23_000, 3600
 _BUSINESS = 800  # of the material, and as many of public sets
@@ -43,6 +44,15 @@ def injection(part: Part, data: Path | None, share: float) -> list[Row]:
     """Injection, jailbreak, harmful request or benign."""
     found = list(_material(_INJECTION, ("business", "requests", "attacks", "assistant"), part, share))
     return _mixed([*found, *_business("benign", part, data, share)])
+
+
+def injection_zh(part: Part, data: Path | None, share: float) -> list[Row]:
+    """The same classes in Chinese."""
+    found = list(_material(_CHINESE_ATTACKS, ("business", "chinese"), part, share))
+    if data:
+        for sentences in public.chinese(data, part).values():
+            found += [Row(text, "benign", kind=BUSINESS) for text in sentences[: _count(_BUSINESS // 2, part, share)]]
+    return _mixed(found)
 
 
 def harm_en(part: Part, data: Path | None, share: float) -> list[Row]:
@@ -78,6 +88,7 @@ SETS: dict[str, Callable[[Part, Path | None, float], list[Row]]] = {
     "harm": harm_en,
     "personal": personal,
     "harm-zh": harm_zh,
+    "injection-zh": injection_zh,
 }
 
 
