@@ -59,7 +59,7 @@ RECIPES = {
         {**_ENGLISH, "bigrams": True},
         (
             Check(("hate",), {HARD: 0.05, BUSINESS: 0.004}, {**_HARM, "action": "block", "language": "en"}),
-            Check(("hate", "offensive"), {HARD: 0.08, BUSINESS: 0.006}, {**_HARM, "action": "flag", "language": "en"}),
+            Check(("hate", "offensive"), {HARD: 0.08, BUSINESS: 0.004}, {**_HARM, "action": "flag", "language": "en"}),
         ),
     ),
     "personal": Recipe(
