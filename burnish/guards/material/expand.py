@@ -60,11 +60,11 @@ def sheet(*names: str) -> Sheet:
         apart |= set(found.get("apart", ()))
         for label, groups in found.get("classes", {}).items():
             classes[label] = {**classes.get(label, {}), **groups}
-    found: dict[str, Mapping[Part, Sequence[str]]] = {
+    values_of: dict[str, Mapping[Part, Sequence[str]]] = {
         name: parted(values, _VALUES) if name in apart else {"train": values, "dev": values}
         for name, values in lists.items()
     }
-    return Sheet(found, classes)
+    return Sheet(values_of, classes)
 
 
 def texts(given: Sheet, label: str, part: Part, count: int, seed: int = 0) -> Iterator[str]:
