@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 for part in (jobs, models, explain, guards, service, about):
     app.add_typer(part.app)
+app.add_typer(guard.app, name="guard")
 
 
 def main() -> None:
