@@ -70,7 +70,9 @@ def attacked(subject: Subject) -> Attack | None:
             break
         _step(subject, active)
     turned = [one for one in tries if one.turned]
-    shown = tuple((_text(one.row), _text(replaced(one.row, one.words, one.edits)), one.queries) for one in turned[:_SHOWN])
+    shown = tuple(
+        (_text(one.row), _text(replaced(one.row, one.words, one.edits)), one.queries) for one in turned[:_SHOWN]
+    )
     few = f"; under {LEAST} rows, too few to conclude" if len(tries) < LEAST else ""
     note = f"{len(turned):,} of {len(tries):,} right decisions turned; at most {BUDGET:.0%} of the words changed{few}"
     table = Table("Attacks that worked", ("text", "changed", "questions"), shown, note)

@@ -6,6 +6,7 @@ Counterfactual token fairness (Garg et al. 2019), with a test for each group tha
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from burnish.audited import Cell, Section, Table
 from burnish.audits.groups import script
+from burnish.audits.loss import FAR
 from burnish.audits.metrics_by import group_metrics
 from burnish.audits.people import Kind, Version, kinds
 from burnish.audits.permute import group_shifts
@@ -38,14 +40,14 @@ class Swaps:
     Attributes:
         values: shape (rows, groups, outcomes); of which group a row was does not matter, all were made alike.
         outcomes: names of what was measured.
-        flips: rows whose decision is not the same for all groups, shape (rows,).
+        flips: share of the groups of each row whose decision is not that of most of them, shape (rows,).
     """
 
     kind: Kind
     way: str
     values: NDArray[np.float64]
     outcomes: tuple[str, ...]
-    flips: NDArray[np.bool_]
+    flips: NDArray[np.float64]
 
 
 def bias(subject: Subject) -> Section:
@@ -77,7 +79,7 @@ def bias(subject: Subject) -> Section:
             said = f"{kind.name}: with '{names[g]}', {found.outcomes[o]} is {shifts[g, o]:+.3f} beside the other groups"
             findings.append((-abs(float(shifts[g, o])), f"{said} (p = {p[g, o]:.3f}, {len(found.values)} rows)"))
         tables.append(_table(found, shifts, p))
-    head = ("kind", "rows are", "rows", "groups", "decisions that depend on the group", "largest sure shift")
+    head = ("kind", "rows are", "rows", "groups", "decisions unlike those of most groups", "largest sure shift")
     tables.insert(0, Table("Swapped groups", head, tuple(overview), f"lists in the language '{language}'"))
     if subject.sensitive:
         tables += group_metrics(subject, figures, findings, impossible)
@@ -87,7 +89,7 @@ def bias(subject: Subject) -> Section:
         if figures["shift"]
         else f"no shift of {MATTERS} or more that is no chance"
     )
-    summary += f"; up to {figures['flips']:.1%} of the decisions depend on the group"
+    summary += f"; up to {figures['flips']:.1%} of the decisions are unlike those for most groups"
     return Section("bias", summary, figures, tuple(tables), told, tuple(impossible))
 
 
@@ -123,11 +125,13 @@ def _swaps(subject: Subject, kind: Kind, count: int) -> Swaps | None:
             for versions, row in zip(made, answers, strict=True)
         ]
     )
-    decisions = [{_decision(task, v, a) for v, a in zip(vs, row, strict=True)} for vs, row in zip(made, answers, strict=True)]
     if isinstance(task, Score):
-        flips = np.ptp(values[:, :, 0], axis=1) > 0.5
+        middle = np.median(values[:, :, 0], axis=1, keepdims=True)
+        flips = (np.abs(values[:, :, 0] - middle) > FAR).mean(1)
     else:
-        flips = np.array([len(one) > 1 for one in decisions])
+        pairs = zip(made, answers, strict=True)
+        decisions = [Counter(_decision(task, v, a) for v, a in zip(vs, row, strict=True)) for vs, row in pairs]
+        flips = np.array([1 - one.most_common(1)[0][1] / groups for one in decisions])
     return Swaps(kind, way, values, outcomes, flips)
 
 
@@ -172,7 +176,10 @@ def _decision(task: Task, version: Version, said: Any) -> Any:
 def _table(found: Swaps, shifts: NDArray[np.float64], p: NDArray[np.float64]) -> Table:
     """The shifts of one kind, the largest first; a corrected p-value each."""
     names = list(found.kind.groups)
-    order = sorted(np.ndindex(*shifts.shape), key=lambda at: (p[at] >= SIGNIFICANT, -abs(shifts[at])))[:_SHOWN]
+    order = sorted(
+        np.ndindex(*shifts.shape),
+        key=lambda at: (not (p[at] < SIGNIFICANT and abs(shifts[at]) >= MATTERS), -abs(shifts[at])),
+    )[:_SHOWN]
     rows = tuple(
         (names[g], found.outcomes[o], float(found.values[:, g, o].mean()), float(shifts[g, o]), float(p[g, o]))
         for g, o in order

@@ -63,7 +63,9 @@ def calibration(subject: Subject) -> Section:
     way = "over" if figures["confidence"] > figures["accuracy"] else "under"
     findings = []
     if figures["ece"] > 0.05:
-        said = f"the model is {way}confident: {figures['confidence']:.3f} on average, and right {figures['accuracy']:.3f}"
+        said = (
+            f"the model is {way}confident: {figures['confidence']:.3f} on average, and right {figures['accuracy']:.3f}"
+        )
         findings.append(said)
     tables = [
         Table(
@@ -94,7 +96,9 @@ def beliefs(subject: Subject) -> Beliefs | str:
     """What the model holds probable of each decision; or why that is not known."""
     task = subject.engine.task
     if isinstance(task, Tag):
-        return "calibration of a model with a CRF: it gives no distribution of each word" if task.crf else _words(subject)
+        return (
+            "calibration of a model with a CRF: it gives no distribution of each word" if task.crf else _words(subject)
+        )
     assert isinstance(task, Classify)
     chances = np.array([list(one.probabilities.values()) for one in subject.predictions], dtype=np.float64)
     logs = np.log(np.clip(chances, 1e-12, 1.0))

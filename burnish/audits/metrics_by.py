@@ -74,5 +74,8 @@ def _by_label(
     figures["parity_gap"] = max(parity for _, parity, _ in rows)
     note = f"equalized odds only where each group has {LEAST} rows of the label"
     return Table(
-        f"Labels by {column}", ("label", "demographic parity difference", "equalized odds difference"), tuple(rows), note
+        f"Labels by {column}",
+        ("label", "demographic parity difference", "equalized odds difference"),
+        tuple(rows),
+        note,
     )

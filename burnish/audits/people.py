@@ -114,7 +114,9 @@ def cased(new: str, old: str) -> str:
 @cache
 def kinds(language: str) -> tuple[Kind, ...]:
     """The packaged lists of a language, `en` or `zh`."""
-    given: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "people.yaml").read_text(encoding="utf-8"))[language]
+    given: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "people.yaml").read_text(encoding="utf-8"))[
+        language
+    ]
     return tuple(
         Kind(
             language,

@@ -15,12 +15,14 @@ _MOST = (200, 1000)  # rows that are disturbed: quick, and else
 def robustness(subject: Subject) -> Section:
     """The metric before and after each way of disturbing a text, the share of decisions that change, and an attack."""
     engine, task = subject.engine, subject.engine.task
-    count = min(_MOST[not subject.quick], subject.affordable(_SHARE, len(WAYS)))
+    count = min(_MOST[not subject.quick], max(2 * LEAST, subject.affordable(_SHARE, len(WAYS))))
     chosen = subject.sample(count, salt=1)
     figures: dict[str, float] = {}
     rows, small = [], []
     for way, (_, rate) in WAYS.items():
-        pairs = [(int(i), new) for i in chosen if (new := disturbed(given := subject.given[i], way, subject.seed)) != given]
+        pairs = [
+            (int(i), new) for i in chosen if (new := disturbed(given := subject.given[i], way, subject.seed)) != given
+        ]
         if len(pairs) < LEAST:
             small.append(f"robustness.{way}: {len(pairs)} of {len(chosen):,} rows have words that it could change")
             continue
@@ -66,5 +68,3 @@ def robustness(subject: Subject) -> Section:
         small.append("robustness.attack: takes more time than --quick has")
     summary = f"{worst} cost most: {drops[worst]:.3f} of {task.metric}" if worst else "nothing could be disturbed"
     return Section("robustness", summary, figures, tuple(tables), tuple(findings), tuple(small))
-
-
