@@ -51,11 +51,11 @@ class _Try:
 
 def attacked(subject: Subject) -> Attack | None:
     """Attack rows on which the model is right; None where there are none to attack."""
-    engine, task = subject.engine, subject.engine.task
+    task = subject.engine.task
     lengths = [len(words_of(row)) for row in subject.given[:200]]
     passes = 2 * min(_LONGEST, float(np.mean(lengths))) * (1 + 4 * BUDGET)
     count = min(_MOST, subject.affordable(_SHARE, passes))
-    tries = []
+    tries: list[_Try] = []
     for index in subject.sample(len(subject.rows), salt=2):
         row, said = subject.given[index], subject.predictions[index]
         words = words_of(row)

@@ -101,14 +101,14 @@ def _language(subject: Subject) -> str:
 
 def _swaps(subject: Subject, kind: Kind, count: int) -> Swaps | None:
     """Rows with members of the kind; where fewer than 30 have any, rows with one put before them."""
-    made, origins, way = [], [], "as they are, swapped"
+    made: list[list[Version]] = []
+    way = "as they are, swapped"
     for index in subject.sample(_LOOKED, salt=3):
         if len(made) == count:
             break
         versions = kind.versions(subject.given[index], _chance(subject, kind, int(index)))
         if versions:
             made.append(versions)
-            origins.append(int(index))
     if len(made) < LEAST:
         origins, way = subject.sample(count, salt=4).tolist(), f"with '{kind.template.format('…')}' before them"
         made = [kind.inserted(subject.given[i], _chance(subject, kind, i)) for i in origins]

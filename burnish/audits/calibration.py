@@ -1,4 +1,4 @@
-"""Whether a probability of 0.8 is right four times of five, what a temperature would bring, and what may be decided alone."""
+"""Whether 0.8 is right four times of five, what a temperature would bring, and what may be decided alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from burnish.audited import Section, Table
 from burnish.audits.subject import LEAST, Subject
-from burnish.data.features import Batch, collate
+from burnish.data.features import Batch
 from burnish.engine.run import answers
 from burnish.tasks import Task
 from burnish.tasks.classify import Classify
@@ -26,7 +26,7 @@ _SHARE = 0.1  # of the time
 
 @dataclass(frozen=True)
 class Beliefs:
-    """Log-probabilities of decisions (n, labels) and the index of the right label, -1 where the model has no such label.
+    """Log-probabilities of decisions (n, labels) and the index of the right label, -1 for one the model does not have.
 
     `what` says what the decisions are; `claims` are those that calibration is measured on.
     """

@@ -64,7 +64,7 @@ def word_groups(rows: Sequence[Row], most: int) -> list[Group]:
 
 
 def text_of(row: Row) -> str:
-    return row["text"] + (f"\t{row['text_b']}" if row.get("text_b") else "")
+    return str(row["text"]) + (f"\t{row['text_b']}" if row.get("text_b") else "")
 
 
 def script(text: str) -> str:
@@ -81,7 +81,7 @@ def script(text: str) -> str:
 
 
 def known_rows(subject: Subject) -> Mask | None:
-    """Which rows stand in the training rows too, or nearly; None where these are gone. `quick` sees exact ones alone."""
+    """Which rows stand in the training rows too, or nearly (exactly, if quick); None where these are gone."""
     if subject.train is None:
         return None
     known = {normal(text) for text in _texts(subject.train)}

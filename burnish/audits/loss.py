@@ -1,4 +1,4 @@
-"""What a row costs: errors out of decisions, so that each metric is a ratio of two sums; and what two answers differ by.
+"""What a row costs: errors out of decisions, so that a metric is a ratio of two sums; and what two answers differ by.
 
 For accuracy and F1 the metric is one minus that ratio; for numbers it is the mean error in spreads of the labels.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def _two_characters(row: Row, words: Sequence[Word], chance: np.random.Generator
         elif i + 1 < len(words) and len(words[i].text) == len(words[i + 1].text) == 1:
             pair = _synonyms().get(words[i].text + words[i + 1].text)
             if pair and len(pair[0]) == 2 and i not in found:
-                found[i], found[i + 1] = pair[0]
+                found |= {i: pair[0][0], i + 1: pair[0][1]}
     return replaced(row, words, found)
 
 
@@ -162,7 +163,7 @@ def _confusable() -> dict[str, str]:
 def _beside() -> dict[str, str]:
     rows = lists()["keyboard"]
     found = {c: row[max(0, i - 1) : i] + row[i + 1 : i + 2] for row in rows for i, c in enumerate(row)}
-    for upper, lower in zip(rows, rows[1:], strict=False):
+    for upper, lower in pairwise(rows):
         for a, b in zip(upper, lower, strict=False):
             found[a], found[b] = found[a] + b, found[b] + a
     return found

@@ -53,7 +53,8 @@ class Kind:
 
     def matches(self, words: Sequence[Word]) -> list[Match]:
         """Members in a text, the longest first where two begin at one word."""
-        found, index = [], 0
+        found: list[Match] = []
+        index = 0
         small = [word.text.lower() for word in words]
         while index < len(words):
             for size in range(min(self.longest, len(words) - index), 0, -1):
@@ -93,7 +94,8 @@ class Kind:
 
     def inserted(self, row: Row, chance: np.random.Generator) -> list[Version]:
         """The row with a member of each group before it."""
-        draw, found = int(chance.integers(1 << 16)), []
+        draw = int(chance.integers(1 << 16))
+        found: list[Version] = []
         for index, members in enumerate(self.groups.values()):
             member = self.insert[index] if self.insert else members[draw % len(members)]
             first = len(split_words(self.template.partition("{}")[0])[0])

@@ -1,6 +1,6 @@
 """One test for many looks at once: the largest statistic under random orders (Westfall and Young 1993, maxT).
 
-The p-value of each look is the share of orders in which any look is as extreme, so that it is corrected for all of them,
+The p-value of each look is the share of orders in which any look is as extreme: it is corrected for all of them,
 whatever they have in common.
 """
 

@@ -49,7 +49,7 @@ def replaced(row: Row, words: Sequence[Word], edits: Mapping[int, str]) -> Row:
     changed: Row = {}
     for index in sorted(edits, reverse=True):
         word = words[index]
-        text = changed.get(word.column, row[word.column])
+        text = str(changed.get(word.column, row[word.column]))
         changed[word.column] = text[: word.start] + edits[index] + text[word.start + len(word.text) :]
     return row | changed
 
@@ -64,7 +64,7 @@ def swapped(row: Row, words: Sequence[Word], swaps: Sequence[tuple[Match, str]])
         changed: Row = {}
         for match, new in sorted(swaps, key=lambda swap: -swap[0].first):
             first, last = words[match.first], words[match.last - 1]
-            text = changed.get(first.column, row[first.column])
+            text = str(changed.get(first.column, row[first.column]))
             changed[first.column] = text[: first.start] + new + text[last.start + len(last.text) :]
         return row | changed
     kept, tags = list(row["words"]), list(row["tags"]) if "tags" in row else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from burnish.audited import Section, Table
+from burnish.audited import Cell, Section, Table
 from burnish.audits.attack import attacked
 from burnish.audits.loss import differing
 from burnish.audits.noise import WAYS, disturbed
@@ -18,7 +18,8 @@ def robustness(subject: Subject) -> Section:
     count = min(_MOST[not subject.quick], max(2 * LEAST, subject.affordable(_SHARE, len(WAYS))))
     chosen = subject.sample(count, salt=1)
     figures: dict[str, float] = {}
-    rows, small = [], []
+    rows: list[tuple[Cell, ...]] = []
+    small: list[str] = []
     for way, (_, rate) in WAYS.items():
         pairs = [
             (int(i), new) for i in chosen if (new := disturbed(given := subject.given[i], way, subject.seed)) != given

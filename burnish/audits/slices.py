@@ -46,7 +46,7 @@ def slices(subject: Subject) -> Section:
     sure = [group for group, p in found if p < SIGNIFICANT]
     gaps = [abs(lost.value(~group.rows) - lost.value(group.rows)) for group in sure]
     findings = [
-        f"{lost.name} is {lost.value(g.rows):.3f} on {len(g):,} rows with {g}, against {lost.value(~g.rows):.3f} on the rest"
+        f"{lost.name} is {lost.value(g.rows):.3f} on {len(g):,} rows with {g}, on the rest {lost.value(~g.rows):.3f}"
         for g in sure[:3]
     ]
     figures = {lost.name: whole, "worst_gap": max(gaps, default=0.0), "significant": float(len(sure))}
