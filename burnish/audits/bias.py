@@ -130,7 +130,9 @@ def _swaps(subject: Subject, kind: Kind, count: int) -> Swaps | None:
         flips = (np.abs(values[:, :, 0] - middle) > FAR).mean(1)
     else:
         pairs = zip(made, answers, strict=True)
-        decisions = [Counter(_decision(task, v, a) for v, a in zip(vs, row, strict=True)) for vs, row in pairs]
+        decisions = [
+            Counter(_decision(task, v, a, found_name) for v, a in zip(vs, row, strict=True)) for vs, row in pairs
+        ]
         flips = np.array([1 - one.most_common(1)[0][1] / groups for one in decisions])
     return Swaps(kind, way, values, outcomes, flips)
 
@@ -162,15 +164,15 @@ def _values(task: Task, version: Version, said: Any, named: bool) -> list[float]
     return [recall, float(np.mean([said.tags[i] != "O" for i in inside]))]
 
 
-def _decision(task: Task, version: Version, said: Any) -> Any:
-    """What must not depend on the group: the labels; of tags those of the other words, and whether names are found."""
+def _decision(task: Task, version: Version, said: Any, named: bool) -> Any:
+    """What must not depend on the group: the labels; of tags those of the other words, and whether a name is found."""
     if isinstance(task, Score):
         return None
     if isinstance(task, Classify):
         return frozenset(said.labels)
     inside = {i for first, last in version[1] for i in range(first, last)}
     others = tuple(tag for i, tag in enumerate(said.tags) if i not in inside)
-    return others, tuple(all(said.tags[i] != "O" for i in range(*place)) for place in version[1])
+    return others, named and tuple(all(said.tags[i] != "O" for i in range(*place)) for place in version[1])
 
 
 def _table(found: Swaps, shifts: NDArray[np.float64], p: NDArray[np.float64]) -> Table:

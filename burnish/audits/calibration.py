@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 BINS = 15
 RELIABILITY = "Reliability"
 _RISKS = (0.01, 0.02, 0.05, 0.1)
+_HALVES = 17  # a stream of its own, so that the halves have nothing to do with other draws
 _SHARE = 0.1  # of the time
 
 
@@ -50,7 +51,7 @@ def calibration(subject: Subject) -> Section:
     sure, right = certainty(given.logs[given.claims], given.truth[given.claims])
     figures = {"ece": ece(sure, right), "brier": brier(given.logs[given.claims], given.truth[given.claims])}
     figures["confidence"], figures["accuracy"] = float(sure.mean()), float(right.mean())
-    half = np.random.default_rng(subject.seed).random(len(given.truth)) < 0.5
+    half = np.random.default_rng((subject.seed, _HALVES)).random(len(given.truth)) < 0.5
     warmth = temperature(given.logs[half], given.truth[half])
     other = ~half & given.claims
     if other.sum() >= LEAST:

@@ -47,7 +47,8 @@ def change(before: Subject, after: Subject, sections: dict[str, tuple[Section, .
         sure = [i for i in order if p[i] < SIGNIFICANT and lost[i] > 0]
         figures["worst_group"] = max((float(lost[i]) for i in sure), default=0.0)
         findings = [
-            f"{groups[i]}: {first.name} fell from {first.value(groups[i].rows):.3f} to {second.value(groups[i].rows):.3f}"
+            f"{groups[i]}: {first.name} went from {first.value(groups[i].rows):.3f} to "
+            f"{second.value(groups[i].rows):.3f}"
             for i in sure[:3]
         ]
     named = {form: {one.name: one.figures for one in found} for form, found in sections.items()}
@@ -57,14 +58,10 @@ def change(before: Subject, after: Subject, sections: dict[str, tuple[Section, .
         if name in named[before.form] and name in named[after.form]
     ]
     tables.insert(0, Table("Before and after", ("figure", before.form, after.form), tuple(pairs)))
+    found = "a group" if figures.get("worst_group") else "no group"
     summary = (
-        f"{figures['flips']:.2%} of the decisions differ from the tuned model's; "
-        + (
-            "a group lost more than the rest"
-            if figures.get("worst_group")
-            else "no group lost more than the rest by more"
-        )
-        + ("" if figures.get("worst_group") else " than chance")
+        f"{figures['flips']:.2%} of the decisions differ from the tuned model's; {found} lost more than the rest by "
+        "more than chance"
     )
     return Section("change", summary, figures, tuple(tables), tuple(findings))
 
