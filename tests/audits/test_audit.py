@@ -37,7 +37,7 @@ def test_gates_pass_and_fail_by_the_sign_of_their_limit() -> None:
 
 
 def test_a_gate_on_nothing_is_refused() -> None:
-    with pytest.raises(ConfigError, match="did you mean 'calibration.ece'"):
+    with pytest.raises(ConfigError, match=r"did you mean 'calibration\.ece'"):
         must_be_known({"calibration.ecc": 0.1})
     must_be_known(dict.fromkeys(GATES, 0.0))
 

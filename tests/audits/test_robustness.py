@@ -26,9 +26,8 @@ TEXTS = (
 def test_same_seed_same_text(way: str) -> None:
     for text in TEXTS:
         assert disturbed({"text": text}, way, 3) == disturbed({"text": text}, way, 3)
-    assert len({disturbed({"text": " ".join(TEXTS * 3)}, way, seed)["text"] for seed in range(5)}) > (
-        way not in ("synonyms", "negation")
-    )
+    found = {disturbed({"text": " ".join(TEXTS * 3)}, way, seed)["text"] for seed in range(5)}
+    assert len(found) > (way not in ("synonyms", "negation"))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -81,7 +80,7 @@ def test_the_attack_finds_the_word_that_matters(subject: Make) -> None:
     given = subject(engine, rows, quick=False)
     found = attacked(given)
     assert found is not None
-    expected = sum(label == "yes" and text.split().count("refund") <= 2 for text, label in rows) / len(rows)
+    expected = sum(label == "yes" and text.split().count("refund") == 1 for text, label in rows) / len(rows)
     assert found.success == pytest.approx(expected)
     assert found.queries > 8
     robust = attacked(subject(ByRule(lambda text: 0.2), rows, quick=False))
@@ -90,7 +89,7 @@ def test_the_attack_finds_the_word_that_matters(subject: Make) -> None:
 
 
 def test_a_tagger_is_attacked_around_its_entities(subject: Make) -> None:
-    rows = [(["Anna", "lives", "here", "now"], ["B-PER", "O", "O", "O"])] * 40
+    rows = [(["Anna", "lives", "here", str(i)], ["B-PER", "O", "O", "O"]) for i in range(200)]
     found = robustness(subject(ByWord({"Anna"}), rows, quick=False))
     assert found.figures["attack_success"] == 0.0
     assert found.figures["homoglyphs_flips"] > 0.0
