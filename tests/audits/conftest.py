@@ -86,7 +86,9 @@ def subject(tmp_path: Path) -> Make:
 
 def sentences(count: int, seed: int = 0) -> list[str]:
     """Texts of eight words of a small vocabulary."""
-    words = ["card", "payment", "refund", "transfer", "account", "balance", "please", "help", "today", "again", "money", "still", "waiting", "order"]chance = np.random.default_rng(seed)
+    words = ["card", "payment", "refund", "transfer", "account", "balance", "please"]
+    words += ["help", "today", "again", "money", "still", "waiting", "order"]
+    chance = np.random.default_rng(seed)
     return [" ".join(chance.choice(words, 8)) + f" {index}" for index in range(count)]
 
 

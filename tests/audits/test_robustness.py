@@ -20,6 +20,7 @@ TEXTS = (
     "",
     "好 the 123 movie",
 )
+WORDS = st.lists(st.text(min_size=1, max_size=9).filter(str.strip), min_size=1, max_size=8)
 
 
 @pytest.mark.parametrize("way", WAYS)
