@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.audits.rewrite import words_of
-from burnish.audits.subject import LEAST, Subject
-from burnish.data.near import Sketch, near_pairs, normal
-from burnish.data.rows import Row, Rows
+from burnish.audits.subject import LEAST, Subject, text_of
+from burnish.data.rows import Row
 from burnish.data.words import kind
 
 _VALUES = 20  # a column with more values is no grouping
 _LABELS = 100
-_NEAR = 0.85  # Jaccard similarity of character shingles, as in the check of the data
 _SCRIPTS = {"LATIN": "Latin", "CJK": "Han", "HIRAGANA": "kana", "KATAKANA": "kana"}
 Mask = NDArray[np.bool_]
 
@@ -49,8 +47,8 @@ def groups_of(subject: Subject) -> list[Group]:
     for name, values in subject.extra.items():
         if 1 < len(set(values)) <= _VALUES:
             found += _by(name, [value if value is not None else "(empty)" for value in values])
-    if (known := known_rows(subject)) is not None:
-        found += _by("in the training rows", ["yes" if one else "no" for one in known])
+    if subject.known is not None:
+        found += _by("in the training rows", ["yes" if one else "no" for one in subject.known])
     return [group for group in found if 0 < len(group) < len(rows)]
 
 
@@ -61,10 +59,6 @@ def word_groups(rows: Sequence[Row], most: int) -> list[Group]:
     usual = [(word, count) for word, count in counts.items() if LEAST <= count <= len(rows) / 2]
     chosen = sorted(usual, key=lambda one: (-one[1], one[0]))[:most]
     return [Group("word", f"'{word}'", np.array([word in words for words in sets])) for word, _ in chosen]
-
-
-def text_of(row: Row) -> str:
-    return str(row["text"]) + (f"\t{row['text_b']}" if row.get("text_b") else "")
 
 
 def script(text: str) -> str:
@@ -78,22 +72,6 @@ def script(text: str) -> str:
         return "none"
     first = names.most_common(1)[0][0]
     return _SCRIPTS.get(first, first.capitalize())
-
-
-def known_rows(subject: Subject) -> Mask | None:
-    """Which rows stand in the training rows too, or nearly (exactly, if quick); None where these are gone."""
-    if subject.train is None:
-        return None
-    known = {normal(text) for text in _texts(subject.train)}
-    own = [text_of(row) for row in subject.given]
-    found = np.array([normal(text) in known for text in own])
-    if not subject.quick:
-        found[near_pairs(Sketch.of(list(_texts(subject.train))), Sketch.of(own), _NEAR).second] = True
-    return found
-
-
-def _texts(rows: Rows) -> list[str]:
-    return [text_of(row) for row in rows]
 
 
 def _by(by: str, values: Sequence[str]) -> list[Group]:

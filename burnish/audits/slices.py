@@ -63,9 +63,7 @@ def slices(subject: Subject) -> Section:
     if subject.train is None:
         impossible.append(f"whether these rows stand in the training rows too: {subject.train_missing}")
     else:
-        known = sum(len(group) for group in groups if str(group) == "in the training rows yes")
-        if not known and all(group.by != "in the training rows" for group in groups):
-            known = _all_known(subject)
+        known = int(subject.known.sum()) if subject.known is not None else 0
         figures["leaked"] = known / len(subject.rows)
         if known:
             findings.append(f"{known:,} of {len(subject.rows):,} rows stand in the training rows too, or nearly so")
@@ -102,10 +100,3 @@ def search(subject: Subject, lost: Losses, groups: list[Group]) -> tuple[list[tu
         if len(shown) == _SHOWN:
             break
     return [(candidates[index], float(p[index])) for index in shown], len(candidates)
-
-
-def _all_known(subject: Subject) -> int:
-    from burnish.audits.groups import known_rows
-
-    known = known_rows(subject)
-    return int(known.sum()) if known is not None else 0

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.artifact import Artifact
+from burnish.data.near import Sketch, near_pairs, normal
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
 
 QUICK_SECONDS, FULL_SECONDS = 15.0, 200.0  # that the audits of one form may ask its model for, together
 LEAST = 30  # rows that a group needs to be concluded about
+_NEAR = 0.85  # Jaccard similarity of character shingles, as in the check of the data
 _TIMED = 64  # rows that the pace is measured on
 
 
@@ -71,6 +73,18 @@ class Subject:
         """Numbers of each row whose sums give the task's metric, shape (rows, k)."""
         return tallies(self.engine, self.predictions, self.given)
 
+    @cached_property
+    def known(self) -> NDArray[np.bool_] | None:
+        """Which rows stand in the training rows too, or nearly (exactly, if quick); None where these are gone."""
+        if self.train is None:
+            return None
+        theirs, own = [text_of(row) for row in self.train], [text_of(row) for row in self.given]
+        exact = {normal(text) for text in theirs}
+        found = np.array([normal(text) in exact for text in own])
+        if not self.quick:
+            found[near_pairs(Sketch.of(theirs), Sketch.of(own), _NEAR).second] = True
+        return found
+
     def metric(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """The task's metric of summed tallies, shape (..., k) -> (...)."""
         return self.engine.task.score(sums)
@@ -83,6 +97,11 @@ class Subject:
     def sample(self, count: int, salt: int = 0) -> NDArray[np.int64]:
         """Indices of at most `count` rows, in their order, the same for the same seed."""
         return drawn(len(self.rows), count, self.seed + salt)
+
+
+def text_of(row: Row) -> str:
+    """The text of a row, or both with a tab between them."""
+    return str(row["text"]) + (f"\t{row['text_b']}" if row.get("text_b") else "")
 
 
 def tallies(engine: Engine, predictions: Sequence[Any], rows: Sequence[Row]) -> NDArray[np.float64]:
