@@ -203,6 +203,14 @@ class Compress(_Section):
     made: Made | None = Field(None, description="What an earlier search has found; there is then no search.")
 
 
+class Audit(_Section):
+    """What `burnish audit` holds the model to."""
+
+    gates: dict[str, float] = Field(
+        default_factory=dict, description="Figure such as calibration.ece -> its limit, in place of the default."
+    )
+
+
 class Job(_Section):
     """One job: data, model, and what is done with them."""
 
@@ -217,6 +225,7 @@ class Job(_Section):
     compress: Compress | None = Field(
         None, description="Search a smaller or faster form once the model is tuned; `{}` for the defaults."
     )
+    audit: Audit = Audit()
     gates: dict[str, float] = Field(
         default_factory=dict,
         description="Metric -> least value on the last measurement; largest, for errors such as mae.",

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from burnish.cli import about, explain, guards, jobs, models, service
+from burnish.cli import about, audit, explain, guards, jobs, models, service
 from burnish.errors import BurnishError
 
 app = typer.Typer(
@@ -19,9 +19,8 @@ app = typer.Typer(
     help="From a pretrained model and your labelled data to a small, measured, documented model.",
     epilog="Start with: burnish init data.csv, then burnish run job.yaml",
 )
-for part in (jobs, models, explain, guards, service, about):
+for part in (jobs, models, audit, explain, guards, service, about):
     app.add_typer(part.app)
-app.add_typer(guard.app, name="guard")
 
 
 def main() -> None:

@@ -1,0 +1,173 @@
+"""`burnish audit`: the rows, the forms of a model, every audit of each, and the gates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from os.path import exists
+from pathlib import Path
+from typing import Any
+
+from burnish.artifact import Artifact
+from burnish.audited import AuditReport, Section
+from burnish.audits import AUDITS, audit_named
+from burnish.audits.change import change
+from burnish.audits.gates import judged, must_be_known
+from burnish.audits.subject import FULL_SECONDS, QUICK_SECONDS, Subject, drawn, pace_of
+from burnish.config import Job, parse
+from burnish.data.load import fingerprint, load, load_file, usable
+from burnish.data.read import read
+from burnish.data.rows import Rows
+from burnish.engine import Engine
+from burnish.errors import InputError, nearest
+from burnish.extras import need
+from burnish.variant import TUNED, best, names
+
+Say = Callable[[str], None]
+_MOST = (1500, 10_000)  # rows that are looked at: quick, and else
+_SHARE = 0.2  # of the time, for one pass over them
+
+
+def audit(
+    model: str | Path,
+    data: str | None = None,
+    *,
+    quick: bool = False,
+    deep: bool = False,
+    variant: str | None = None,
+    sensitive: str | None = None,
+    train: str | None = None,
+    say: Say = lambda line: None,
+) -> AuditReport:
+    """Audit a model and, beside it, the variant that a search has chosen.
+
+    Args:
+        data: file with labelled rows; the test rows of the model's job when None, or else its dev rows.
+        quick: stay under a minute; deep: also what takes long (shadow models, trigger search).
+        variant: another one in place of the chosen one; `torch` for the tuned model alone.
+        sensitive: column of the rows whose groups are compared; needs `burnish[audit]`.
+        train: file with the training rows, when they are no longer where the job has them.
+
+    Raises:
+        InputError: when the model or the rows cannot be read, or the rows have no such column.
+        ConfigError: for a gate of the job on what no audit finds out.
+        MissingExtra: for `sensitive` without Fairlearn.
+    """
+    started = time.perf_counter()
+    if quick and deep:
+        raise InputError("--quick and --deep do not go together")
+    artifact = Artifact.open(model)
+    job = _job(artifact, train)
+    stated = job.audit.gates
+    must_be_known(stated)
+    if sensitive is not None:
+        need("fairlearn.metrics", "audit")
+    chosen = variant or best(artifact)
+    if chosen not in (None, TUNED, *names(artifact)):
+        told = nearest(str(chosen), [TUNED, *names(artifact)])
+        raise InputError(f"--variant: '{model}' has no variant '{chosen}'; {told}")
+    rows, split, reading = _held_out(job, data, say)
+    tuned = Engine.open(model, TUNED)
+    pace = pace_of(tuned, rows, job.seed)
+    seconds = QUICK_SECONDS if quick else FULL_SECONDS
+    count = min(_MOST[not quick], max(200, int(_SHARE * seconds * pace)))
+    if count < len(rows):
+        say(f"{count:,} of {len(rows):,} rows of {split}, drawn with seed {job.seed}: {pace:,.0f} rows a second")
+        split = f"{split}, drawn from {len(rows):,}"
+        rows = rows.select(drawn(len(rows), count, job.seed))
+    known, missing = _training_rows(artifact, job)
+    if missing:
+        say(f"note: {missing}")
+    extra = _extra(rows, reading, sensitive)
+    first = Subject(artifact, tuned, TUNED, rows, split, known, missing, extra, sensitive, quick, deep, job.seed, pace)
+    sections = {TUNED: _audited(first, say)}
+    if chosen not in (None, TUNED):
+        engine = Engine.open(model, chosen)
+        own = min(pace, pace_of(engine, rows, job.seed))  # as many rows for both
+        second = replace(first, engine=engine, form=str(chosen), pace=own)
+        sections[second.form] = _audited(second, say)
+        sections[second.form] = (change(first, second, sections), *sections[second.form])
+    gates = judged(sections, artifact.task, stated, quick=quick, tuned=TUNED)
+    name = Path(model).resolve().name
+    return AuditReport(name, artifact.task, len(rows), sections, gates, quick, time.perf_counter() - started)
+
+
+def _audited(subject: Subject, say: Say) -> tuple[Section, ...]:
+    found = []
+    for name in AUDITS:
+        say(f"{subject.form}: {name}")
+        started = time.perf_counter()
+        found.append(replace(audit_named(name)(subject), seconds=time.perf_counter() - started))
+    return tuple(found)
+
+
+def _job(artifact: Artifact, train: str | None) -> Job:
+    kept: dict[str, Any] = artifact.manifest["job"]
+    return parse(kept | {"data": kept["data"] | ({"train": train} if train else {})})
+
+
+def _held_out(job: Job, data: str | None, say: Say) -> tuple[Rows, str, Job]:
+    """Labelled rows that the model was not tuned on, what they are, and the job that reads their source.
+
+    Raises:
+        InputError: when the job has none, or they are gone.
+    """
+    if data is not None:
+        other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
+        columns = job.data.columns.model_dump() | {"group": None, "time": None}
+        reading = parse({"task": job.task, "data": job.data.model_dump() | other | {"columns": columns}})
+        return usable(load_file(data, reading), job.task), Path(data).name, reading
+    for name in ("test", "dev"):
+        source = getattr(job.data, name)
+        if source is None and not getattr(job.data.split, name):
+            continue
+        place = source or job.data.train
+        if not place.startswith("hub:") and not exists(place):
+            raise InputError(f"the {name} rows are no longer at '{place}'; name a file with labelled rows: --data FILE")
+        rows = load_file(source, job) if source else load(job)[name]
+        if name == "dev":
+            say("note: the job has no test rows; these are its dev rows, which the tuning has chosen on")
+        return usable(rows, job.task), name, job
+    raise InputError("the job of this model has neither test nor dev rows; name a file with labelled rows: --data FILE")
+
+
+def _training_rows(artifact: Artifact, job: Job) -> tuple[Rows | None, str]:
+    """The rows that a model was tuned on; or None, and why they are not known."""
+    place = job.data.train
+    if not place.startswith("hub:") and not exists(place):
+        return None, f"the training rows are no longer at '{place}' (--train FILE names another place)"
+    try:
+        rows = usable(load(job)["train"], job.task)
+    except InputError as error:
+        return None, f"the training rows cannot be read: {error}"
+    if fingerprint(rows) != artifact.manifest["data"]["fingerprint"]:
+        return None, f"'{place}' does not hold the rows that the model was tuned on (--train FILE names others)"
+    return rows, ""
+
+
+def _extra(rows: Rows, job: Job, sensitive: str | None) -> dict[str, Sequence[str | None]]:
+    """Further columns of the source of the rows that hold text, in the order of the rows.
+
+    Raises:
+        InputError: when there is no column of the name `sensitive`.
+    """
+    given = read(rows.source, job.data, role="test")
+    places: list[int] | None = None
+    if rows.lines and rows.lines in rows.columns and rows.lines in given.columns:
+        at = {line: index for index, line in enumerate(given.table[rows.lines][:])}
+        places = [at[line] for line in rows.table[rows.lines][:]]
+    elif len(given) == len(rows):
+        places = list(range(len(rows)))
+    known = [rows.table[name][:] for name in rows.columns]
+    found: dict[str, Sequence[str | None]] = {}
+    for name in given.columns if places is not None else ():
+        column = given.table[name][:]
+        values = [column[place] for place in places or ()]
+        if name == sensitive or (values not in known and all(v is None or isinstance(v, str) for v in values)):
+            found[name] = [None if value is None else str(value) for value in values]
+    if sensitive is not None and sensitive not in found:
+        why = "" if places is not None else ", as its rows cannot be told apart by line"
+        told = nearest(sensitive, given.columns)
+        raise InputError(f"--sensitive: no column '{sensitive}' in '{rows.source}'{why}; {told}")
+    return found

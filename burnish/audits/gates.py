@@ -1,0 +1,91 @@
+"""What an audit may find at most, or has to find at least: every default, once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from burnish.audited import Gate, Section
+from burnish.errors import ConfigError, nearest
+
+_TEXTS = frozenset({"classify", "pair", "tag"})
+_ALL = _TEXTS | {"score"}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit on a figure.
+
+    Attributes:
+        value: None where there is a limit only if the job states one.
+        least: whether it is the least that the figure may be.
+        tasks: whose audits have the figure.
+        quick: whether `--quick` finds it out too.
+    """
+
+    value: float | None = None
+    least: bool = False
+    tasks: frozenset[str] = _ALL
+    quick: bool = True
+
+
+GATES: dict[str, Limit] = {
+    "slices.worst_gap": Limit(0.2),
+    "slices.leaked": Limit(0.01),
+    "bias.shift": Limit(0.05),
+    "bias.flips": Limit(0.1),
+    "bias.group_gap": Limit(),
+    "bias.parity_gap": Limit(),
+    "robustness.typos_drop": Limit(0.1),
+    "robustness.keyboard_drop": Limit(0.1),
+    "robustness.homoglyphs_drop": Limit(),
+    "robustness.casing_drop": Limit(0.1),
+    "robustness.whitespace_drop": Limit(0.02, tasks=_ALL - {"tag"}),
+    "robustness.full_width_drop": Limit(),
+    "robustness.synonyms_drop": Limit(),
+    "robustness.attack_success": Limit(tasks=_TEXTS, quick=False),
+    "calibration.ece": Limit(0.1, tasks=_TEXTS),
+    "calibration.brier": Limit(tasks=_TEXTS),
+    "calibration.coverage_5": Limit(least=True, tasks=_TEXTS),
+    "calibration.error_95": Limit(tasks=frozenset({"score"})),
+    "change.flips": Limit(0.05),
+    "change.lost": Limit(0.02),
+    "change.worst_group": Limit(0.05),
+    # The figures of privacy and security come with their audits: a line each.
+}
+
+
+def must_be_known(stated: Mapping[str, float]) -> None:
+    """Refuse a gate on what no audit finds out.
+
+    Raises:
+        ConfigError: naming the nearest figure.
+    """
+    for name in stated:
+        if name not in GATES:
+            raise ConfigError(f"audit.gates: no audit finds out '{name}'; {nearest(name, GATES)}")
+
+
+def judged(
+    forms: Mapping[str, Sequence[Section]], task: str, stated: Mapping[str, float], *, quick: bool, tuned: str
+) -> tuple[Gate, ...]:
+    """Every gate on every form; that of a variant is called `section.figure@variant`.
+
+    What a section that ran could not find out fails, as does a figure that the job has a limit for.
+    """
+    found = []
+    for form, sections in forms.items():
+        figures = {f"{one.name}.{name}": value for one in sections for name, value in one.figures.items()}
+        ran = {one.name for one in sections}
+        for name, limit in GATES.items():
+            bound = stated.get(name, limit.value)
+            due = name in stated or (task in limit.tasks and (limit.quick or not quick))
+            if bound is None or not due or name.split(".")[0] not in ran:
+                continue
+            value = figures.get(name)
+            if value is not None and not math.isfinite(value):
+                value = None
+            passed = value is not None and (value >= bound if limit.least else value <= bound)
+            found.append(Gate(name if form == tuned else f"{name}@{form}", value, float(bound), passed, limit.least))
+    return tuple(found)

@@ -1,0 +1,71 @@
+"""What becomes of the decisions of a model when its texts are disturbed, by chance and on purpose."""
+
+from __future__ import annotations
+
+from burnish.audited import Cell, Section, Table
+from burnish.audits.attack import attacked
+from burnish.audits.loss import differing
+from burnish.audits.noise import WAYS, disturbed
+from burnish.audits.subject import LEAST, Subject, tallies
+
+_SHARE = 0.25  # of the time
+_MOST = (200, 1000)  # rows that are disturbed: quick, and else
+
+
+def robustness(subject: Subject) -> Section:
+    """The metric before and after each way of disturbing a text, the share of decisions that change, and an attack."""
+    engine, task = subject.engine, subject.engine.task
+    count = min(_MOST[not subject.quick], max(2 * LEAST, subject.affordable(_SHARE, len(WAYS))))
+    chosen = subject.sample(count, salt=1)
+    figures: dict[str, float] = {}
+    rows: list[tuple[Cell, ...]] = []
+    small: list[str] = []
+    for way, (_, rate) in WAYS.items():
+        pairs = [
+            (int(i), new) for i in chosen if (new := disturbed(given := subject.given[i], way, subject.seed)) != given
+        ]
+        if len(pairs) < LEAST:
+            small.append(f"robustness.{way}: {len(pairs)} of {len(chosen):,} rows have words that it could change")
+            continue
+        kept = [index for index, _ in pairs]
+        changed = [row for _, row in pairs]
+        before = float(subject.metric(subject.tallies[kept].sum(0)))
+        said = engine.predict_rows(changed)
+        after = float(subject.metric(tallies(engine, said, changed).sum(0)))
+        flips, decisions = differing(task, [subject.predictions[index] for index in kept], said)
+        share = float(flips.sum() / max(1, decisions.sum()))
+        figures[f"{way}_flips"] = share
+        if way == "negation":  # what is right may have changed
+            rows.append((way, rate, len(pairs), before, None, None, share))
+            continue
+        figures[f"{way}_drop"] = before - after
+        rows.append((way, rate, len(pairs), before, after, before - after, share))
+    note = (
+        "rate: share of the words that are tried, with a fixed seed; decisions are "
+        + ("words" if task.name == "tag" else "texts")
+        + "; a negation may well change what is right"
+    )
+    columns = ("way", "rate", "rows", f"{task.metric} before", "after", "drop", "decisions changed")
+    tables = [Table("Disturbed texts", columns, tuple(rows), note)]
+    drops = {name.removesuffix("_drop"): value for name, value in figures.items() if name.endswith("_drop")}
+    worst = max(drops, key=lambda way: drops[way], default="")
+    findings = [
+        f"{way.replace('_', ' ')} cost {drop:.3f} of {task.metric}"
+        for way, drop in sorted(drops.items(), key=lambda one: -one[1])
+        if drop > 0.1
+    ]
+    if not subject.quick and task.name != "score":
+        found = attacked(subject)
+        if found is None:
+            small.append("robustness.attack: no row is both right and has words to change")
+        else:
+            figures["attack_success"], figures["attack_queries"] = found.success, found.queries
+            tables.append(found.table)
+            findings.append(
+                f"a search that misspells at most {found.budget:.0%} of the words turns {found.success:.0%} of the "
+                f"decisions that were right, with {found.queries:.0f} questions to the model in the median"
+            )
+    elif subject.quick:
+        small.append("robustness.attack: takes more time than --quick has")
+    summary = f"{worst} cost most: {drops[worst]:.3f} of {task.metric}" if worst else "nothing could be disturbed"
+    return Section("robustness", summary, figures, tuple(tables), tuple(findings), tuple(small))
