@@ -46,7 +46,7 @@ _LONGEST = 0.4  # seconds of a batch: whoever comes meanwhile has to wait for it
 
 
 def main() -> None:
-    """Make a process for each order: JSON (folder, variant asked for, threads, budget and so on) and a socket to answer on."""
+    """Make a process for each order: JSON (folder, variant, threads, budget and so on) and a socket to answer on."""
     for name in ("openvino", "onnxruntime"):
         if have(name):
             with suppress(ImportError):
