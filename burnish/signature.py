@@ -83,7 +83,7 @@ def sign(folder: str | Path, key: str | Path) -> str:
     for name in variant.names(artifact):
         variant.Variant.open(artifact, name)
     files = digests(folder)
-    public = private.public_key().public_bytes_raw().hex()
+    public = str(private.public_key().public_bytes_raw().hex())
     signed = {"format": FORMAT, "files": files, "key": public, "signature": private.sign(_message(files)).hex()}
     whole = folder.resolve()
     fresh = whole.with_name(f".{whole.name}.signature")

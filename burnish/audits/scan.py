@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from burnish.artifact import MANIFEST, SIGNATURE, VARIANTS, sha256
+from burnish.artifact import MANIFEST, VARIANTS, sha256
 from burnish.audits.tensors import faults_of_tensors, mismatches
+from burnish.signature import FILE as SIGNATURE
 
 _HEAD = 1 << 20  # bytes of a file that are looked at for a pickle
 _MAGIC = (
@@ -36,11 +37,10 @@ _MAGIC = (
     (b"\x00asm", "a program"),
     (b"#!", "a script"),
 )
-_CODE = frozenset(
-    ".py .pyc .pyo .pyd .so .dll .dylib .exe .sh .bat .cmd .ps1 .js .jar .whl .ipynb .pkl .pickle .dill .joblib .pt .pth"
-    " .ckpt .npy .npz .h5 .keras .mar .tar .gz .zip .7z".split()
-)
-_TEXT = frozenset(".json .jsonl .md .txt .html .yaml .jinja .xml".split())
+_CODE = (".py", ".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib", ".exe", ".sh", ".bat", ".cmd", ".ps1", ".js", ".jar")
+_CODE += (".whl", ".ipynb", ".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz", ".h5")
+_CODE += (".keras", ".mar", ".tar", ".gz", ".zip", ".7z")
+_TEXT = (".json", ".jsonl", ".md", ".txt", ".html", ".yaml", ".jinja", ".xml")
 _REMOTE = frozenset(("auto_map", "custom_pipelines", "trust_remote_code", "custom_code"))
 _GLOBALS = frozenset(("GLOBAL", "STACK_GLOBAL", "INST"))
 _CALLS = frozenset(("REDUCE", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD", "INST"))
