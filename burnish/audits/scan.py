@@ -37,7 +37,22 @@ _MAGIC = (
     (b"\x00asm", "a program"),
     (b"#!", "a script"),
 )
-_CODE = (".py", ".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib", ".exe", ".sh", ".bat", ".cmd", ".ps1", ".js", ".jar")
+_CODE: tuple[str, ...] = (
+    ".py",
+    ".pyc",
+    ".pyo",
+    ".pyd",
+    ".so",
+    ".dll",
+    ".dylib",
+    ".exe",
+    ".sh",
+    ".bat",
+    ".cmd",
+    ".ps1",
+    ".js",
+    ".jar",
+)
 _CODE += (".whl", ".ipynb", ".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz", ".h5")
 _CODE += (".keras", ".mar", ".tar", ".gz", ".zip", ".7z")
 _TEXT = (".json", ".jsonl", ".md", ".txt", ".html", ".yaml", ".jinja", ".xml")
