@@ -57,7 +57,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a search came to: words looked at closely, the most successful first, and how many of how many were tried."""
+    """What a search came to: words looked at closely, best first, and how many of how many were tried."""
 
     words: tuple[Word, ...]
     tried: int

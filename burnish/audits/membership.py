@@ -69,9 +69,7 @@ def attack(members: NDArray[np.float64], others: NDArray[np.float64], seed: int)
     random = np.random.default_rng(seed)
     drawn = [tpr(random.choice(members, len(members)), random.choice(others, len(others))) for _ in range(_REDRAWN)]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Attack(
-        auc(members, others), tpr(members, others), float(low), float(high), len(members), len(others)
-    )
+    return Attack(auc(members, others), tpr(members, others), float(low), float(high), len(members), len(others))
 
 
 def auc(members: NDArray[np.float64], others: NDArray[np.float64]) -> float:

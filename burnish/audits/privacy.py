@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from burnish.audited import Cell, Section, Table
 from burnish.audits.membership import Attack, attack, calibrated, losses
@@ -110,7 +111,7 @@ def _membership(subject: Subject, train: Rows, twins: set[int], impossible: list
 
 
 def _personal(
-    train: Rows, read: np.ndarray, figures: dict[str, float], findings: list[str], tables: list[Table]
+    train: Rows, read: NDArray[np.int64], figures: dict[str, float], findings: list[str], tables: list[Table]
 ) -> None:
     """Count personal data that has a form of its own, by kind."""
     places: dict[str, list[int]] = defaultdict(list)
@@ -136,7 +137,7 @@ def _personal(
 def _twins(
     subject: Subject,
     train: Rows,
-    read: np.ndarray,
+    read: NDArray[np.int64],
     figures: dict[str, float],
     findings: list[str],
     tables: list[Table],

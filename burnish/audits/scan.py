@@ -53,7 +53,23 @@ _CODE: tuple[str, ...] = (
     ".js",
     ".jar",
 )
-_CODE += (".whl", ".ipynb", ".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz", ".h5")
+_CODE += (
+    ".ps1",
+    ".js",
+    ".jar",
+    ".whl",
+    ".ipynb",
+    ".pkl",
+    ".pickle",
+    ".dill",
+    ".joblib",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".npy",
+    ".npz",
+    ".h5",
+)
 _CODE += (".keras", ".mar", ".tar", ".gz", ".zip", ".7z")
 _TEXT = (".json", ".jsonl", ".md", ".txt", ".html", ".yaml", ".jinja", ".xml")
 _REMOTE = frozenset(("auto_map", "custom_pipelines", "trust_remote_code", "custom_code"))

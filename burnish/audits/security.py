@@ -1,4 +1,4 @@
-"""Security of a model folder: its files, who stands for it, where it comes from, and triggers in what it has learned."""
+"""Security of a model folder: its files, who stands for it, where it comes from, and triggers it has learned."""
 
 from __future__ import annotations
 
