@@ -169,7 +169,7 @@ def _table(attacks: dict[str, Attack]) -> Table:
         (name, one.auc, one.tpr, one.low, one.high, one.members, one.others) for name, one in attacks.items()
     ]
     note = (
-        "rate of training rows found at 1 % false positives, with a 95 % bootstrap interval; also higher than chance where "
+        "rate of training rows found at 1 % false positives, with a 95 % bootstrap interval; also above chance where "
         "held-out rows are of another kind than training rows"
     )
     if "linear shadow models" in attacks:
