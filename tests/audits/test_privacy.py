@@ -22,14 +22,15 @@ def _texts(seed: int) -> list[str]:
 
 def _audited(folder: Path, epochs: int) -> Section:
     """A model of labels that follow from nothing, so that whatever it knows of them is by heart."""
-    draw = random.Random(9)
     folder.mkdir()
-    lines = [f'"{text}",{draw.choice(("pos", "neg"))}' for text in _texts(0)]
+    lines = [f'"{text}",{("pos", "neg")[i % 2]}' for i, text in enumerate(_texts(0))]
     lines[0] = '"write to anna@example.org today",pos'
     (folder / "train.csv").write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    held = [f'"{text}",{draw.choice(("pos", "neg"))}' for text in _texts(1)] + lines[1:4]
+    held = [f'"{text}",{("pos", "neg")[i % 2]}' for i, text in enumerate(_texts(1))] + lines[1:4]
     (folder / "held.csv").write_text("text,label\n" + "\n".join(held) + "\n", encoding="utf-8")
     job = tiny.job(folder, "classify", epochs=epochs, tokens_per_batch=512, learning_rate=3e-3, backward="full")
+    whole = job.data.model_copy(update={"split": job.data.split.model_copy(update={"dev": 0.0})})
+    job = job.model_copy(update={"data": whole})  # no dev rows that would choose weights from before it was overfitted
     flow.tune(job)
     artifact, engine = Artifact.open(folder / "out"), Engine.open(folder / "out", "torch")
     rows = load_file(str(folder / "held.csv"), job)
@@ -42,7 +43,7 @@ def test_what_is_learned_by_heart_leaks(tmp_path: Path) -> None:
     assert by_heart.figures["membership_auc"] > apart.figures["membership_auc"] + 0.15
     assert by_heart.figures["shadow_auc"] > 0.6
     assert any("gives away" in one for one in by_heart.findings)
-    assert by_heart.figures["personal_rows"] <= 1  # the row may have gone to dev
+    assert by_heart.figures["personal_rows"] == 1
     assert 1 <= by_heart.figures["near_duplicates"] <= 3
     assert "anna@" not in repr(by_heart)
 
