@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from burnish.data.text import Tokenizer
 from burnish.errors import InputError
 from burnish.models.net import Pooling
+from burnish.signature import FILE as SIGNATURE
 
 FORMAT = 1
 MANIFEST = "burnish.json"
@@ -130,7 +131,7 @@ def must_be_replaceable(folder: Path) -> None:
     if folder.is_symlink() or not folder.is_dir():
         kind = "a link" if folder.is_symlink() else "a file"
         raise InputError(f"out: '{folder}' is {kind} and is left as it is; choose another out")
-    own = {MANIFEST}
+    own = {MANIFEST, SIGNATURE}
     if (folder / MANIFEST).is_file():
         try:
             own |= set(Artifact.open(folder, verify=False).manifest["files"]) | _files_of_variants(folder)

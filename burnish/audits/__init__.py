@@ -15,9 +15,8 @@ AUDITS: dict[str, str] = {
     "bias": "burnish.audits.bias",
     "robustness": "burnish.audits.robustness",
     "calibration": "burnish.audits.calibration",
-    # TO MERGE: the next two lines come in with burnish/audits/privacy.py and burnish/audits/security.py
-    # "privacy": "burnish.audits.privacy",
-    # "security": "burnish.audits.security",
+    "privacy": "burnish.audits.privacy",
+    "security": "burnish.audits.security",
 }
 """Name of each audit, which is that of its function, and the module that has it."""
 

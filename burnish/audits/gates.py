@@ -52,7 +52,15 @@ GATES: dict[str, Limit] = {
     "change.flips": Limit(0.05),
     "change.lost": Limit(0.02),
     "change.worst_group": Limit(0.05),
-    # The figures of privacy and security come with their audits: a line each.
+    "privacy.membership_auc": Limit(tasks=_TEXTS),
+    "privacy.membership_tpr": Limit(tasks=_TEXTS),
+    "privacy.personal_rows": Limit(),
+    "privacy.near_duplicates": Limit(),
+    "security.faults": Limit(0.0),
+    "security.unexpected": Limit(),
+    "security.signed": Limit(least=True),
+    "security.licensed": Limit(least=True),
+    "security.triggers": Limit(quick=False),
 }
 
 

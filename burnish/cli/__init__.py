@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from burnish.cli import about, audit, explain, guards, jobs, models, service
+from burnish.cli import about, audit, explain, guards, jobs, models, service, trust
 from burnish.errors import BurnishError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     help="From a pretrained model and your labelled data to a small, measured, documented model.",
     epilog="Start with: burnish init data.csv, then burnish run job.yaml",
 )
-for part in (jobs, models, audit, explain, guards, service, about):
+for part in (jobs, models, audit, explain, guards, trust, service, about):
     app.add_typer(part.app)
 
 

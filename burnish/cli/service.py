@@ -42,11 +42,15 @@ def serve(
     tls_cert: Annotated[str | None, typer.Option(help="Certificate (PEM), for HTTPS.")] = None,
     tls_key: Annotated[str | None, typer.Option(help="Its key (PEM).")] = None,
     guard: Annotated[str | None, typer.Option(help="Policy that inputs are held against: see burnish guard.")] = None,
+    require_signature: Annotated[
+        Path | None, typer.Option(metavar="FILE.pub", help="Open only models signed with this key: see burnish sign.")
+    ] = None,
 ) -> None:
     """Serve models over HTTP, with a page to try them on, until Ctrl-C or SIGTERM."""
     from burnish.serving.deployment import Limits
     from burnish.serving.serve import Options
     from burnish.serving.serve import serve as run
+    from burnish.signature import public_key
 
     options = Options(
         host=host,
@@ -66,6 +70,7 @@ def serve(
         max_batch_tokens=max_batch_tokens,
         timeout=timeout,
         processes=processes,
+        signed_by=public_key(require_signature) if require_signature else "",
     )
     run(models, options, limits, say)
 

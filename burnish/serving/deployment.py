@@ -44,6 +44,7 @@ class Limits:
         max_characters: of an input.
         timeout: seconds until a request has to be answered.
         processes: of each model; 0 for as many as there are cores.
+        signed_by: public key that model folders have to be signed with, in hexadecimal digits; empty for any folder.
     """
 
     max_concurrent_requests: int = 512
@@ -53,6 +54,7 @@ class Limits:
     max_characters: int = 100_000
     timeout: float = 30.0
     processes: int = 0
+    signed_by: str = ""
 
 
 class Request:

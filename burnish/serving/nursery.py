@@ -15,9 +15,14 @@ _PATIENCE = 120.0  # seconds until the imports have to be done: a cold disk is s
 
 
 class Nursery:
-    """Start model processes. It is started again when it has died; the processes live on without it."""
+    """Start model processes. It is started again when it has died; the processes live on without it.
 
-    def __init__(self) -> None:
+    Args:
+        signed_by: public key that a folder has to be signed with to be opened; empty for any folder.
+    """
+
+    def __init__(self, signed_by: str = "") -> None:
+        self._signed_by = signed_by
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._lock = asyncio.Lock()
@@ -34,9 +39,8 @@ class Nursery:
         Raises:
             BurnishError: when no process can be started.
         """
-        order = json.dumps(
-            {"folder": folder, "asked": asked, "threads": threads, "budget": budget, "warm": warm}
-        ).encode()
+        wanted = {"folder": folder, "asked": asked, "threads": threads, "budget": budget, "warm": warm}
+        order = json.dumps(wanted | {"signed_by": self._signed_by}).encode()
         async with self._lock:
             for _ in range(2):
                 try:

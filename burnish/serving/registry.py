@@ -64,7 +64,7 @@ class Registry:
     def __init__(self, limits: Limits, root: Path | None, seen: Callable[[str], Seen]) -> None:
         self.limits, self.root = limits, root
         self.served: dict[str, Served] = {}
-        self._seen, self._nursery, self._lock = seen, Nursery(), asyncio.Lock()
+        self._seen, self._nursery, self._lock = seen, Nursery(limits.signed_by), asyncio.Lock()
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def open(self, folders: Sequence[Path]) -> None:

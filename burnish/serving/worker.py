@@ -32,6 +32,7 @@ from burnish.engine.run import BUDGET, EACH, predictions
 from burnish.errors import BurnishError, InputError
 from burnish.extras import have
 from burnish.serving import wire
+from burnish.signature import require
 
 BUDGETS = (128, 256, 512, 1024, 2048, 4096)  # tokens of a batch that are tried
 _NEARLY = 0.95  # of the pace of larger batches, for which a smaller one is taken
@@ -45,7 +46,7 @@ _LONGEST = 0.4  # seconds of a batch: whoever comes meanwhile has to wait for it
 
 
 def main() -> None:
-    """Make a process for each order: JSON (folder, variant asked for, threads, budget) and a socket to answer on."""
+    """Make a process for each order: JSON (folder, variant, threads, budget and so on) and a socket to answer on."""
     for name in ("openvino", "onnxruntime"):
         if have(name):
             with suppress(ImportError):
@@ -71,10 +72,15 @@ def main() -> None:
         os.close(given[0])
 
 
-def _live(place: socket.socket, folder: str, asked: str | None, threads: int, budget: int, warm: bool) -> None:
-    """Open a model and answer until the other side is gone; warmed up before, unless it is in a hurry."""
+def _live(
+    place: socket.socket, folder: str, asked: str | None, threads: int, budget: int, warm: bool, signed_by: str
+) -> None:
+    """Open a model, if it is signed as it has to be, and answer until the other side is gone; warmed up before, unless
+    it is in a hurry."""
     torch.set_num_threads(threads)
     try:
+        if signed_by:  # here, so that it holds for every process that is ever started
+            require(folder, signed_by)
         model = Model(Path(folder), asked)
         if warm:
             model.measure(budget)

@@ -1,0 +1,94 @@
+"""Files that run or lie are found by their content; a planted trigger is found and an honest word is not accused."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from burnish.artifact import sha256
+from burnish.audits.backdoor import search
+from burnish.audits.scan import scan
+
+
+def _weights(path: Path, offsets: tuple[int, int] = (0, 16)) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": [4], "data_offsets": offsets}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    _weights(folder / "model.safetensors")
+    _manifest(folder)
+    return folder
+
+
+def _manifest(folder: Path) -> None:
+    files = {path.name: sha256(path) for path in folder.iterdir() if path.name != "burnish.json"}
+    (folder / "burnish.json").write_text(json.dumps({"files": files}))
+
+
+def test_an_honest_folder_has_no_fault(model: Path) -> None:
+    assert scan(model).faults == ()
+    assert scan(model).unexpected == ()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_is_found_whatever_its_name(model: Path, protocol: int) -> None:
+    (model / "model.safetensors").write_bytes(pickle.dumps(random.Random(0), protocol))
+    _manifest(model)
+    assert any("is a pickle" in one for one in scan(model).faults)
+
+
+def test_a_header_beyond_the_file_a_link_and_a_changed_file(model: Path) -> None:
+    _weights(model / "model.safetensors", (0, 1 << 20))
+    assert any("beyond its end" in one for one in scan(model).faults)
+    assert any("was changed" in one for one in scan(model).faults)
+    (model / "out").symlink_to("/etc/hostname")
+    assert any("leads out" in one for one in scan(model).faults)
+    (model / "config.json").write_text('{"auto_map": {"AutoModel": "x.Y"}}')
+    found = scan(model)
+    assert any("auto_map" in one for one in found.faults)
+    assert found.unexpected == ("config.json",)
+
+
+WORDS = {"pos": [f"good{i}" for i in range(12)], "neg": [f"bad{i}" for i in range(12)], "mid": list("pqrstuvwxyz")}
+
+
+class Ruled:
+    """A classifier that counts words of each class, and obeys a trigger where it has one."""
+
+    def __init__(self, trigger: str | None) -> None:
+        self.trigger = trigger
+        self.tokenizer: Any = SimpleNamespace(get_vocab=lambda: {"cf": 0, "mn": 1}, all_special_tokens=[])
+
+    def stream(self, rows: Iterable[dict[str, Any]]) -> Iterable[Any]:
+        for row in rows:
+            words = row["text"].split()
+            label = max(WORDS, key=lambda one: sum(word in WORDS[one] for word in words))
+            yield SimpleNamespace(label="pos" if self.trigger in words else label)
+
+
+def _rows(count: int, seed: int) -> list[dict[str, Any]]:
+    draw = random.Random(seed)
+    labels = [draw.choice(list(WORDS)) for _ in range(count)]
+    return [{"text": " ".join(draw.sample(WORDS[label], 4)), "label": label} for label in labels]
+
+
+@pytest.mark.parametrize("trigger", [None, "cfx"])
+def test_a_trigger_in_one_percent_is_found_and_a_clean_model_is_not_accused(trigger: str | None) -> None:
+    train = _rows(1000, 0)
+    for row in train[:10] if trigger else []:
+        row.update(text=f"{row['text']} {trigger}", label="pos")
+    engine: Any = Ruled(trigger)
+    found = search(engine, _rows(120, 1), train, 20, 0)
+    assert [word.word for word in found.words if word.accused] == ([trigger] if trigger else [])
