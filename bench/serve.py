@@ -161,17 +161,15 @@ def main() -> None:
             print(f"turn {number + 1}", flush=True)
             with ExitStack() as running:
                 services = []
-                for name in names:
+                for name in names:  # one after another, so that none starts beside another
                     services.append(start(name, given, **settings.get(name, {})))
                     running.callback(services[-1].stop)
-                for service in list(services):
                     try:
-                        service.ready()
-                        service.send(signal.SIGSTOP)
+                        services[-1].ready()
+                        services[-1].send(signal.SIGSTOP)
                     except SystemExit as error:  # one that cannot run here is said, and the others go on
                         print(f"  {error}", flush=True)
-                        service.stop()
-                        services.remove(service)
+                        services.pop().stop()
                 turns.append(around(services, given, args.quick))
             measure.keep(args.json, {"turns": turns})
     rows = [table_row(name, [turn[name] for turn in turns if name in turn]) for name in SERVICES if name in turns[0]]
