@@ -38,7 +38,7 @@ from burnish.signature import require
 BUDGETS = (128, 256, 512, 1024, 2048, 4096)  # tokens of a batch that are tried
 _NEARLY = 0.95  # of the pace of larger batches, for which a smaller one is taken
 _TEXT = "The train from Rome to Paris was late again on Monday , said Anna . "
-_GAIN = 1.5  # in pace, for which a few rows go together: one by one, the first of them has not to wait for the last
+_GAIN = 2.0  # in pace, for which a few rows go together: one by one, the first of them has not to wait for the last
 _MIXED = (4, 7, 11, 16, 22, 34)  # words of the rows that are timed
 _WORDS = (4, 7, 11, 16, 22, 28, 34, 40, 56, 80, 110)  # of the rows that a runtime is warmed up with
 _NICE = 5  # the process that speaks HTTP goes before those that compute
