@@ -16,12 +16,13 @@ from burnish.audits.change import change
 from burnish.audits.gates import judged, must_be_known
 from burnish.audits.subject import FULL_SECONDS, QUICK_SECONDS, Subject, drawn, pace_of
 from burnish.config import Job, parse
-from burnish.data.load import fingerprint, load, load_file, usable
+from burnish.data.load import load, load_file, usable
 from burnish.data.read import read
 from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
 from burnish.extras import need
+from burnish.training.origin import job_of, training_rows
 from burnish.variant import TUNED, best, names
 
 Say = Callable[[str], None]
@@ -58,7 +59,7 @@ def audit(
     if quick and deep:
         raise InputError("--quick and --deep do not go together")
     artifact = Artifact.open(model)
-    job = _job(artifact, train)
+    job = job_of(artifact, train)
     stated = job.audit.gates
     must_be_known(stated)
     if sensitive is not None:
@@ -76,7 +77,7 @@ def audit(
         say(f"{count:,} of {len(rows):,} rows of {split}, drawn with seed {job.seed}: {pace:,.0f} rows a second")
         split = f"{split}, drawn from {len(rows):,}"
         rows = rows.select(drawn(len(rows), count, job.seed))
-    known, missing = _training_rows(artifact, job)
+    known, missing = _training_rows(artifact, train)
     if missing:
         say(f"note: {missing}")
     extra = _extra(rows, reading, sensitive)
@@ -94,17 +95,15 @@ def audit(
 
 
 def _audited(subject: Subject, say: Say) -> tuple[Section, ...]:
+    """Every audit of a form; that of the folder's files with the tuned model alone, as a folder has them once."""
     found = []
     for name in AUDITS:
+        if name == "security" and subject.form != TUNED:
+            continue
         say(f"{subject.form}: {name}")
         started = time.perf_counter()
         found.append(replace(audit_named(name)(subject), seconds=time.perf_counter() - started))
     return tuple(found)
-
-
-def _job(artifact: Artifact, train: str | None) -> Job:
-    kept: dict[str, Any] = artifact.manifest["job"]
-    return parse(kept | {"data": kept["data"] | ({"train": train} if train else {})})
 
 
 def _held_out(job: Job, data: str | None, say: Say) -> tuple[Rows, str, Job]:
@@ -132,18 +131,12 @@ def _held_out(job: Job, data: str | None, say: Say) -> tuple[Rows, str, Job]:
     raise InputError("the job of this model has neither test nor dev rows; name a file with labelled rows: --data FILE")
 
 
-def _training_rows(artifact: Artifact, job: Job) -> tuple[Rows | None, str]:
+def _training_rows(artifact: Artifact, train: str | None) -> tuple[Rows | None, str]:
     """The rows that a model was tuned on; or None, and why they are not known."""
-    place = job.data.train
-    if not place.startswith("hub:") and not exists(place):
-        return None, f"the training rows are no longer at '{place}' (--train FILE names another place)"
     try:
-        rows = usable(load(job)["train"], job.task)
+        return training_rows(artifact, train), ""
     except InputError as error:
-        return None, f"the training rows cannot be read: {error}"
-    if fingerprint(rows) != artifact.manifest["data"]["fingerprint"]:
-        return None, f"'{place}' does not hold the rows that the model was tuned on (--train FILE names others)"
-    return rows, ""
+        return None, str(error)
 
 
 def _extra(rows: Rows, job: Job, sensitive: str | None) -> dict[str, Sequence[str | None]]:

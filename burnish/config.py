@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from burnish.errors import ConfigError
-from burnish.mistakes import OVERRIDDEN, Lines, lines_of, mistakes, override
+from burnish.mistakes import OVERRIDDEN, Lines, mistakes, override, read_yaml
 
 
 class _Section(BaseModel):
@@ -291,28 +290,8 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
     Raises:
         ConfigError: listing every mistake with its path, its line and the nearest valid name.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"no job file at '{path}'; write one with: burnish init DATA") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"'{path}' is not a job file in UTF-8: {error}") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read the job file '{path}': {error.strerror}") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-        lines, repeated = lines_of(node)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"'{path}' is not valid YAML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"'{path}' is nested too deeply to be a job") from None
-    if not isinstance(document, dict):
-        what = "is empty" if document is None else "holds no job"
-        raise ConfigError(f"'{path}' {what}: expected keys such as task, data and model")
-    if repeated:
-        raise ConfigError(f"'{path}' gives a key twice:\n  " + "\n  ".join(repeated))
+    way = "write one with: burnish init DATA"
+    document, lines = read_yaml(Path(path), "job file", "job", way, "keys such as task, data and model")
     for one in overrides:
         lines[override(document, one)] = OVERRIDDEN
     return parse(document, str(path), lines)

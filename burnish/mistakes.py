@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,6 +15,40 @@ from burnish.errors import ConfigError, nearest
 
 Lines = dict[tuple[str, ...], int]  # path of a key -> its line, from 1, or OVERRIDDEN
 OVERRIDDEN = 0
+
+
+def read_yaml(path: Path, noun: str, kind: str, way: str, expected: str) -> tuple[dict[str, Any], Lines]:
+    """A YAML file that holds a mapping, and the lines of its keys.
+
+    Args:
+        noun, kind: what it is, in full and in a word: `job file`, `job`.
+        way: how to come by one.
+        expected: what should stand in it.
+
+    Raises:
+        ConfigError: when there is none, it cannot be read or is something else, or gives a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"no {noun} at '{path}'; {way}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"'{path}' is not a {noun} in UTF-8: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read the {noun} '{path}': {error.strerror}") from None
+    try:
+        document = yaml.safe_load(text)
+        lines, repeated = lines_of(yaml.compose(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"'{path}' is not valid YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"'{path}' is nested too deeply to be a {kind}") from None
+    if not isinstance(document, dict):
+        what = "is empty" if document is None else f"holds no {kind}"
+        raise ConfigError(f"'{path}' {what}: expected {expected}")
+    if repeated:
+        raise ConfigError(f"'{path}' gives a key twice:\n  " + "\n  ".join(repeated))
+    return document, lines
 
 
 def mistakes(error: Any, source: str, lines: Lines, root: type[BaseModel]) -> list[str]:

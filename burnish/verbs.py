@@ -178,7 +178,7 @@ def explain_text(
     from burnish.explanation.counterfactual import counterfactual, typical_words
     from burnish.explanation.examples import examples as behind
     from burnish.explanation.faithful import faithfulness, randomised, shuffled_twin
-    from burnish.explanation.training import training_rows
+    from burnish.training.origin import training_rows
 
     if given is None:
         raise InputError("name a text to explain, or a file with --data")
@@ -189,7 +189,7 @@ def explain_text(
     scorer = scores_by(one.explanation.method)
     shuffled = randomised(engine, shuffled_twin(engine), one.piece, one.target, one.weights, scorer)
     quality = faithfulness(engine, one.piece, one.target, one.weights, shuffled)
-    rows = training_rows(engine, train) if examples or train else None
+    rows = training_rows(Artifact.open(model, verify=False), train) if examples or train else None
     change = None
     if edits:
         change = counterfactual(engine, row, one.explanation, typical_words(rows) if rows is not None else None)

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 
 from burnish.audited import Cell, Section, Table
 from burnish.audits.membership import Attack, attack, calibrated, losses
-from burnish.audits.subject import LEAST, Subject, drawn
-from burnish.data.near import Sketch, near_pairs
+from burnish.audits.subject import LEAST, NEAR, Subject, drawn, text_of
 from burnish.data.personal import FORMS, find
-from burnish.data.rows import Row, Rows
+from burnish.data.rows import Rows
 from burnish.tasks.classify import Classify
 
 _SHARE = 0.1  # of the time of an audit
 _ROWS = 2000  # of each side that members are told from others on
-_READ, _READ_QUICK = 200_000, 10_000  # training rows that are read for personal data and twins
-_NEAR = 0.85  # similarity from which two texts are one and the same to a model
 _SHOWN = 20  # rows that are named
 _LEAKS = 0.6  # AUC, with a low end of the interval above chance, that is worth a finding
 _HUNDRED = 100  # held-out rows, below which 1 % of them is none
@@ -46,8 +43,8 @@ def privacy(subject: Subject) -> Section:
     findings: list[str] = []
     impossible: list[str] = []
     tables: list[Table] = []
-    read = drawn(len(train), _READ_QUICK if subject.quick else _READ, subject.seed)
-    twins = _twins(subject, train, read, figures, findings, tables)
+    read = subject.read
+    twins = _twins(subject, train, figures, findings, tables)
     _personal(train, read, figures, findings, tables)
     said = [
         f"{figures['personal_rows']:,.0f} of {len(read):,} training rows hold personal data",
@@ -106,7 +103,7 @@ def _membership(subject: Subject, train: Rows, twins: set[int], impossible: list
         impossible.append("shadow models are there for classifiers that give a text one class")
         return found
     labels = np.array([task.target(row["label"]) for row in both], dtype=np.int64)
-    score = calibrated(loss, [_text(row) for row in both], labels, subject.seed)
+    score = calibrated(loss, [text_of(row) for row in both], labels, subject.seed)
     return found | {"linear shadow models": attack(score[inside], score[~inside], subject.seed)}
 
 
@@ -116,7 +113,7 @@ def _personal(
     """Count personal data that has a form of its own, by kind."""
     places: dict[str, list[int]] = defaultdict(list)
     for index, row in zip(read.tolist(), train.select(read), strict=True):
-        for kind in {found.kind for found in find(_text(row), FORMS)}:
+        for kind in {found.kind for found in find(text_of(row), FORMS)}:
             places[kind].append(index)
     rows = {index for own in places.values() for index in own}
     figures |= {"personal_rows": float(len(rows)), "rows_read": float(len(read))}
@@ -137,14 +134,12 @@ def _personal(
 def _twins(
     subject: Subject,
     train: Rows,
-    read: NDArray[np.int64],
     figures: dict[str, float],
     findings: list[str],
     tables: list[Table],
 ) -> set[int]:
     """Held-out rows that resemble a training row."""
-    known = [_text(row) for row in train.select(read)]
-    pairs = near_pairs(Sketch.of(known), Sketch.of([_text(row) for row in subject.given]), _NEAR)
+    pairs = subject.twins
     share = len(pairs) / max(1, len(subject.rows))
     figures |= {"near_duplicates": float(len(pairs)), "near_duplicate_share": share}
     if not len(pairs):
@@ -154,12 +149,12 @@ def _twins(
         "figures on them too good"
     )
     told: list[tuple[Cell, ...]] = [
-        (subject.rows.where(int(own)), train.where(int(read[other])), round(float(alike), 3))
+        (subject.rows.where(int(own)), train.where(int(subject.read[other])), round(float(alike), 3))
         for own, other, alike in list(zip(pairs.second, pairs.first, pairs.similarity, strict=True))[:_SHOWN]
     ]
     columns = ("held-out row", "training row", "similarity")
     tables.append(
-        Table("Rows on both sides", columns, tuple(told), f"share of character shingles in common, from {_NEAR} on")
+        Table("Rows on both sides", columns, tuple(told), f"share of character shingles in common, from {NEAR} on")
     )
     return set(pairs.second.tolist())
 
@@ -176,7 +171,3 @@ def _table(attacks: dict[str, Attack]) -> Table:
         note += "; the shadow models are linear models of character n-grams, so that a stronger attacker may find more"
     columns = ("attack", "AUC", "rate", "low", "high", "training rows", "held-out rows")
     return Table("Who was trained on", columns, tuple(rows), note)
-
-
-def _text(row: Row) -> str:
-    return f"{row['text'] or ''} {row.get('text_b') or ''}".strip()

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.artifact import Artifact
-from burnish.data.near import Sketch, near_pairs, normal
+from burnish.data.near import Pairs, Sketch, near_pairs, normal
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
 
 QUICK_SECONDS, FULL_SECONDS = 15.0, 200.0  # that the audits of one form may ask its model for, together
 LEAST = 30  # rows that a group needs to be concluded about
-_NEAR = 0.85  # Jaccard similarity of character shingles, as in the check of the data
+NEAR = 0.85  # Jaccard similarity of character shingles, as in the check of the data
+_READ, _READ_QUICK = 200_000, 10_000  # training rows that are read for what they say
 _TIMED = 64  # rows that the pace is measured on
 
 
@@ -78,12 +79,23 @@ class Subject:
         """Which rows stand in the training rows too, or nearly (exactly, if quick); None where these are gone."""
         if self.train is None:
             return None
-        theirs, own = [text_of(row) for row in self.train], [text_of(row) for row in self.given]
-        exact = {normal(text) for text in theirs}
-        found = np.array([normal(text) in exact for text in own])
+        exact = {normal(text_of(row)) for row in self.train}
+        found = np.array([normal(text_of(row)) in exact for row in self.given])
         if not self.quick:
-            found[near_pairs(Sketch.of(theirs), Sketch.of(own), _NEAR).second] = True
+            found[self.twins.second] = True
         return found
+
+    @cached_property
+    def twins(self) -> Pairs:
+        """Pairs of a training row, of those drawn by `read`, and one of `rows` that nearly say the same."""
+        assert self.train is not None
+        theirs = [text_of(row) for row in self.train.select(self.read)]
+        return near_pairs(Sketch.of(theirs), Sketch.of([text_of(row) for row in self.given]), NEAR)
+
+    @cached_property
+    def read(self) -> NDArray[np.int64]:
+        """Indices of the training rows that are read where all would take too long."""
+        return drawn(len(self.train or ()), _READ_QUICK if self.quick else _READ, self.seed)
 
     def metric(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """The task's metric of summed tallies, shape (..., k) -> (...)."""

@@ -1,52 +1,13 @@
-"""The rows that a model was tuned on, where they still are."""
+"""Training rows as they are shown: their labels in words, and some of many."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import exists
 from typing import Any
 
 import numpy as np
 
-from burnish.artifact import Artifact
-from burnish.config import Job, parse
-from burnish.data.load import fingerprint, load, usable
 from burnish.data.rows import Row, Rows
-from burnish.engine import Engine
-from burnish.errors import InputError
-
-
-def training_rows(engine: Engine, train: str | None = None) -> Rows:
-    """The training rows of the model's job, without those that have no text or no label.
-
-    Args:
-        train: the file with them, when it is no longer where the job has it.
-
-    Raises:
-        InputError: when the file is gone or holds other rows, or the engine was not opened from a model folder.
-    """
-    if engine.artifact is None:
-        raise InputError("this engine was not opened from a model folder, so that its training rows are not known")
-    job = job_of(engine.artifact, train)
-    place = job.data.train
-    if not place.startswith("hub:") and not exists(place):
-        raise InputError(
-            f"the training rows are no longer at '{place}', so that no examples can be shown; "
-            "name the file with them: --train FILE"
-        )
-    rows = usable(load(job)["train"], engine.task.name)
-    if fingerprint(rows) != engine.artifact.manifest["data"]["fingerprint"]:
-        raise InputError(
-            f"'{place}' does not hold the rows that '{engine.artifact.folder}' was tuned on; name the file with them: "
-            "--train FILE"
-        )
-    return rows
-
-
-def job_of(artifact: Artifact, train: str | None = None) -> Job:
-    """The job that a model was made by."""
-    kept: dict[str, Any] = artifact.manifest["job"]
-    return parse(kept | {"data": kept["data"] | ({"train": train} if train else {})})
 
 
 def label_of(row: Row) -> str:

@@ -6,13 +6,12 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from burnish.errors import ConfigError
 from burnish.guards.forms import IDENTIFYING, KINDS
 from burnish.guards.verdict import Action
-from burnish.mistakes import Lines, lines_of, mistakes
+from burnish.mistakes import Lines, mistakes, read_yaml
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Kind = Literal[KINDS]  # type: ignore[valid-type]
@@ -131,24 +130,8 @@ def load(path: str | Path) -> tuple[Policy, Path]:
     """
     path = Path(path)
     path = path / "policy.yaml" if path.is_dir() else path
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        document = yaml.safe_load(text)
-        lines, repeated = lines_of(yaml.compose(text, Loader=yaml.SafeLoader))
-    except FileNotFoundError:
-        raise ConfigError(f"no policy at '{path}'; make one with: burnish guard init") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"'{path}' is not a policy in UTF-8: {error}") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read the policy '{path}': {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"'{path}' is not valid YAML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"'{path}' is nested too deeply to be a policy") from None
-    if not isinstance(document, dict):
-        raise ConfigError(f"'{path}' holds no policy: expected the key 'checks' with a list of checks")
-    if repeated:
-        raise ConfigError(f"'{path}' gives a key twice:\n  " + "\n  ".join(repeated))
+    way, expected = "make one with: burnish guard init", "the key 'checks' with a list of checks"
+    document, lines = read_yaml(path, "policy", "policy", way, expected)
     return parse(document, str(path), lines), path.resolve().parent
 
 

@@ -242,12 +242,12 @@ class Deployment:
         if self.state in ("stopped", "failed"):
             worker.transport.abort()
             return
-        self.budget = self.budget or int(hello["budget"])
+        if not self.about:
+            self.budget, self.worth = int(hello["budget"]), int(hello["worth"])
+            self.pace = self._processes * float(hello["tokens_per_second"])
         self.about = hello["about"]
         self.workers.append(worker)
-        self._wanted = self.limits.processes or cores()
-        self.worth = self.worth or int(hello["worth"])
-        self.pace = self.pace or self._wanted * float(hello["tokens_per_second"])
+        self._wanted = self._processes
         self._turn("ready")
         self._fill()
 
@@ -297,6 +297,10 @@ class Deployment:
         for worker in list(self.workers):
             worker.transport.abort()
 
+    @property
+    def _processes(self) -> int:
+        return self.limits.processes or cores()
+
     def _fill(self) -> None:
         """Start the processes that are missing, later with each that could not start."""
         while len(self.workers) + self._coming < self._wanted:
@@ -305,9 +309,10 @@ class Deployment:
 
     async def _started(self, after: float) -> None:
         await asyncio.sleep(after)
-        own = max(1, cores() // (self.limits.processes or cores()))
+        own = max(1, cores() // self._processes)
+        before = "" if self._hurry else "warm" if self.about else "measure"  # the first one measures for all
         try:
-            place = await self._nursery.bear(str(self.folder), self.asked, own, self.budget, warm=not self._hurry)
+            place = await self._nursery.bear(str(self.folder), self.asked, own, self.budget, before)
         except (BurnishError, TimeoutError) as error:
             self._failures += 1
             self._coming -= 1

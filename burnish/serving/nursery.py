@@ -27,19 +27,20 @@ class Nursery:
         self._control: socket.socket | None = None
         self._lock = asyncio.Lock()
 
-    async def bear(self, folder: str, asked: str | None, threads: int, budget: int, warm: bool) -> socket.socket:
+    async def bear(self, folder: str, asked: str | None, threads: int, budget: int, before: str) -> socket.socket:
         """Start a process for a variant of a model; the socket is the way to talk to it.
 
         Args:
             asked: the variant; None for the fastest verified one.
             threads: that it computes with.
             budget: tokens of a batch; 0 has it find out.
-            warm: whether it tries the model on rows of all lengths before it says that it is ready.
+            before: what it does before it is ready: `measure` (batches of which size are fast), `warm` (up on rows of
+                all lengths), or nothing.
 
         Raises:
             BurnishError: when no process can be started.
         """
-        wanted = {"folder": folder, "asked": asked, "threads": threads, "budget": budget, "warm": warm}
+        wanted = {"folder": folder, "asked": asked, "threads": threads, "budget": budget, "before": before}
         order = json.dumps(wanted | {"signed_by": self._signed_by}).encode()
         async with self._lock:
             for _ in range(2):

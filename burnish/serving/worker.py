@@ -74,16 +74,21 @@ def main() -> None:
 
 
 def _live(
-    place: socket.socket, folder: str, asked: str | None, threads: int, budget: int, warm: bool, signed_by: str
+    place: socket.socket, folder: str, asked: str | None, threads: int, budget: int, before: str, signed_by: str
 ) -> None:
-    """Open a model, if it is signed as it has to be, and answer until the other side is gone; warmed up before, unless
-    it is in a hurry."""
+    """Open a model, if it is signed as it has to be, and answer until the other side is gone.
+
+    Args:
+        before: what comes before it is ready: `measure` batches, `warm` up, or nothing, where it is in a hurry.
+    """
     torch.set_num_threads(threads)
     try:
         if signed_by:  # here, so that it holds for every process that is ever started
             require(folder, signed_by)
         model = Model(Path(folder), asked)
-        if warm:
+        if before:
+            model.warm_up()
+        if before == "measure":
             model.measure(budget)
         hello = {"pid": os.getpid(), "about": model.about, "budget": model.budget, "worth": model.worth}
         hello["tokens_per_second"] = model.pace
@@ -163,26 +168,29 @@ class Model:
             raise InputError(re.sub("^--(target|at): ", "", str(error))) from error
         return orjson.dumps({name: value for name, value in told.items() if name not in ("text", "second")})
 
+    def warm_up(self) -> None:
+        """A runtime makes what single rows of a length need once it has met some."""
+        for words in _WORDS:
+            for _ in range(3):
+                self._all([self._example(words)])
+
     def measure(self, given: int) -> None:
         """Find out how large a batch should be: the smallest at which the model is nearly as fast here as at any size
-        that takes no longer than others should wait, unless it is given."""
+        that takes no longer than others should wait, unless it is given; and whether few rows gain from each other."""
         examples = [self._example(words) for words in _MIXED]
         tokens = int(self.engine.encode([self.engine.task.row(one) for one in examples]).lengths.sum())
         paces: dict[int, float] = {}
-        for budget in (given,) if given else BUDGETS:
+        for budget in sorted({BUDGETS[0], given}) if given else BUDGETS:
             times = max(1, budget // tokens)
             spent = self._seconds(examples * times, _SECONDS)
-            if paces and spent > _LONGEST:
+            if paces and spent > _LONGEST and not given:
                 break
             paces[budget] = times * tokens / spent
-        self.budget = next(budget for budget, pace in paces.items() if pace >= _NEARLY * max(paces.values()))
+        best = max(paces.values())
+        self.budget = given or next(budget for budget, pace in paces.items() if pace >= _NEARLY * best)
         self.pace = paces[self.budget]
-        for words in _WORDS:  # a runtime makes what single rows of a length need once it has met some
-            for _ in range(3):
-                self._all([self._example(words)])
         single = tokens / sum(self._seconds([one], _SECONDS / len(examples)) for one in examples)
-        least = min(paces)
-        self.worth = least if paces[least] < _GAIN * single else 0
+        self.worth = BUDGETS[0] if paces[BUDGETS[0]] < _GAIN * single else 0
 
     def _seconds(self, inputs: list[Any], span: float) -> float:
         """What a batch takes, on average within a span: on a processor by its own time, which others do not spoil."""

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from burnish import verbs
+from burnish.artifact import Artifact
 from burnish.cli import app
 from burnish.engine import Engine
 from burnish.errors import InputError
@@ -19,8 +20,13 @@ from burnish.explained import Edit
 from burnish.explanation.attribute import explained
 from burnish.explanation.counterfactual import counterfactual, typical_words
 from burnish.explanation.examples import examples
-from burnish.explanation.training import training_rows
 from burnish.reporting.explain import explain_html
+from burnish.training.origin import training_rows
+
+
+def of(engine: Engine) -> Artifact:
+    assert engine.artifact
+    return engine.artifact
 
 
 def run(*arguments: object) -> Any:
@@ -83,7 +89,7 @@ def test_a_counterfactual_turns_the_decision_and_the_engine_says_so(engines: dic
     engine = engines["classify"]
     row = engine.task.row("very bad film , not good")
     one = explained(engine, row).explanation
-    found = counterfactual(engine, row, one, typical_words(training_rows(engine)))
+    found = counterfactual(engine, row, one, typical_words(training_rows(of(engine))))
     assert found.before == one.target
     if found.found:
         assert engine.predict([found.text])[0].label == found.after != found.before
@@ -104,7 +110,7 @@ def test_words_that_tell_a_class() -> None:
 @pytest.mark.parametrize("name", ["classify", "pair", "tag", "score"])
 def test_a_training_row_is_nearest_to_itself(engines: dict[str, Engine], name: str) -> None:
     engine = engines[name]
-    rows = training_rows(engine)
+    rows = training_rows(of(engine))
     first = {column: value for column, value in rows[0].items() if column not in ("label", "tags")}
     one = explained(engine, first)
     found = examples(engine, one.piece, one.target, rows, 3)
@@ -123,7 +129,7 @@ def test_influence_is_what_a_step_of_the_last_layer_does(engines: dict[str, Engi
     from burnish.tasks.base import LossOptions
 
     engine = engines["classify"]
-    rows = training_rows(engine)
+    rows = training_rows(of(engine))
     one = explained(engine, engine.task.row("the film was good"))
     found = examples(engine, one.piece, one.target, rows, len(rows))
     best = found.supporting[0]
@@ -145,7 +151,7 @@ def test_influence_is_what_a_step_of_the_last_layer_does(engines: dict[str, Engi
 def test_training_rows_that_are_gone_are_said(folders: dict[str, Path], tmp_path: Path) -> None:
     engine = Engine.open(folders["classify"])
     with pytest.raises(InputError, match="--train FILE"):
-        training_rows(engine, str(tmp_path / "gone.csv"))
+        training_rows(of(engine), str(tmp_path / "gone.csv"))
     other = tmp_path / "other.csv"
     other.write_text("text,label\na,pos\nb,neg\nc,pos\nd,neg\n" * 5, encoding="utf-8")
     with pytest.raises(InputError, match="does not hold the rows"):

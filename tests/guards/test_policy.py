@@ -55,7 +55,7 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "holds no policy"),
+        ("", "is empty: expected the key"),
         ("- a", "holds no policy"),
         ("checks: []", "a policy has one check or more"),
         ("checks: [", "is not valid YAML"),
