@@ -119,12 +119,14 @@ def measure(name: str, engine: Engine, rows: Sequence[Row]) -> tuple[Point, ...]
             ),
         )
     kinds = [row.kind for row in rows]
+    groups = [f"{row.label}: {row.group}" if row.group else "" for row in rows]
     return tuple(
         point(
             [sum(one.probabilities[label] for label in check.labels) for one in said],
             [row.label in check.labels for row in rows],
             kinds,
             check.limits,
+            groups,
         )
         for check in RECIPES[name].checks
     )
@@ -161,6 +163,7 @@ def _keep(folder: Path, name: str, points: Sequence[Point], origin: str, seconds
             shutil.copy(folder / file, fresh / file)
         with (fresh / "MODEL_CARD.md").open("a", encoding="utf-8") as card:
             card.write("\n## As a guard\n\nOn dev, on which the thresholds were chosen:\n\n" + "\n".join(lines) + "\n")
+            card.write(_table(RECIPES[name].checks, points))
 
     manifest = {key: value for key, value in artifact.manifest.items() if key not in ("files", "format")}
     guard = {"origin": origin, "points": [asdict(one) for one in points], "seconds": seconds}
@@ -174,6 +177,17 @@ def _words(check: Check, found: Point) -> str:
         f"{what} from {found.threshold:.2f} on: recall {found.recall:.3f}, precision {found.precision:.3f}, "
         f"false positives {false or 'not measured'} ({found.rows:,} rows)"
     )
+
+
+def _table(checks: Sequence[Check], points: Sequence[Point]) -> str:
+    """Markdown: what the rows of the material do, and in how many of them each check finds something."""
+    names = dict.fromkeys(name for found in points for name in found.groups)
+    if not names:
+        return ""
+    head = ["what the text does", *(f"{' or '.join(check.labels)} found" for check in checks)]
+    rows = [[name, *(f"{found.groups[name]:.0%}" for found in points)] for name in sorted(names)]
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _policy(made: Sequence[Made]) -> str:

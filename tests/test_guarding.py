@@ -47,6 +47,7 @@ def test_init_writes_a_policy_and_measured_models(tmp_path: Path) -> None:
         card = (artifact.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
         assert "## As a guard" in card
         assert "false positives" in card
+        assert ("| neither: counter |" in card) == (check["check"] == "harm")
         if "label" in check:
             assert set(check["label"]) <= set(artifact.state["labels"])
             assert 0 < check["threshold"] < 1
@@ -109,4 +110,6 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout.strip().splitlines()[-1])
     assert set(found["models"]) == {"injection"}
-    assert {"threshold", "recall", "precision", "false_positives", "rows"} == set(found["models"]["injection"][0])
+    assert {"threshold", "recall", "precision", "false_positives", "rows", "groups"} == set(
+        found["models"]["injection"][0]
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ class Point:
         precision: share of what was found that is right.
         false_positives: share of harmless rows that are taken for harmful, by kind of row.
         rows: measured rows.
+        groups: share of rows that something is found in, by what the material's rows do ("neither: counter").
     """
 
     threshold: float
@@ -28,12 +29,20 @@ class Point:
     precision: float
     false_positives: Mapping[str, float]
     rows: int
+    groups: Mapping[str, float] = field(default_factory=dict)
 
 
-def point(scores: Sequence[float], wanted: Sequence[bool], kinds: Sequence[str], limits: Mapping[str, float]) -> Point:
+def point(
+    scores: Sequence[float],
+    wanted: Sequence[bool],
+    kinds: Sequence[str],
+    limits: Mapping[str, float],
+    groups: Sequence[str] = (),
+) -> Point:
     """The lowest threshold, of two decimals, whose false positives stay within `limits`, a share by kind of row.
 
-    Kinds without a limit do not decide. Where no threshold below one does it, it is 0.99.
+    Kinds without a limit do not decide. Where no threshold below one does it, it is 0.99. `groups` holds what each row
+    does, "" for rows of no group.
     """
     values, truth, kind = np.asarray(scores), np.asarray(wanted, dtype=bool), np.asarray(kinds)
     harmless = {name: values[(kind == name) & ~truth] for name in limits}
@@ -43,10 +52,10 @@ def point(scores: Sequence[float], wanted: Sequence[bool], kinds: Sequence[str],
         if all(not len(of) or float((of >= step / 100).mean()) <= limits[name] for name, of in harmless.items())
     )
     chosen = next(within, 0.99)
-    return measured(chosen, values, truth, kind)
+    return measured(chosen, values, truth, kind, groups)
 
 
-def measured(threshold: float, values: Any, truth: Any, kind: Any) -> Point:
+def measured(threshold: float, values: Any, truth: Any, kind: Any, groups: Sequence[str] = ()) -> Point:
     """What a threshold comes to on rows: arrays of scores, of bools and of kinds, all (rows,)."""
     found = values >= threshold
     right = int((found & truth).sum())
@@ -55,7 +64,9 @@ def measured(threshold: float, values: Any, truth: Any, kind: Any) -> Point:
         for name in np.unique(kind)
         if ((kind == name) & ~truth).any()
     }
-    return Point(threshold, right / max(1, int(truth.sum())), right / max(1, int(found.sum())), false, len(values))
+    own = np.asarray(groups)
+    by = {name: float(found[own == name].mean()) for name in dict.fromkeys(groups) if name}
+    return Point(threshold, right / max(1, int(truth.sum())), right / max(1, int(found.sum())), false, len(values), by)
 
 
 def spans_point(rows: Iterable[tuple[Sequence[Span], Sequence[Span]]]) -> Point:

@@ -9,7 +9,9 @@ def test_lowest_threshold_within_the_limits() -> None:
     scores = [0.9, 0.8, 0.3, 0.6, 0.2, 0.1, 0.7, 0.05]
     wanted = [True, True, True, False, False, False, False, False]
     kinds = ["plain", "plain", "plain", "hard", "hard", "business", "other", "business"]
-    found = point(scores, wanted, kinds, {"hard": 0.5, "business": 0.0})
+    groups = ["a", "a", "a", "b", "", "b", "", ""]
+    found = point(scores, wanted, kinds, {"hard": 0.5, "business": 0.0}, groups)
+    assert found.groups == {"a": 1.0, "b": 0.5}
     assert found.threshold == 0.21
     assert found.recall == 1.0
     assert found.precision == 3 / 5

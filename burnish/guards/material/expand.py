@@ -67,29 +67,30 @@ def sheet(*names: str) -> Sheet:
     return Sheet(values_of, classes)
 
 
-def texts(given: Sheet, label: str, part: Part, count: int, seed: int = 0) -> Iterator[str]:
-    """Up to `count` different texts of a class: groups take turns, and in each group its templates.
+def texts(given: Sheet, label: str, part: Part, count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
+    """Up to `count` different texts of a class, each with its group: groups take turns, and in each its templates.
 
     A template that gives nothing new any more drops out; there are fewer texts when all have.
     """
     draw = random.Random(f"{seed} {label} {part}")
-    turns = [list(parted(templates, TEMPLATES)[part]) for templates in given.classes[label].values()]
-    turns = [group for group in turns if group]
+    groups = given.classes[label].items()
+    turns = [(name, list(own)) for name, templates in groups if (own := parted(templates, TEMPLATES)[part])]
     seen: set[str] = set()
     while turns:
-        for group in list(turns):
+        for turn in list(turns):
+            name, group = turn
             template = group.pop(0)
             for _ in range(_TRIES):
                 text = _NO_SPACE.sub("", fill(template, given, part, draw)).strip()
                 if text and text not in seen:
                     seen.add(text)
                     group.append(template)
-                    yield carelessly(text, draw) if draw.random() < _CARELESS else text
+                    yield name, carelessly(text, draw) if draw.random() < _CARELESS else text
                     break
             if len(seen) >= count:
                 return
             if not group:
-                turns.remove(group)
+                turns.remove(turn)
 
 
 def fill(template: str, given: Sheet, part: Part, draw: random.Random) -> str:

@@ -23,12 +23,14 @@ class Row:
     Attributes:
         kind: `hard` rows come from the material and are written to be mistaken, `business` is harmless text of
             everyday work, `plain` is all else.
+        group: what the text does, of the material's rows.
     """
 
     text: str
     label: str = ""
     spans: tuple[Mapping[str, Any], ...] = ()
     kind: str = PLAIN
+    group: str = ""
 
 
 _INJECTION = {"injection": 1400, "jailbreak": 1400, "harmful": 1400, "benign": 2000}
@@ -103,13 +105,13 @@ def rows_of(model: str, data: Path | None = None, share: float = 1.0) -> dict[Pa
 def _material(counts: Mapping[str, int], names: tuple[str, ...], part: Part, share: float) -> Iterator[Row]:
     harmless = list(counts)[-1]
     for label, count in counts.items():
-        for text in texts(sheet(*names), label, part, _count(count, part, share)):
-            yield Row(text, label, kind=HARD if label == harmless else PLAIN)
+        for group, text in texts(sheet(*names), label, part, _count(count, part, share)):
+            yield Row(text, label, kind=HARD if label == harmless else PLAIN, group=group)
 
 
 def _business(label: str, part: Part, data: Path | None, share: float) -> Iterator[Row]:
     count = _count(_BUSINESS, part, share)
-    for text in texts(sheet("business"), "business", part, count):
+    for _, text in texts(sheet("business"), "business", part, count):
         yield Row(text, label, kind=BUSINESS)
     if data and (sets := public.business(data, part)):
         for found in sets.values():
