@@ -106,7 +106,7 @@ class Privacy(_Section):
 # What `method: few-shot` puts in place of the defaults below; a first choice, from one draw of train rows of banking77.
 _FEW_SHOT = {"epochs": 16}
 # What `privacy` does; chosen on dev rows of banking77.
-_PRIVATE = {"freeze": "head", "epochs": 30, "head_learning_rate": 0.01}
+_PRIVATE = {"freeze": "head", "epochs": 30, "head_learning_rate": 0.03}
 
 
 class Tune(_Section):
@@ -300,7 +300,7 @@ def _not_private(job: Job) -> Iterator[str]:
     """What `tune.privacy` cannot answer for, a line each."""
     data, tune = job.data, job.tune
     if job.task not in ("classify", "pair"):
-        yield "tune.privacy goes with task: classify or pair; score reads mean and spread off the rows, tag has no head for it"
+        yield "tune.privacy goes with task: classify or pair, whose rows give the names of the labels and nothing else"
     if not (data.dev or data.test or data.split.dev or data.split.test):
         yield "tune.privacy measures on no training row; give data.dev or data.test, or a share in data.split"
     if tune.method != "full" or job.model == "scratch":

@@ -172,11 +172,11 @@ def privacy_words(report: TuneReport) -> str:
     p = report.privacy
     return (
         f"The head was trained by DP-SGD: epsilon {p.epsilon:.2f} at delta {p.delta:.2g} for one training row more or "
-        f"less, by the accountant of Opacus (asked for: {p.asked:g}). Noise multiplier {p.noise_multiplier:.3f}, sample "
-        f"rate {p.sample_rate:g}, gradients of rows cut to norm {p.clip:g}, {p.steps:,} steps. This holds for the weights. "
-        "It does not hold for the names of the labels, the number of training rows and their fingerprint, nor for "
-        "anything about dev and test rows. The data check's findings, the losses and models fitted to the rows are left "
-        "out for the same reason. A person with several rows is protected less than one with a single row."
+        f"less, by the accountant of Opacus (asked for: {p.asked:g}). Noise multiplier {p.noise_multiplier:.3f}, "
+        f"sample rate {p.sample_rate:g}, gradients of rows cut to norm {p.clip:g}, {p.steps:,} steps. This holds for "
+        "the weights. It does not hold for the names of the labels, the number of training rows and their fingerprint, "
+        "nor for anything about dev and test rows. The data check's findings, the losses and models fitted to the rows "
+        "are left out for the same reason. A person with several rows is protected less than one with a single row."
     )
 
 

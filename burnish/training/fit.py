@@ -33,7 +33,7 @@ from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
 from burnish.training.head import fit_plain_head, refit_head
 from burnish.training.loop import Setting, Trainer
-from burnish.training.private import Private, must_be_new
+from burnish.training.private import Private, must_be_apart
 from burnish.training.sinks import Sinks
 
 
@@ -76,7 +76,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     """
     tune, train = job.tune, parts["train"]
     if tune.privacy:
-        must_be_new(job, train)
+        must_be_apart(job, parts)
     if job.model == "scratch" and tune.backward == "auto":  # layers that know nothing have to learn in every step
         tune = tune.model_copy(update={"backward": "full"})
     place = device.choose_device()

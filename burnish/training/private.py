@@ -1,14 +1,16 @@
 """Differentially private tuning: DP-SGD (Abadi et al. 2016) of a linear head on the vectors of an encoder at rest.
 
-Every step takes a Poisson sample of the rows, cuts the gradient of each row down to one length, adds them up, adds noise
-once, and divides by the rows that were to be expected. Only the head learns: noise grows with the weights that learn,
-and on the vectors of a pretrained encoder a head alone is hard to beat (Tramèr and Boneh 2021, "Differentially Private
-Learning Needs Better Features"). The vectors are worked out once, 4 bytes a number, and a step is two matrix products.
+Every step takes a Poisson sample of the rows, cuts the gradient of each row down to one length, adds them up, adds
+noise once, and divides by the rows that were to be expected. Only the head learns: noise grows with the weights that
+learn, and on the vectors of a pretrained encoder a head alone is hard to beat (Tramèr and Boneh 2021, "Differentially
+Private Learning Needs Better Features"). The vectors are worked out once, 4 bytes a number, and a step is two matrix
+products.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,13 +49,15 @@ class Private(Trainer):
         self._first = [parameter.detach().clone() for parameter in head.parameters()]
 
     def run(self) -> Iterator[Event]:
-        with autocast(self.device, self.setting.precision):
-            vectors, self._targets = gather(
-                self.net, self.net.vectors, self.features, len(self.features), self.pad_id
-            )
-        self._vectors = vectors.nan_to_num()
         yield from super().run()
         must_have_learnt(self.head, self._first)
+
+    @cached_property
+    def _read(self) -> tuple[torch.Tensor, Batch]:
+        """Vectors of all rows (n, hidden), and their targets."""
+        with autocast(self.device, self.setting.precision):
+            vectors, targets = gather(self.net, self.net.vectors, self.features, len(self.features), self.pad_id)
+        return vectors.nan_to_num(), targets
 
     @property
     def spent(self) -> Privacy:
@@ -72,21 +76,20 @@ class Private(Trainer):
         return 0
 
     def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
-        noise, rate, _ = self.progress.spent[-1]
-        rows = accountant.poisson(len(self._vectors), rate)
+        (vectors, known), (noise, rate, _) = self._read, self.progress.spent[-1]
+        rows = accountant.poisson(len(vectors), rate)
         chosen = torch.from_numpy(rows).to(self.device)
-        targets = {name: target[chosen] for name, target in self._targets.items()}
-        options, task, expected = self.passes.options, self.passes.task, rate * len(self._vectors)
+        targets = {name: target[chosen] for name, target in known.items()}
+        options, task, expected = self.passes.options, self.passes.task, rate * len(vectors)
         total, sums = clipped(
             self.head,
-            self._vectors[chosen],
+            vectors[chosen],
             lambda logits: task.loss(logits, targets, options) * len(logits),  # rows are averaged, each for itself
             self.tune.clip,
         )
         for parameter, value in zip((self.head.weight, self.head.bias), sums, strict=True):
             drawn = accountant.gaussian(parameter.shape, noise * self.tune.clip).to(parameter)
             parameter.grad = (value + drawn) / expected
-        # The vectors stand still: a step reads no tokens, and their count is that of the rows it took.
         return total / max(1, len(rows)), int(self.features.lengths[rows].sum()), len(rows)
 
     def _update(self, loss: float, parameters: list[nn.Parameter]) -> bool:
@@ -142,16 +145,18 @@ def delta_of(asked: config.Privacy, rows: int) -> float:
     return asked.delta
 
 
-def must_be_new(job: Job, train: Rows) -> None:
-    """Refuse to start from a model that was tuned on these rows: its weights hold them already.
+def must_be_apart(job: Job, parts: Mapping[str, Rows]) -> None:
+    """Refuse a model that was tuned on these rows, as its weights hold them already, and to measure on them.
 
     Raises:
-        InputError: when the job's model is such a one.
+        InputError: when the job's model is such a one, or there is neither dev nor test.
     """
+    if not {"dev", "test"} & parts.keys():
+        raise InputError("tune.privacy measures on no training row, and no other is left; give data.dev or data.test")
     source = resolve(job.model)
     if source.kind != "artifact":
         return
-    if Artifact.open(source.place, verify=False).manifest["data"]["fingerprint"] == fingerprint(train):
+    if Artifact.open(source.place, verify=False).manifest["data"]["fingerprint"] == fingerprint(parts["train"]):
         raise InputError(
             f"tune.privacy: '{job.model}' was tuned on these very rows, and a head on its vectors keeps no secret of "
             "them; start from a model that has not seen them"
