@@ -87,6 +87,11 @@ class Private(Trainer):
             lambda logits: task.loss(logits, targets, options) * len(logits),  # rows are averaged, each for itself
             self.tune.clip,
         )
+        if len(rows) and not bool(sums[0].any()):  # noise alone would move the weights, too
+            raise BurnishError(
+                f"private training: {len(rows):,} rows gave no gradient, so that the head would learn noise alone; "
+                "nothing is saved. Look at what the encoder gives for the rows (NaN?), and report it otherwise"
+            )
         for parameter, value in zip((self.head.weight, self.head.bias), sums, strict=True):
             drawn = accountant.gaussian(parameter.shape, noise * self.tune.clip).to(parameter)
             parameter.grad = (value + drawn) / expected

@@ -17,10 +17,12 @@ from torch.nn import functional as F
 from burnish import job as flow
 from burnish.artifact import Artifact
 from burnish.config import Job, load, parse
+from burnish.data.load import load as load_rows
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError, InputError, MissingExtra
+from burnish.tasks.classify import Classify
 from burnish.training import accountant
-from burnish.training.private import Private, clipped, must_have_learnt
+from burnish.training.private import Private, clipped, must_be_apart, must_have_learnt
 from tests import tiny
 
 pytest.importorskip("opacus")
@@ -185,6 +187,14 @@ def test_weights_that_stand_still_or_break_end_the_run(tmp_path: Path, monkeypat
     assert not Path(given.out).exists()
 
 
+def test_rows_that_give_no_gradient_end_the_run_though_noise_moves_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Classify, "loss", lambda self, logits, batch, options: logits.sum() * 0)
+    with pytest.raises(BurnishError, match="noise alone"):
+        flow.tune(job(tmp_path))
+
+
 def test_noise_that_is_not_finite_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accountant, "gaussian", lambda shape, spread: torch.full(shape, torch.nan))
     with pytest.raises(BurnishError, match="not finite"):
@@ -237,6 +247,13 @@ def test_the_command_line_sets_a_budget(tmp_path: Path) -> None:
     assert (found.privacy.epsilon, found.privacy.delta, found.freeze) == (8.0, None, "head")
 
 
+def test_rows_of_which_none_are_left_to_measure_on_are_refused(tmp_path: Path) -> None:
+    given = job(tmp_path)
+    parts = {"train": load_rows(given)["train"]}
+    with pytest.raises(InputError, match=r"data\.dev"):
+        must_be_apart(given, parts)
+
+
 def test_delta_is_below_one_in_the_rows(tmp_path: Path) -> None:
     assert accountant.delta_for(9000) == pytest.approx(1 / (9000 * math.log(9000)))
     with pytest.raises(InputError, match=r"tune\.privacy\.delta"):
@@ -256,6 +273,9 @@ def test_a_model_that_has_seen_the_rows_is_no_start(tuned: flow.Tuned, tmp_path:
 
 def test_pairs_and_several_classes_a_row_learn_too(tmp_path: Path) -> None:
     assert flow.tune(job(tmp_path, "pair")).report.privacy is not None
+    several = job(tmp_path).model_dump(mode="json")
+    several["data"] |= {"multi_label": True, "split": {"by": "random", "dev": 0.25}}
+    assert flow.tune(parse(several | {"out": str(tmp_path / "several")})).report.privacy is not None
 
 
 def test_a_missing_opacus_is_named_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
