@@ -10,7 +10,9 @@ from __future__ import annotations
 import functools
 import math
 import secrets
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -39,10 +41,10 @@ def noise_multiplier(epsilon: float, delta: float, rate: float, steps: int) -> f
         InputError: when no noise is enough.
     """
     found = need("opacus.accountants.utils", "private").get_noise_multiplier
+    asked = {"target_epsilon": epsilon, "target_delta": delta, "sample_rate": rate, "steps": steps}
     try:
-        return float(
-            found(target_epsilon=epsilon, target_delta=delta, sample_rate=rate, steps=steps, accountant=ACCOUNTANT)
-        )
+        with _quiet():
+            return float(found(**asked, accountant=ACCOUNTANT))
     except ValueError as error:
         raise InputError(
             f"tune.privacy: no noise keeps to epsilon {epsilon:g} at delta {delta:.2g} over {steps:,} steps ({error}); "
@@ -54,7 +56,16 @@ def epsilon_of(spent: Spent, delta: float) -> float:
     """Upper bound on the epsilon of what was done, at this delta."""
     accountant = need("opacus.accountants", "private").create_accountant(mechanism=ACCOUNTANT)
     accountant.history = [tuple(one) for one in spent]
-    return float(accountant.get_epsilon(delta=delta))
+    with _quiet():
+        return float(accountant.get_epsilon(delta=delta))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warning that a rough bound, by which Opacus finds the range of its sums, might be tighter."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Optimal order")
+        yield
 
 
 def poisson(rows: int, rate: float) -> NDArray[np.int64]:

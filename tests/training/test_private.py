@@ -272,10 +272,12 @@ def test_a_model_that_has_seen_the_rows_is_no_start(tuned: flow.Tuned, tmp_path:
 
 
 def test_pairs_and_several_classes_a_row_learn_too(tmp_path: Path) -> None:
-    assert flow.tune(job(tmp_path, "pair")).report.privacy is not None
-    several = job(tmp_path).model_dump(mode="json")
+    for name in ("pairs", "several"):
+        (tmp_path / name).mkdir()
+    assert flow.tune(job(tmp_path / "pairs", "pair")).report.privacy is not None
+    several = job(tmp_path / "several").model_dump(mode="json")
     several["data"] |= {"multi_label": True, "split": {"by": "random", "dev": 0.25}}
-    assert flow.tune(parse(several | {"out": str(tmp_path / "several")})).report.privacy is not None
+    assert flow.tune(parse(several)).report.privacy is not None
 
 
 def test_a_missing_opacus_is_named_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
