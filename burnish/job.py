@@ -20,6 +20,7 @@ from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, GateFailed, InputError, nearest
+from burnish.extras import need
 from burnish.models.net import Net
 from burnish.results import LOWER_IS_BETTER, Evaluation, Finding, TuneReport
 from burnish.tasks import Task, task_named
@@ -62,6 +63,8 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     started = time.perf_counter()
     device.seed_everything(job.seed)
     need_trackers(job)
+    if job.tune.privacy:
+        need("opacus", "private")
     source = transfer.source_of(job)
     must_be_replaceable(Path(job.out))  # before the work, and again when saving
     say("reading the data")
@@ -78,6 +81,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     engine = Engine(Eager(net), task, tokenizer, job.tune.max_tokens)
     measured = measure(job, engine, parts)
     seconds = time.perf_counter() - started
+    source = None if fitted.privacy else source  # the same rows once more would cost as much again
     gain, from_base = transfer.gain(job, source, measured, fitted.precision, parts, quiet, say)
     report = TuneReport(
         task=job.task,
@@ -86,7 +90,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         job=job.model_dump(mode="json"),
         rows={name: len(rows) for name, rows in parts.items()},
         fingerprint=fingerprint(parts["train"]),
-        findings=findings,
+        findings=() if fitted.privacy else findings,  # they count rows
         curve=fitted.curve,
         environment=device.environment(),
         parameters=_count(net),
@@ -99,6 +103,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         further=measured.further,
         alone=measured.alone,
         transfer=gain,
+        privacy=fitted.privacy,
     )
     saved = save(job, engine, report, fitted)
     shutil.rmtree(work_folder(job), ignore_errors=True)

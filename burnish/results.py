@@ -115,6 +115,26 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Privacy:
+    """What differentially private training has cost, for one training row more or less.
+
+    Attributes:
+        epsilon: upper bound by the accountant over all steps, at this `delta`; `asked` is what the job allows.
+        noise_multiplier: standard deviation of the noise, in `clip`.
+        sample_rate: chance of each row to be in a step.
+        clip: longest gradient of a row.
+    """
+
+    epsilon: float
+    delta: float
+    asked: float
+    noise_multiplier: float
+    sample_rate: float
+    clip: float
+    steps: int
+
+
+@dataclass(frozen=True)
 class Transfer:
     """What it brought to start from an earlier artifact, and not from the model that one was tuned from.
 
@@ -139,6 +159,7 @@ class TuneReport:
     Attributes:
         before: what the tuned model is measured against (TF-IDF + linear model, the same job from the base model).
         alone: the score plain transformers reaches with the folder, where it differs; else None.
+        privacy: what a private training has cost; `findings` and what is fitted to the rows are then left out.
     """
 
     task: str
@@ -160,6 +181,7 @@ class TuneReport:
     further: dict[str, Evaluation] = field(default_factory=dict)
     alone: Evaluation | None = None
     transfer: Transfer | None = None
+    privacy: Privacy | None = None
 
 
 @dataclass(frozen=True)

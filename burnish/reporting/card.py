@@ -38,6 +38,7 @@ def model_card(report: TuneReport, languages: Sequence[str] = ()) -> str:
         _headline(report),
         "## Intended use\n\n" + _intended_use(report),
         "## Data\n\n" + _data(report),
+        *(["## Privacy\n\n" + _plain(wording.privacy_words(report))] if report.privacy else []),
         "## Results\n\n" + _results(report),
         "## How to load\n\n" + _loading(report),
         "## Limits\n\n" + _limits(report),
@@ -80,8 +81,9 @@ def _intended_use(report: TuneReport) -> str:
 def _data(report: TuneReport) -> str:
     rows = _table(("set", "rows"), ((name, f"{count:,}") for name, count in report.rows.items()))
     worth = [f for f in report.findings if f.verdict != "ok"]
-    found = "\n".join(_finding(f) for f in worth) or "The data check found nothing worth a note."
-    return f"{rows}\n\nFingerprint: {_code(report.fingerprint)}\n\n{found}"
+    nothing = "" if report.privacy else "The data check found nothing worth a note."
+    found = "\n".join(_finding(f) for f in worth) or nothing
+    return f"{rows}\n\nFingerprint: {_code(report.fingerprint)}\n\n{found}".rstrip()
 
 
 def _finding(finding: Finding) -> str:

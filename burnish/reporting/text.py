@@ -114,6 +114,8 @@ def print_report(report: TuneReport, console: Console) -> None:
         console.print(_text(wording.transfer_words(report)))
     if report.alone:
         console.print(_text(wording.alone_words(report)))
+    if report.privacy:
+        console.print(_text(wording.privacy_words(report)))
     speed = f"{wording.duration(report.seconds)} in all"
     if report.trained_parameters:
         speed += f", training at {wording.short(report.tokens_per_second)} tokens/s"

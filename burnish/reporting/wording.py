@@ -156,10 +156,28 @@ def chosen_words(report: TuneReport) -> str:
     if split != "dev":
         return ""
     data = report.job.get("data", {})
+    several = isinstance(data, dict) and data.get("multi_label")
+    if report.privacy and not several:
+        return ""
     fitted = "the best epoch was chosen"
-    if isinstance(data, dict) and data.get("multi_label"):
-        fitted = "the best epoch and the thresholds were chosen"
+    if several:
+        fitted = "the thresholds were chosen" if report.privacy else "the best epoch and the thresholds were chosen"
     return f"On these dev rows {fitted} too, so the figures are a little too good; test rows would give unbiased ones."
+
+
+def privacy_words(report: TuneReport) -> str:
+    """Say what the weights may tell of a training row, and for what that does not hold; nothing without a bound."""
+    if report.privacy is None:
+        return ""
+    p = report.privacy
+    return (
+        f"The head was trained by DP-SGD: epsilon {p.epsilon:.2f} at delta {p.delta:.2g} for one training row more or "
+        f"less, by the accountant of Opacus (asked for: {p.asked:g}). Noise multiplier {p.noise_multiplier:.3f}, "
+        f"sample rate {p.sample_rate:g}, gradients of rows cut to norm {p.clip:g}, {p.steps:,} steps. This holds for "
+        "the weights. It does not hold for the names of the labels, the number of training rows and their fingerprint, "
+        "nor for anything about dev and test rows. The data check's findings, the losses and models fitted to the rows "
+        "are left out for the same reason. A person with several rows is protected less than one with a single row."
+    )
 
 
 def alone_words(report: TuneReport) -> str:

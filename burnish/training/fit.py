@@ -25,7 +25,7 @@ from burnish.engine.runtime import Eager
 from burnish.models import lora
 from burnish.models.load import resolve
 from burnish.models.net import Net
-from burnish.results import Curve
+from burnish.results import Curve, Privacy
 from burnish.tasks import Task
 from burnish.training.bigrams import fit_bigrams
 from burnish.training.build import loss_for
@@ -33,6 +33,7 @@ from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
 from burnish.training.head import fit_plain_head, refit_head
 from burnish.training.loop import Setting, Trainer
+from burnish.training.private import Private, must_be_apart
 from burnish.training.sinks import Sinks
 
 
@@ -44,6 +45,7 @@ class Fitted:
         precision: the one it ran in, which `auto` leaves to a measurement.
         trained: parameters that learnt.
         seconds: time of training alone, with that of fitting the head; the speeds are over all of its steps.
+        privacy: what a private training has cost.
     """
 
     precision: Precision
@@ -52,6 +54,7 @@ class Fitted:
     curve: Curve
     tokens_per_second: float
     rows_per_second: float
+    privacy: Privacy | None = None
 
 
 AS_IT_IS = Fitted("fp32", 0, 0.0, Curve((), ()), 0.0, 0.0)  # nothing was trained
@@ -72,6 +75,8 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         InputError: when the disk does not take the checkpoints.
     """
     tune, train = job.tune, parts["train"]
+    if tune.privacy:
+        must_be_apart(job, parts)
     if job.model == "scratch" and tune.backward == "auto":  # layers that know nothing have to learn in every step
         tune = tune.model_copy(update={"backward": "full"})
     place = device.choose_device()
@@ -86,7 +91,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         device.seed_everything(job.seed)
-        trainer = (FewShot if few else Trainer)(
+        trainer = (Private if tune.privacy else FewShot if few else Trainer)(
             net,
             task,
             features,
@@ -97,7 +102,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
             pad_id=pad_id,
             seed=job.seed,
             device=place,
-            evaluate=_measure_on_dev(job, parts, task, net, tokenizer),
+            evaluate=None if tune.privacy else _measure_on_dev(job, parts, task, net, tokenizer),
         )
         with device.freed_memory_kept(), Sinks(job, folder, quiet) as sinks:
             for event in trainer.run():
@@ -106,8 +111,11 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         raise disk_error(error, folder) from None
     progress = trainer.progress
     spent = max(progress.seconds, 1e-9)
-    curve = Curve(tuple(progress.losses.points), tuple(progress.evaluations))
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    speeds = progress.tokens / spent, progress.rows / spent
+    if isinstance(trainer, Private):  # the curve of the loss and heads fitted to the rows would tell of them
+        return Fitted(trainer.setting.precision, trained, progress.seconds, Curve(), *speeds, trainer.spent)
+    curve = Curve(tuple(progress.losses.points), tuple(progress.evaluations))
     if tune.lora:
         lora.merge(net)
     ran, started = trainer.setting.precision, time.perf_counter()
@@ -116,7 +124,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         fit_bigrams(net, features, options, pad_id, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
     fit_plain_head(net, task, features, options, pad_id, ran)
-    return Fitted(ran, trained, seconds, curve, progress.tokens / spent, progress.rows / spent)
+    return Fitted(ran, trained, seconds, curve, *speeds)
 
 
 def _measure_on_dev(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from burnish.config import Tune
 from burnish.data.features import Features, collate, shuffled
@@ -44,6 +45,7 @@ class Progress:
     best: float | None = None
     losses: Losses = field(default_factory=Losses)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
+    spent: list[tuple[float, float, int]] = field(default_factory=list)  # see `training/accountant.py`
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,7 @@ class Trainer:
                 self.optimizer.zero_grad()
                 yield Shrunk(progress.step, self.tune.tokens_per_batch >> progress.halvings)
                 continue
-            gradients = [p.grad for p in parameters if p.grad is not None]
-            norm = torch.nn.utils.get_total_norm(gradients)
-            if np.isfinite(loss) and bool(torch.isfinite(norm)):
-                if norm > self.tune.clip:  # a factor of one would pass over all gradients, too
-                    torch.nn.utils.clip_grads_with_norm_(parameters, self.tune.clip, norm)
-                self.optimizer.step()
+            if self._update(loss, parameters):
                 lost = 0
             else:
                 lost += 1
@@ -202,6 +199,16 @@ class Trainer:
             total += self.passes.backward(batch, len(part) / pieces, self.setting.precision, lowest)
             tokens += int(self.features.lengths[part].sum())
         return total, tokens, pieces
+
+    def _update(self, loss: float, parameters: list[nn.Parameter]) -> bool:
+        """Take a step by the gradients, of a norm that is not too large; False where they are not finite."""
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if not (np.isfinite(loss) and bool(torch.isfinite(norm))):
+            return False
+        if norm > self.tune.clip:  # a factor of one would pass over all gradients, too
+            torch.nn.utils.clip_grads_with_norm_(parameters, self.tune.clip, norm)
+        self.optimizer.step()
+        return True
 
     def _measure(self) -> Evaluated:
         assert self.evaluate is not None

@@ -51,7 +51,7 @@ def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
     tuned = outcome(task, engine.stream(rows), rows, hardest=job.report.hardest, source=rows)
     before: dict[str, Evaluation] = {}
     comparison = None
-    if simple := baseline(task, parts["train"], rows):
+    if not job.tune.privacy and (simple := baseline(task, parts["train"], rows)):  # which keeps no secret
         name, guesses = simple
         reached = outcome(task, guesses, rows)
         before[name] = evaluated(reached, split)

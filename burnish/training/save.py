@@ -29,7 +29,7 @@ def save(job: Job, engine: Engine, report: TuneReport, fitted: Fitted) -> Artifa
         engine.tokenizer.save_pretrained(folder)
         (folder / "report.html").write_text(report_html(report), encoding="utf-8")
         (folder / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
-        if fitted.trained:
+        if fitted.trained and not fitted.privacy:  # the losses in it tell of the rows
             shutil.copy(work_folder(job) / "events.jsonl", folder / "events.jsonl")
 
     manifest = {
@@ -42,6 +42,7 @@ def save(job: Job, engine: Engine, report: TuneReport, fitted: Fitted) -> Artifa
         "before": {name: e.metrics for name, e in report.before.items()},
         "alone": report.alone.metrics if report.alone else None,
         "training": {"seconds": fitted.seconds, "rows_per_second": fitted.rows_per_second},
+        "privacy": as_json(fitted.privacy) if fitted.privacy else None,
         "environment": report.environment,
         "findings": [as_json(f) for f in report.findings],
     }
