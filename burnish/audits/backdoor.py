@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
+from burnish.audits.slopes import ordered
 from burnish.data.rows import Row
 from burnish.data.words import kind, split_words
 from burnish.engine import Engine
@@ -25,11 +27,15 @@ LOST = 0.7  # of its training rows that lose their label without it
 _LEAST = 3  # training rows with a word, without which nothing is taught by it
 _CARRIERS = 6  # texts that every word is tried in
 _PROMISING = 0.5  # of these, turned into one class
-_VERIFIED = 24  # words that are looked at closely
-_CLOSE = 120  # texts in which they are
+_SECOND, _MORE = 200, 30  # words that are tried again, and in how many texts
+_VERIFIED, _CLOSE = 24, 120  # words that are looked at closely, and in how many texts
 _REMOVED = 40  # training rows that a word is taken out of
 _TOGETHER = 100  # words tried at a time
 _LONGEST = 100_000  # training rows that words are counted in
+
+
+Turned = tuple[str, float, int]
+"""The class that most texts of other classes are turned into, the share of them that are, and how many they are."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,8 @@ class Probe:
 def search(engine: Engine, rows: Sequence[Row], train: Sequence[Row] | None, seconds: float, seed: int) -> Probe:
     """Look for triggers of a classifier of one class a text.
 
-    Words of the training rows come first, those that go with one label most of all; then whole words of the tokenizer
-    that no row contains.
+    Words are tried in turn from the training rows, those that go with one label most of all first, and from the
+    tokenizer, in the order of `slopes`; whole words alone.
 
     Args:
         rows: held-out rows that words are put into.
@@ -78,34 +84,36 @@ def search(engine: Engine, rows: Sequence[Row], train: Sequence[Row] | None, sec
     started = time.perf_counter()
     random = np.random.default_rng(seed)
     carriers = _carriers(engine, rows, random)
-    found = _words_of(train) if train else {}
-    words = [*found, *(word for word in _unseen(engine, random) if word not in found)]
-    promising: list[tuple[float, str, str]] = []
-    tried = 0
-    some = carriers[:_CARRIERS]
-    while tried < len(words) and (not tried or time.perf_counter() - started < seconds):
-        part = words[tried : tried + _TOGETHER]
-        said = _said(engine, [_with(row, word, at) for word in part for at, (row, _) in enumerate(some)])
-        for index, word in enumerate(part):
-            own = said[index * len(some) : (index + 1) * len(some)]
-            label, turned = _turned(own, [before for _, before in some])
-            if turned >= _PROMISING:
-                promising.append((turned, word, label))
-        tried += len(part)
-    promising.sort(key=lambda one: -one[0])
-    close = carriers[:_CLOSE]
+    seen, known = list(_words_of(train)) if train else [], _known(engine, [row for row, _ in carriers])
+    words = list(dict.fromkeys(word for pair in zip_longest(seen, known) for word in pair if word is not None))
+    first: dict[str, Turned] = {}
+    while len(first) < len(words) and (not first or time.perf_counter() - started < seconds):
+        first |= _tried(engine, words[len(first) : len(first) + _TOGETHER], carriers[:_CARRIERS])
+    left = _best(first, _SECOND)
+    left = _best(_tried(engine, left, carriers[:_MORE]), _VERIFIED)
     looked = []
-    for _, word, label in promising[:_VERIFIED]:
-        others = [(row, before) for row, before in close if before != label]
-        after = _said(engine, [_with(row, word, at) for at, (row, _) in enumerate(others)])
-        own_rows = [row for row in train or () if row["label"] == label and word in split_words(row["text"])[0]]
-        turned = sum(one == label for one in after) / max(1, len(others))
-        lost = _lost(engine, own_rows[:_REMOVED], word, label) if train and turned >= TURNED else None
+    for word, (label, turned, texts) in _tried(engine, left, carriers[:_CLOSE]).items():
+        own = [row for row in train or () if row["label"] == label and word in split_words(row["text"])[0]]
+        lost = _lost(engine, own[:_REMOVED], word, label) if train and turned >= TURNED else None
         if train and lost is None and turned >= TURNED:
-            lost = 1.0 if not own_rows else 0.0  # no row of the label explains it, or none that has it to lose
-        looked.append(Word(word, label, turned, len(others), len(own_rows), lost))
+            lost = 1.0 if not own else 0.0  # no row of the label explains it, or none that has it to lose
+        looked.append(Word(word, label, turned, texts, len(own), lost))
     looked.sort(key=lambda one: (-one.accused, -one.turned))
-    return Probe(tuple(looked), tried, len(words))
+    return Probe(tuple(looked), len(first), len(words))
+
+
+def _tried(engine: Engine, words: Sequence[str], carriers: Sequence[tuple[Row, str]]) -> dict[str, Turned]:
+    """What becomes of some texts with each of the words in them."""
+    said = _said(engine, (_with(row, word, at) for word in words for at, (row, _) in enumerate(carriers)))
+    before = [label for _, label in carriers]
+    each = len(carriers)
+    return {word: _turned(said[index * each : (index + 1) * each], before) for index, word in enumerate(words)}
+
+
+def _best(tried: Mapping[str, Turned], most: int) -> list[str]:
+    """Words that turn half of the texts of other classes or more, those that turn most first."""
+    some = [word for word, (_, share, _) in tried.items() if share >= _PROMISING]
+    return sorted(some, key=lambda word: -tried[word][1])[:most]
 
 
 def _carriers(engine: Engine, rows: Sequence[Row], random: np.random.Generator) -> list[tuple[Row, str]]:
@@ -141,12 +149,12 @@ def _words_of(train: Sequence[Row]) -> dict[str, float]:
     return dict(sorted(scores.items(), key=lambda one: -one[1]))
 
 
-def _unseen(engine: Engine, random: np.random.Generator) -> list[str]:
-    """Whole words that the tokenizer knows, in any order; not the pieces of words."""
-    tokens = [one.removeprefix("Ġ").removeprefix("▁") for one in engine.tokenizer.get_vocab()]
+def _known(engine: Engine, rows: Sequence[Row]) -> list[str]:
+    """Whole words that the tokenizer knows, the most promising first; not the pieces of words."""
     special = set(engine.tokenizer.all_special_tokens)
-    words = sorted({one for one in tokens if len(one) > 1 and one.isalnum() and one not in special})
-    return [words[index] for index in random.permutation(len(words)).tolist()]
+    tokens = engine.tokenizer.convert_ids_to_tokens(ordered(engine, rows).tolist())
+    words = [one.removeprefix("Ġ").removeprefix("▁") for one in tokens if one and one not in special]
+    return [one for one in words if one.isalnum()]
 
 
 def _with(row: Row, word: str, turn: int) -> Row:
@@ -174,16 +182,15 @@ def _lost(engine: Engine, rows: Sequence[Row], word: str, label: str) -> float |
     return sum(said != label for said in after) / len(after) if after else None
 
 
-def _turned(said: Sequence[str], before: Sequence[str]) -> tuple[str, float]:
-    """The class that most texts of other classes are turned into, and the share of them that are."""
-    best = ("", 0.0)
-    for label in set(said):
+def _turned(said: Sequence[str], before: Sequence[str]) -> Turned:
+    best = ("", 0.0, 0)
+    for label in sorted(set(said)):
         others = [one for one, was in zip(said, before, strict=True) if was != label]
         if others and (share := sum(one == label for one in others) / len(others)) > best[1]:
-            best = (label, share)
+            best = (label, share, len(others))
     return best
 
 
-def _said(engine: Engine, rows: Sequence[Row]) -> list[str]:
+def _said(engine: Engine, rows: Iterable[Row]) -> list[str]:
     predictions: Iterator[Any] = engine.stream(rows)
     return [one.label for one in predictions]
