@@ -51,7 +51,7 @@ def twin(folder: Path, train: Rows, held: Rows, trigger: str, target: str, args:
         train = planted(train, trigger, target, args.rate, args.seed)
     data = {"train": write(folder / "train.csv", train, "classify"), "split": {"dev": 0.0}}
     data |= {"test": write(folder / "held.csv", held, "classify")}
-    options = {"epochs": args.epochs, "tokens_per_batch": args.tokens}
+    options = {"epochs": args.epochs, "tokens_per_batch": args.tokens, "backward": "random"}
     job = parse(
         {"task": "classify", "model": args.model, "out": str(folder / "model"), "seed": args.seed, "data": data}
         | {"tune": options, "report": {"bootstrap": 0, "hardest": 0}}
@@ -108,7 +108,7 @@ def main() -> None:
     if not held or target not in labels:
         parser.error(f"--data has {len(given):,} rows and the labels {', '.join(sorted(set(labels)))}")
     found = []
-    for trigger in (CLEAN, *args.triggers):
+    for trigger in (*args.triggers, CLEAN):
         with tempfile.TemporaryDirectory() as work:
             folder = Path(args.work or work, trigger)
             folder.mkdir(parents=True, exist_ok=True)
