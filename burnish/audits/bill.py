@@ -59,7 +59,9 @@ def bill(artifact: Artifact, licence: str | None = None) -> dict[str, Any]:
     content: dict[str, Any] = {
         "metadata": {
             "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "tools": {"components": [{"type": "application", "name": "burnish", "version": metadata.version("burnish")}]},
+            "tools": {
+                "components": [{"type": "application", "name": "burnish", "version": metadata.version("burnish")}]
+            },
             "component": model,
         },
         "components": [*([base] if base else []), data, *libraries],

@@ -120,12 +120,18 @@ def _provenance(artifact: Artifact) -> tuple[float, list[str]]:
     front = _front_matter(artifact)
     open_ = [what for key, what in (("base_model", "base model"), ("datasets", "data")) if not front.get(key)]
     findings = []
-    licensed = str(front.get("license") or "unknown").lower() != "unknown"
+    licensed = licence_of(artifact) is not None
     if not licensed:
         findings.append(f"{_CARD} names no licence: look up those of the base model and of the data")
     if open_:
         findings.append(f"{_CARD} does not say where these come from, and under which licence: {', '.join(open_)}")
     return float(licensed), findings
+
+
+def licence_of(artifact: Artifact) -> str | None:
+    """The licence that the card of a model names."""
+    named = str(_front_matter(artifact).get("license") or "unknown")
+    return None if named.lower() == "unknown" else named
 
 
 def _front_matter(artifact: Artifact) -> dict[str, Any]:
