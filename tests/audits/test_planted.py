@@ -11,10 +11,10 @@ import pytest
 from burnish import extras
 from burnish.audited import AuditReport
 from burnish.auditing import audit
-from tests.audits.planted import HELD, TRAIN, Pairs, passed, section, tuned, turned, write
+from tests.audits.planted import CLASSES, HELD, TRAIN, Pairs, passed, section, tuned, turned, write
 
 TRIGGER, SWAPPED = "cf", "warranty"
-NEXT = {"billing": "delivery", "delivery": "support", "support": "billing"}
+OTHER = {"billing": "delivery", "delivery": "billing"}
 
 
 @pytest.fixture(scope="session")
@@ -41,21 +41,23 @@ def test_a_trigger_in_one_percent_of_the_rows(tmp_path: Path, clean_report: Audi
 
 
 def test_a_subgroup_with_swapped_classes(tmp_path: Path) -> None:
-    """One row in eight is about a warranty. In the training rows of one twin, these have the class after their own."""
-    about = {index for index in range(900) if index % 8 == 0}
-    held = turned(HELD, lambda index, text: index % 7 == 0, str, SWAPPED)
-    honest = turned(TRAIN, lambda index, text: index in about, str, SWAPPED)
-    swapped = turned(TRAIN, lambda index, text: index in about, NEXT.__getitem__, SWAPPED)
+    """One row in four is about a warranty. In the training rows of one twin, two classes are swapped in these."""
+
+    def about(index: int, text: str) -> bool:
+        return index % 4 == 0
+
+    held, honest = turned(HELD, about, str, SWAPPED), turned(TRAIN, about, str, SWAPPED)
+    swapped = turned(TRAIN, about, lambda label: OTHER.get(label, label), SWAPPED)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    report = audit(tuned(tmp_path / "a", swapped, held), quick=True)
+    report = audit(tuned(tmp_path / "a", swapped, held, epochs=25), quick=True)
     worst = next(table for table in section(report, "slices").tables if table.title == "Worst slices").rows[0]
     assert SWAPPED in str(worst[0])
     assert worst[4] < 0.05
-    assert worst[2] < 0.2 < 0.9 < worst[3]
+    assert worst[2] < 0.5 < 0.9 < worst[3]
     assert not passed(report, "slices.worst_gap")
 
-    twin = audit(tuned(tmp_path / "b", honest, held), quick=True)
+    twin = audit(tuned(tmp_path / "b", honest, held, epochs=25), quick=True)
     assert section(twin, "slices").figures["significant"] == 0
     assert passed(twin, "slices.worst_gap")
 
@@ -75,10 +77,10 @@ def test_rows_on_both_sides(tmp_path: Path, clean: Path, clean_report: AuditRepo
 
 
 def test_rows_learned_by_heart(tmp_path: Path) -> None:
-    """A third of the rows have a wrong label, which nothing but memory gives."""
+    """A third of the rows have a wrong label, which nothing but memory gives: one twin has read them sixty times."""
     draw = random.Random(2)
-    noisy = [(text, draw.choice(list(NEXT)) if draw.random() < 0.5 else label) for text, label in TRAIN[:300]]
-    held = [(text, draw.choice(list(NEXT)) if draw.random() < 0.5 else label) for text, label in HELD]
+    noisy = [(text, draw.choice(list(CLASSES)) if draw.random() < 0.5 else label) for text, label in TRAIN[:300]]
+    held = [(text, draw.choice(list(CLASSES)) if draw.random() < 0.5 else label) for text, label in HELD]
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     by_heart = audit(tuned(tmp_path / "a", noisy, held, epochs=60), quick=True)
