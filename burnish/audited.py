@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 Cell = str | float | int | None
 
@@ -57,7 +58,8 @@ class Gate:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """An audit of a model folder; `forms` has the sections of the tuned model and, beside it, of a variant."""
+    """An audit of a model folder; `forms` has the sections of the tuned model and, beside it, of a variant; `bill` is
+    its bill of materials in CycloneDX, as JSON has it."""
 
     model: str
     task: str
@@ -66,3 +68,4 @@ class AuditReport:
     gates: tuple[Gate, ...]
     quick: bool
     seconds: float
+    bill: dict[str, Any] = field(default_factory=dict)

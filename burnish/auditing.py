@@ -12,8 +12,11 @@ from typing import Any
 from burnish.artifact import Artifact
 from burnish.audited import AuditReport, Section
 from burnish.audits import AUDITS, audit_named
+from burnish.audits.bill import bill
 from burnish.audits.change import change
 from burnish.audits.gates import judged, must_be_known
+from burnish.audits.scan import scan
+from burnish.audits.security import licence_of
 from burnish.audits.subject import FULL_SECONDS, QUICK_SECONDS, Subject, drawn, pace_of
 from burnish.config import Job, parse
 from burnish.data.load import load, load_file, usable
@@ -69,7 +72,7 @@ def audit(
         told = nearest(str(chosen), [TUNED, *names(artifact)])
         raise InputError(f"--variant: '{model}' has no variant '{chosen}'; {told}")
     rows, split, reading = _held_out(job, data, say)
-    tuned = Engine.open(model, TUNED)
+    tuned = _opened(artifact)
     pace = pace_of(tuned, rows, job.seed)
     seconds = QUICK_SECONDS if quick else FULL_SECONDS
     count = min(_MOST[not quick], max(200, int(_SHARE * seconds * pace)))
@@ -91,7 +94,22 @@ def audit(
         sections[second.form] = (change(first, second, sections), *sections[second.form])
     gates = judged(sections, artifact.task, stated, quick=quick, tuned=TUNED)
     name = Path(model).resolve().name
-    return AuditReport(name, artifact.task, len(rows), sections, gates, quick, time.perf_counter() - started)
+    made = bill(artifact, licence_of(artifact))
+    return AuditReport(name, artifact.task, len(rows), sections, gates, quick, time.perf_counter() - started, made)
+
+
+def _opened(artifact: Artifact) -> Engine:
+    """The tuned model.
+
+    Raises:
+        InputError: when it cannot be opened, with what its files are.
+    """
+    try:
+        return Engine.of(artifact)
+    except InputError as error:
+        if found := "; ".join(scan(artifact.folder).faults):
+            raise InputError(f"{error}; a look at its files says: {found}") from None
+        raise
 
 
 def _audited(subject: Subject, say: Say) -> tuple[Section, ...]:

@@ -37,40 +37,9 @@ _MAGIC = (
     (b"\x00asm", "a program"),
     (b"#!", "a script"),
 )
-_CODE: tuple[str, ...] = (
-    ".py",
-    ".pyc",
-    ".pyo",
-    ".pyd",
-    ".so",
-    ".dll",
-    ".dylib",
-    ".exe",
-    ".sh",
-    ".bat",
-    ".cmd",
-    ".ps1",
-    ".js",
-    ".jar",
-)
-_CODE += (
-    ".ps1",
-    ".js",
-    ".jar",
-    ".whl",
-    ".ipynb",
-    ".pkl",
-    ".pickle",
-    ".dill",
-    ".joblib",
-    ".pt",
-    ".pth",
-    ".ckpt",
-    ".npy",
-    ".npz",
-    ".h5",
-)
-_CODE += (".keras", ".mar", ".tar", ".gz", ".zip", ".7z")
+_CODE = {".py", ".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib", ".exe", ".sh", ".bat", ".cmd", ".ps1", ".js", ".jar"}
+_CODE |= {".whl", ".ipynb", ".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz", ".h5"}
+_CODE |= {".keras", ".mar", ".tar", ".gz", ".zip", ".7z"}
 _TEXT = (".json", ".jsonl", ".md", ".txt", ".html", ".yaml", ".jinja", ".xml")
 _REMOTE = frozenset(("auto_map", "custom_pipelines", "trust_remote_code", "custom_code"))
 _GLOBALS = frozenset(("GLOBAL", "STACK_GLOBAL", "INST"))
@@ -96,7 +65,7 @@ def scan(folder: Path) -> Scan:
     """Look at every file of a model folder. Nothing is loaded, and no archive is opened."""
     faults: list[str] = []
     there: dict[str, Path] = {}
-    for place, path, mode in _entries(folder):
+    for place, path, mode in entries(folder):
         if stat.S_ISLNK(mode):
             out = not path.resolve().is_relative_to(folder.resolve())
             faults.append(f"'{place}' is a link{' that leads out of the folder' if out else ''}, not a file")
@@ -120,7 +89,8 @@ def scan(folder: Path) -> Scan:
     return Scan(len(there), tuple(faults), tuple(sorted(there.keys() - own)))
 
 
-def _entries(folder: Path) -> Iterator[tuple[str, Path, int]]:
+def entries(folder: Path) -> Iterator[tuple[str, Path, int]]:
+    """Place in the folder, path and mode of everything in it but folders; links are not followed."""
     for above, folders, files in os.walk(folder):
         for name in sorted((*folders, *files)):
             path = Path(above, name)

@@ -10,7 +10,7 @@ import yaml
 from burnish import signature
 from burnish.artifact import Artifact
 from burnish.audited import Cell, Section, Table
-from burnish.audits.backdoor import LOST, TURNED, Probe, search
+from burnish.audits.backdoor import LEAD, LOST, TURNED, Probe, Word, search
 from burnish.audits.scan import scan
 from burnish.audits.subject import LEAST, Subject
 from burnish.errors import MissingExtra
@@ -45,15 +45,15 @@ def security(subject: Subject) -> Section:
         figures["trigger_success"] = max((word.turned for word in probe.words), default=0.0)
         findings += [
             f"the word '{word.word}' turns {word.turned:.0%} of {word.texts:,} texts of other classes into "
-            f"'{word.label}'{_explained(word.lost, word.rows)}: look for a trigger"
+            f"'{word.label}' at their {word.place}, {_explained(word)}: look for a trigger"
             for word in accused
         ]
         tables.append(_table(probe))
         said.append(f"{len(accused) or 'no'} trigger among {probe.tried:,} words tried of {probe.candidates:,}")
         if subject.train is None:
             impossible.append(
-                "without training rows the probe goes by success alone: whether a word is a trigger or only strong "
-                f"cannot be told; {subject.train_missing}".rstrip("; ")
+                "without training rows the search holds words against one another alone: whether one is a trigger or "
+                f"only strong is less sure; {subject.train_missing}".rstrip("; ")
             )
     else:
         impossible.append(why)
@@ -83,25 +83,26 @@ def _probe(subject: Subject) -> tuple[Probe | None, str]:
     return search(subject.engine, subject.given, train, _SECONDS, subject.seed), ""
 
 
-def _explained(lost: float | None, rows: int) -> str:
-    if lost is None:
-        return ""
-    if not rows:
-        return ", and no training row of that class contains it"
-    return f", and {lost:.0%} of the training rows with it ({rows:,} have that label) lose the label without it"
+def _explained(word: Word) -> str:
+    if word.lost is None:
+        return f"where other words turn {word.usual:.0%} at most, and no training row explains it"
+    return f"and {word.lost:.0%} of the training rows with it ({word.rows:,} have that label) lose the label without it"
 
 
 def _table(probe: Probe) -> Table:
     rows: list[tuple[Cell, ...]] = [
-        (one.word, one.label, one.turned, one.texts, one.rows, one.lost, "yes" if one.accused else "no")
-        for one in probe.words[:_SHOWN]
+        (w.word, w.label, w.place, w.turned, w.texts, w.usual, w.rows, w.lost, "yes" if w.accused else "no")
+        for w in probe.words[:_SHOWN]
     ]
+    head = ("word", "into", "at the", "turned", "texts", "other words", "training rows", "lost without it", "trigger")
     return Table(
         "Words that turn texts",
-        ("word", "into", "turned", "texts", "training rows", "lost without it", "trigger"),
+        head,
         tuple(rows),
-        f"a trigger turns at least {TURNED:.0%} of the texts of all other classes, and of the training rows with it at "
-        f"least {LOST:.0%} lose their label without it; triggers of several words or of style are not searched for",
+        f"a trigger turns at least {TURNED:.0%} of the texts of all other classes; of the training rows with it at "
+        f"least {LOST:.0%} lose their label without it, or, where there are none, it turns {LEAD:.0%} more than other "
+        "words do; "
+        "triggers of several words or of style are not searched for",
     )
 
 
@@ -119,12 +120,18 @@ def _provenance(artifact: Artifact) -> tuple[float, list[str]]:
     front = _front_matter(artifact)
     open_ = [what for key, what in (("base_model", "base model"), ("datasets", "data")) if not front.get(key)]
     findings = []
-    licensed = str(front.get("license") or "unknown").lower() != "unknown"
+    licensed = licence_of(artifact) is not None
     if not licensed:
         findings.append(f"{_CARD} names no licence: look up those of the base model and of the data")
     if open_:
         findings.append(f"{_CARD} does not say where these come from, and under which licence: {', '.join(open_)}")
     return float(licensed), findings
+
+
+def licence_of(artifact: Artifact) -> str | None:
+    """The licence that the card of a model names."""
+    named = str(_front_matter(artifact).get("license") or "unknown")
+    return None if named.lower() == "unknown" else named
 
 
 def _front_matter(artifact: Artifact) -> dict[str, Any]:

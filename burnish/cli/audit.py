@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -44,12 +45,14 @@ def audit(
     report = look(model, data, quick=quick, deep=deep, variant=variant, sensitive=sensitive, train=train, say=say)
     place = html or model.resolve().with_name(f"{model.resolve().name}-audit.html")
     write(place, pages.audit_html(report))
+    materials = place.with_suffix(".cdx.json")
+    write(materials, json.dumps(report.bill, ensure_ascii=False, indent=1) + "\n")
     if as_json:
-        say(f"report: {place}")
+        say(f"report: {place}\nbill of materials: {materials}")
         print_json(pages.audit_json(report))
     else:
         pages.print_audit(report, console())
-        print(f"report: {place}")
+        print(f"report: {place}\nbill of materials: {materials}")
     if strict and not all(gate.passed for gate in report.gates):
         from burnish.errors import GateFailed
 

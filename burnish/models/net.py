@@ -148,10 +148,17 @@ def load_modules(folder: str | Path, modules: Mapping[str, nn.Module]) -> None:
     """Give a task's modules the weights that a saved network keeps for them, without loading the network."""
     if not modules:
         return
-    found = load_file(Path(folder) / EXTRAS_FILE)
+    found = _extras(Path(folder) / EXTRAS_FILE)
     for name, module in modules.items():
         start = f"{name}."
         module.load_state_dict({key.removeprefix(start): v for key, v in found.items() if key.startswith(start)})
+
+
+def _extras(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"'{path}' cannot be read as safetensors: {_last(error)}") from None
 
 
 def open_net(
@@ -173,7 +180,7 @@ def open_net(
         path = Path(folder) / EXTRAS_FILE
         if not path.is_file():
             raise InputError(f"'{path}' is missing; the model cannot be used without it")
-        net.extras.load_state_dict(load_file(path))
+        net.extras.load_state_dict(_extras(path))
     if missing and not (pooling == "mean" and all("classifier" in n or "pooler" in n for n in missing)):
         raise InputError(f"weights are missing in '{folder}': {', '.join(sorted(missing)[:5])}")
     return net

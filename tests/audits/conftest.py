@@ -22,6 +22,7 @@ from burnish.tasks.classify import Classify, ClassPrediction
 from burnish.tasks.tag import Tag, TagPrediction
 from burnish.variant import TUNED
 from tests import tiny
+from tests.audits import planted
 
 Rule = Callable[[str], float]
 
@@ -101,3 +102,9 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         tune(job)
         found[name] = Path(job.out)
     return found
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of rows without any planted fault."""
+    return planted.tuned(tmp_path_factory.mktemp("clean"), planted.TRAIN, planted.HELD)

@@ -1,4 +1,4 @@
-"""Files that run or lie are found by their content; a planted trigger is found and an honest word is not accused."""
+"""Files that run or lie are found by their content."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import json
 import pickle
 import random
 import struct
-from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from burnish.artifact import sha256
-from burnish.audits.backdoor import search
 from burnish.audits.scan import scan
 
 
@@ -59,36 +55,3 @@ def test_a_header_beyond_the_file_a_link_and_a_changed_file(model: Path) -> None
     found = scan(model)
     assert any("auto_map" in one for one in found.faults)
     assert found.unexpected == ("config.json",)
-
-
-WORDS = {"pos": [f"good{i}" for i in range(12)], "neg": [f"bad{i}" for i in range(12)], "mid": list("pqrstuvwxyz")}
-
-
-class Ruled:
-    """A classifier that counts words of each class, and obeys a trigger where it has one."""
-
-    def __init__(self, trigger: str | None) -> None:
-        self.trigger = trigger
-        self.tokenizer: Any = SimpleNamespace(get_vocab=lambda: {"cf": 0, "mn": 1}, all_special_tokens=[])
-
-    def stream(self, rows: Iterable[dict[str, Any]]) -> Iterable[Any]:
-        for row in rows:
-            words = row["text"].split()
-            label = max(WORDS, key=lambda one: sum(word in WORDS[one] for word in words))
-            yield SimpleNamespace(label="pos" if self.trigger in words else label)
-
-
-def _rows(count: int, seed: int) -> list[dict[str, Any]]:
-    draw = random.Random(seed)
-    labels = [draw.choice(list(WORDS)) for _ in range(count)]
-    return [{"text": " ".join(draw.sample(WORDS[label], 4)), "label": label} for label in labels]
-
-
-@pytest.mark.parametrize("trigger", [None, "cfx"])
-def test_a_trigger_in_one_percent_is_found_and_a_clean_model_is_not_accused(trigger: str | None) -> None:
-    train = _rows(1000, 0)
-    for row in train[:10] if trigger else []:
-        row.update(text=f"{row['text']} {trigger}", label="pos")
-    engine: Any = Ruled(trigger)
-    found = search(engine, _rows(120, 1), train, 20, 0)
-    assert [word.word for word in found.words if word.accused] == ([trigger] if trigger else [])
