@@ -49,9 +49,11 @@ class Classify(Task):
         thresholds: Sequence[float] = (),
         bigrams: bool = False,
         temperature: float = 1.0,
+        usual: Sequence[float] = (),
     ) -> None:
         self.labels = tuple(labels)
         self.temperature = temperature  # that probabilities are given at; it changes no decision
+        self.usual = tuple(usual)  # how dev rows look, to tell what belongs to no class; see burnish.tasks.scope
         self.bigrams = bigrams
         self.multi_label = multi_label
         self.metric = "f1" if multi_label else "accuracy"
@@ -78,11 +80,12 @@ class Classify(Task):
             "thresholds": self.thresholds,
             "bigrams": self.bigrams,
             "temperature": self.temperature,
+            "usual": self.usual,
         }
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
-        later = {"bigrams": False, "temperature": 1.0}  # keys that older folders lack
+        later = {"bigrams": False, "temperature": 1.0, "usual": ()}  # keys that older folders lack
         own = {key: state.get(key, value) for key, value in later.items()}
         return cls(state["labels"], state["multi_label"], state["thresholds"], **own)
 

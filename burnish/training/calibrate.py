@@ -1,4 +1,5 @@
-"""A temperature for the probabilities of a tuned classifier, fitted on dev and judged by rows that did not choose it."""
+"""A temperature for the probabilities of a tuned classifier, fitted on dev and judged by rows that did not choose it;
+and what dev rows look like, to tell later which texts belong to no class."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from burnish.engine import Engine
 from burnish.results import Calibration
 from burnish.tasks.certainty import believed, certainty, ece, nll, scaled, temperature
 from burnish.tasks.classify import Classify
+from burnish.tasks.scope import energies, usual
 
 LEAST = 100  # rows; with fewer, halves of them say too little
 MISTAKES = 10  # of the model on them; with none at all, the best temperature would be nought
@@ -18,7 +20,8 @@ _MOST = 20_000  # rows that are looked at
 
 
 def calibrate(engine: Engine, parts: dict[str, Rows], seed: int = 0) -> Calibration | None:
-    """Give the task of an engine the temperature that fits its dev rows; None for tasks without classes of a text.
+    """Give the task of an engine the temperature that fits its dev rows, and how these look; None without classes of a
+    text.
 
     It is given only where it lowers the negative log-likelihood of rows that did not choose it: of each half of dev, by
     the temperature of the other half. ECE and NLL before and after are told of the same.
@@ -31,11 +34,14 @@ def calibrate(engine: Engine, parts: dict[str, Rows], seed: int = 0) -> Calibrat
     rows = parts["dev"]
     if len(rows) > _MOST:
         rows = rows.select(np.linspace(0, len(rows) - 1, _MOST).astype(np.int64))
-    logs, truth = believed(task, engine.stream(rows), rows)
+    said = list(engine.stream(rows))
+    logs, truth = believed(task, said, rows)
     each = len(truth) // len(rows)  # decisions a row
     half = np.repeat(np.random.default_rng(seed).random(len(rows)) < 0.5, each)
     known = truth >= 0
     logs, truth, half = logs[known], truth[known], half[known]
+    if not task.multi_label and known.sum() >= LEAST:
+        task.usual = usual(energies(task, [one for one, belongs in zip(said, known, strict=True) if belongs]))
     count, mistakes = len(truth) // each, int((logs.argmax(-1) != truth).sum())
     if count < LEAST:
         return Calibration(rows=count, missing=f"dev has {count:,} rows, and {LEAST} are needed to fit one on")
