@@ -53,12 +53,17 @@ def calibration(subject: Subject) -> Section:
     half = np.random.default_rng((subject.seed, _HALVES)).random(len(given.truth)) < 0.5
     warmth = temperature(given.logs[half], given.truth[half])
     other = ~half & given.claims
+    own = getattr(subject.engine.task, "temperature", 1.0)
     if other.sum() >= LEAST:
-        figures["temperature"] = warmth
+        figures["temperature"] = own * warmth
         for name, by in (("half", 1.0), ("scaled", warmth)):
             figures[f"ece_{name}"] = ece(*certainty(scaled(given.logs[other], by), given.truth[other]))
             figures[f"nll_{name}"] = nll(scaled(given.logs[other], by), given.truth[other])
     coverages = [(risk, coverage(sure, right, risk)) for risk in _RISKS]
+    if own != 1.0:
+        without = scaled(given.logs, 1 / own)
+        figures["ece_without"] = ece(*certainty(without[given.claims], given.truth[given.claims]))
+        figures["nll_without"], figures["nll"] = nll(without, given.truth), nll(given.logs, given.truth)
     figures["coverage_5"] = dict(coverages)[0.05]
     way = "over" if figures["confidence"] > figures["accuracy"] else "under"
     findings = []
@@ -83,11 +88,18 @@ def calibration(subject: Subject) -> Section:
     ]
     if "temperature" in figures:
         rows = (
-            ("as it is", 1.0, figures["ece_half"], figures["nll_half"]),
-            ("with a temperature", warmth, figures["ece_scaled"], figures["nll_scaled"]),
+            ("as it is", own, figures["ece_half"], figures["nll_half"]),
+            ("with another temperature", figures["temperature"], figures["ece_scaled"], figures["nll_scaled"]),
         )
         note = "fitted on one half of the rows, measured on the other; nothing is changed in the model"
-        tables.append(Table("What a temperature would bring", ("", "temperature", "ECE", "NLL"), rows, note))
+        tables.append(Table("What another temperature would bring", ("", "temperature", "ECE", "NLL"), rows, note))
+    if own != 1.0:
+        rows = (
+            ("without", 1.0, figures["ece_without"], figures["nll_without"]),
+            ("with it", own, figures["ece"], figures["nll"]),
+        )
+        note = "fitted on dev when the model was tuned; all rows"
+        tables.append(Table("What the model's own temperature brings", ("", "temperature", "ECE", "NLL"), rows, note))
     summary = f"ECE {figures['ece']:.3f}, Brier {figures['brier']:.3f} over {len(sure):,} {given.what}"
     return Section("calibration", summary, figures, tuple(tables), tuple(findings))
 

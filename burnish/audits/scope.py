@@ -11,8 +11,7 @@ from burnish.audited import Section, Table
 from burnish.audits.loss import wilson
 from burnish.audits.membership import auc
 from burnish.audits.subject import LEAST, Subject
-from burnish.tasks.classify import Classify
-from burnish.tasks.scope import energies, strange
+from burnish.tasks.scope import energies, has_scope, strange
 
 Floats = NDArray[np.float64]
 _LIMITS = (0.9, 0.95, 0.98, 0.99)
@@ -31,7 +30,7 @@ def scope(subject: Subject) -> Section:
         alarms, found: of the texts inside, and outside, those over the limit 0.95 of the model's own measure.
     """
     task = subject.engine.task
-    if not isinstance(task, Classify) or task.multi_label:
+    if not has_scope(task):
         told = "out of scope: only a model that gives a text one class is asked which texts belong to none"
         return Section("scope", "not measured", impossible=(told,))
     inside = energies(task, subject.predictions)

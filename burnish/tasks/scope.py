@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from burnish.errors import InputError
+from burnish.tasks.base import Task
 from burnish.tasks.classify import Classify, ClassPrediction
+from burnish.tasks.score import Score
 
 Floats = NDArray[np.float64]
 _SHARES = np.linspace(0.0, 1.0, 101)
+
+
+def has_scope(task: Task) -> TypeGuard[Classify]:
+    """Whether a task gives a text one of some classes, so that another text may belong to none of them."""
+    return isinstance(task, Classify) and not isinstance(task, Score) and not task.multi_label
 
 
 def energies(task: Classify, predictions: Iterable[ClassPrediction]) -> Floats:

@@ -12,7 +12,8 @@ from burnish.engine import Engine
 from burnish.results import Calibration
 from burnish.tasks.certainty import believed, certainty, ece, nll, scaled, temperature
 from burnish.tasks.classify import Classify
-from burnish.tasks.scope import energies, usual
+from burnish.tasks.score import Score
+from burnish.tasks.scope import energies, has_scope, usual
 
 LEAST = 100  # rows; with fewer, halves of them say too little
 MISTAKES = 10  # of the model on them; with none at all, the best temperature would be nought
@@ -27,7 +28,7 @@ def calibrate(engine: Engine, parts: dict[str, Rows], seed: int = 0) -> Calibrat
     the temperature of the other half. ECE and NLL before and after are told of the same.
     """
     task = engine.task
-    if not isinstance(task, Classify):
+    if not isinstance(task, Classify) or isinstance(task, Score):
         return None
     if "dev" not in parts:
         return Calibration(missing="there are no dev rows to fit one on")
@@ -40,7 +41,7 @@ def calibrate(engine: Engine, parts: dict[str, Rows], seed: int = 0) -> Calibrat
     half = np.repeat(np.random.default_rng(seed).random(len(rows)) < 0.5, each)
     known = truth >= 0
     logs, truth, half = logs[known], truth[known], half[known]
-    if not task.multi_label and known.sum() >= LEAST:
+    if has_scope(task) and known.sum() >= LEAST:
         task.usual = usual(energies(task, [one for one, belongs in zip(said, known, strict=True) if belongs]))
     count, mistakes = len(truth) // each, int((logs.argmax(-1) != truth).sum())
     if count < LEAST:
