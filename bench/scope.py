@@ -1,4 +1,4 @@
-"""Texts that belong to no class, on CLINC150: how well a tuned model tells them, beside TF-IDF with logistic regression.
+"""Texts that belong to no class, on CLINC150: how a tuned model tells them, beside TF-IDF with logistic regression.
 
 Training rows are the first --rows of each class of `train`. `val` is halved within each class: on the one half (with
 `oos_train`) weights, temperature and score are chosen, on the other (with `oos_val`) all figures are taken.
@@ -107,7 +107,7 @@ def _vectors(engine: Any, texts: Sequence[str]) -> Any:
 
 
 def _by_distance(vectors: dict[str, Any], labels: Any) -> dict[str, dict[str, Any]]:
-    """Mahalanobis (Lee et al. 2018), relative Mahalanobis (Ren et al. 2021) and nearest neighbours (Sun et al. 2022)."""
+    """Mahalanobis (Lee et al. 2018), relative Mahalanobis (Ren et al. 2021), nearest neighbours (Sun et al. 2022)."""
     import numpy as np
 
     train = vectors["train"]
@@ -179,7 +179,11 @@ def main() -> None:
     plain = {key: value for key, value in ours.items() if not isinstance(value, dict)}
     measure.table(["burnish", "value"], list(plain.items()))
     measure.table(["TF-IDF + logistic regression", "value"], list(other.items()))
-    measure.finish(args, {"auroc_over_linear": ours["test"]["energy"]["auroc"] - other["auroc"]}, {"burnish": ours, "linear": other, "set": args.set})
+    measure.finish(
+        args,
+        {"auroc_over_linear": ours["test"]["energy"]["auroc"] - other["auroc"]},
+        {"burnish": ours, "linear": other, "set": args.set},
+    )
 
 
 if __name__ == "__main__":

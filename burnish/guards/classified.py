@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-
 Told = Callable[[Any, Sequence[Any]], list[tuple[str, float]]]
 
 
@@ -94,5 +93,5 @@ def beyond(task: Any, said: Sequence[Any]) -> list[tuple[str, float]]:
 
 
 def _together(task: Any, one: Any, labels: Sequence[str]) -> float:
-    chances = [one.probabilities[label] for label in labels]
+    chances: list[float] = [one.probabilities[label] for label in labels]
     return min(1.0, max(0.0, max(chances) if task.multi_label else sum(chances)))

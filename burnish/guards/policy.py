@@ -76,7 +76,8 @@ class Scope(_ByModel):
 
     check: Literal["scope"]
     threshold: Share = Field(
-        0.95, description="Share of the model's dev rows that look more like its classes; of its own texts the rest is found."
+        0.95,
+        description="Share of the model's dev rows that look more like its classes; the rest are false alarms.",
     )
 
 

@@ -23,7 +23,7 @@ def has_scope(task: Task) -> TypeGuard[Classify]:
 
 
 def energies(task: Classify, predictions: Iterable[ClassPrediction]) -> Floats:
-    """Free energy of the logits of each text (Liu et al. 2020), shape (n,); the higher, the less it looks like any class.
+    """Free energy of the logits of each text (Liu et al. 2020), (n,); the higher, the less it looks like any class.
 
     Probabilities leave the logits open to a sum that is the same for all of a text. They are taken to have the mean
     nought, which those of a linear head keep of themselves. The temperature of the probabilities is taken back.

@@ -12,8 +12,8 @@ from burnish.engine import Engine
 from burnish.results import Calibration
 from burnish.tasks.certainty import believed, certainty, ece, nll, scaled, temperature
 from burnish.tasks.classify import Classify
-from burnish.tasks.score import Score
 from burnish.tasks.scope import energies, has_scope, usual
+from burnish.tasks.score import Score
 
 LEAST = 100  # rows; with fewer, halves of them say too little
 MISTAKES = 10  # of the model on them; with none at all, the best temperature would be nought

@@ -37,7 +37,8 @@ class Measured:
 
 
 def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
-    """Measure on test rows where there are some, else on dev, else on train; temperature and thresholds are fitted on dev before.
+    """Measure on test rows where there are some, else on dev, else on train; before that, temperature and thresholds
+    are fitted on dev.
 
     All sets are read in a stream, once for each model.
     """
