@@ -23,7 +23,7 @@ class Section:
     """One audit of one form of a model.
 
     Attributes:
-        name: of the audit: slices, bias, robustness, calibration, privacy, security.
+        name: of the audit: slices, bias, robustness, calibration, scope, privacy, security.
         summary: what it came to, in a sentence or two.
         figures: numbers by name; gates refer to them as `name.figure`.
         findings: what somebody should look at, a sentence each, the gravest first.

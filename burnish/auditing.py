@@ -9,6 +9,8 @@ from os.path import exists
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from burnish.artifact import Artifact
 from burnish.audited import AuditReport, Section
 from burnish.audits import AUDITS, audit_named
@@ -25,6 +27,8 @@ from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
 from burnish.extras import need
+from burnish.tasks import Task
+from burnish.tasks.scope import has_scope
 from burnish.training.origin import job_of, training_rows
 from burnish.variant import TUNED, best, names
 
@@ -73,6 +77,7 @@ def audit(
         raise InputError(f"--variant: '{model}' has no variant '{chosen}'; {told}")
     rows, split, reading = _held_out(job, data, say)
     tuned = _opened(artifact)
+    rows, foreign = _apart(rows, tuned.task)
     pace = pace_of(tuned, rows, job.seed)
     seconds = QUICK_SECONDS if quick else FULL_SECONDS
     count = min(_MOST[not quick], max(200, int(_SHARE * seconds * pace)))
@@ -84,7 +89,9 @@ def audit(
     if missing:
         say(f"note: {missing}")
     extra = _extra(rows, reading, sensitive)
-    first = Subject(artifact, tuned, TUNED, rows, split, known, missing, extra, sensitive, quick, deep, job.seed, pace)
+    others = [foreign[int(index)] for index in drawn(len(foreign), _MOST[not quick], job.seed)] if foreign else []
+    shared = (rows, split, known, missing, extra, sensitive, quick, deep, job.seed, pace, others)
+    first = Subject(artifact, tuned, TUNED, *shared)
     sections = {TUNED: _audited(first, say)}
     if chosen not in (None, TUNED):
         engine = Engine.open(model, chosen)
@@ -122,6 +129,26 @@ def _audited(subject: Subject, say: Say) -> tuple[Section, ...]:
         started = time.perf_counter()
         found.append(replace(audit_named(name)(subject), seconds=time.perf_counter() - started))
     return tuple(found)
+
+
+def _apart(rows: Rows, task: Task) -> tuple[Rows, Rows | None]:
+    """The rows with a class that the model has, and those with another one, which belong to none of its classes.
+
+    Raises:
+        InputError: when there are none of the first.
+    """
+    if not has_scope(task):
+        return rows, None
+    known = np.array([label in task.labels for batch in rows.batches() for label in batch["label"]])
+    if known.all():
+        return rows, None
+    if not known.any():
+        label = rows[0]["label"]
+        raise InputError(
+            f"'{rows.source}' has no row with a class of the model; its first label is '{label}': "
+            f"{nearest(label, task.labels)}"
+        )
+    return rows.select(np.flatnonzero(known)), rows.select(np.flatnonzero(~known))
 
 
 def _held_out(job: Job, data: str | None, say: Say) -> tuple[Rows, str, Job]:

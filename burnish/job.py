@@ -104,6 +104,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         alone=measured.alone,
         transfer=gain,
         privacy=fitted.privacy,
+        calibration=measured.calibration,
     )
     saved = save(job, engine, report, fitted)
     shutil.rmtree(work_folder(job), ignore_errors=True)

@@ -153,6 +153,27 @@ class Transfer:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """The temperature that a model gives its probabilities at.
+
+    Attributes:
+        temperature: 1 where none is stored.
+        rows: of dev, that it was fitted on.
+        ece, nll: expected calibration error and mean negative log-likelihood on these rows, each row at the temperature
+            of the half it is not in; `before`, without one. NaN where they were not measured.
+        missing: why none is stored; empty where one is.
+    """
+
+    temperature: float = 1.0
+    rows: int = 0
+    ece_before: float = float("nan")
+    ece: float = float("nan")
+    nll_before: float = float("nan")
+    nll: float = float("nan")
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class TuneReport:
     """Everything one tuning has to show.
 
@@ -182,6 +203,7 @@ class TuneReport:
     alone: Evaluation | None = None
     transfer: Transfer | None = None
     privacy: Privacy | None = None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)

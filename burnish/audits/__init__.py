@@ -15,6 +15,7 @@ AUDITS: dict[str, str] = {
     "bias": "burnish.audits.bias",
     "robustness": "burnish.audits.robustness",
     "calibration": "burnish.audits.calibration",
+    "scope": "burnish.audits.scope",
     "privacy": "burnish.audits.privacy",
     "security": "burnish.audits.security",
 }

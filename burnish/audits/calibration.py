@@ -13,12 +13,11 @@ from burnish.audits.subject import LEAST, Subject
 from burnish.data.features import Batch
 from burnish.engine.run import answers
 from burnish.tasks import Task
+from burnish.tasks.certainty import BINS, Floats, believed, certainty, ece, nll, scaled, temperature
 from burnish.tasks.classify import Classify
 from burnish.tasks.score import Score
 from burnish.tasks.tag import Tag
 
-Floats = NDArray[np.float64]
-BINS = 15
 RELIABILITY = "Reliability"
 _RISKS = (0.01, 0.02, 0.05, 0.1)
 _HALVES = 17  # a stream of its own, so that the halves have nothing to do with other draws
@@ -54,12 +53,17 @@ def calibration(subject: Subject) -> Section:
     half = np.random.default_rng((subject.seed, _HALVES)).random(len(given.truth)) < 0.5
     warmth = temperature(given.logs[half], given.truth[half])
     other = ~half & given.claims
+    own = getattr(subject.engine.task, "temperature", 1.0)
     if other.sum() >= LEAST:
-        figures["temperature"] = warmth
+        figures["temperature"] = own * warmth
         for name, by in (("half", 1.0), ("scaled", warmth)):
             figures[f"ece_{name}"] = ece(*certainty(scaled(given.logs[other], by), given.truth[other]))
             figures[f"nll_{name}"] = nll(scaled(given.logs[other], by), given.truth[other])
     coverages = [(risk, coverage(sure, right, risk)) for risk in _RISKS]
+    if own != 1.0:
+        without = scaled(given.logs, 1 / own)
+        figures["ece_without"] = ece(*certainty(without[given.claims], given.truth[given.claims]))
+        figures["nll_without"], figures["nll"] = nll(without, given.truth), nll(given.logs, given.truth)
     figures["coverage_5"] = dict(coverages)[0.05]
     way = "over" if figures["confidence"] > figures["accuracy"] else "under"
     findings = []
@@ -84,11 +88,18 @@ def calibration(subject: Subject) -> Section:
     ]
     if "temperature" in figures:
         rows = (
-            ("as it is", 1.0, figures["ece_half"], figures["nll_half"]),
-            ("with a temperature", warmth, figures["ece_scaled"], figures["nll_scaled"]),
+            ("as it is", own, figures["ece_half"], figures["nll_half"]),
+            ("with another temperature", figures["temperature"], figures["ece_scaled"], figures["nll_scaled"]),
         )
         note = "fitted on one half of the rows, measured on the other; nothing is changed in the model"
-        tables.append(Table("What a temperature would bring", ("", "temperature", "ECE", "NLL"), rows, note))
+        tables.append(Table("What another temperature would bring", ("", "temperature", "ECE", "NLL"), rows, note))
+    if own != 1.0:
+        rows = (
+            ("without", 1.0, figures["ece_without"], figures["nll_without"]),
+            ("with it", own, figures["ece"], figures["nll"]),
+        )
+        note = "fitted on dev when the model was tuned; all rows"
+        tables.append(Table("What the model's own temperature brings", ("", "temperature", "ECE", "NLL"), rows, note))
     summary = f"ECE {figures['ece']:.3f}, Brier {figures['brier']:.3f} over {len(sure):,} {given.what}"
     return Section("calibration", summary, figures, tuple(tables), tuple(findings))
 
@@ -101,15 +112,9 @@ def beliefs(subject: Subject) -> Beliefs | str:
             "calibration of a model with a CRF: it gives no distribution of each word" if task.crf else _words(subject)
         )
     assert isinstance(task, Classify)
-    chances = np.array([list(one.probabilities.values()) for one in subject.predictions], dtype=np.float64)
-    logs = np.log(np.clip(chances, 1e-12, 1.0))
-    if task.multi_label:
-        due = np.array([[label in task.reference(row) for label in task.labels] for row in subject.given])
-        both = np.stack([np.log(np.clip(1 - chances, 1e-12, 1.0)), logs], -1).reshape(-1, 2)
-        return Beliefs(both, due.astype(np.int64).reshape(-1), np.ones(len(both), bool), "yes or no to a label")
-    ids = {label: index for index, label in enumerate(task.labels)}
-    truth = np.array([ids.get(task.reference(row)[0], -1) for row in subject.given])
-    return Beliefs(logs, truth, np.ones(len(truth), bool), "decisions")
+    logs, truth = believed(task, subject.predictions, subject.given)
+    what = "yes or no to a label" if task.multi_label else "decisions"
+    return Beliefs(logs, truth, np.ones(len(truth), bool), what)
 
 
 def _words(subject: Subject) -> Beliefs:
@@ -138,27 +143,6 @@ class _Logits:
         return [(row[row >= 0], own[row >= 0]) for row, own in zip(words, values, strict=True)]
 
 
-def scaled(logs: Floats, warmth: float) -> Floats:
-    """Log-probabilities at a temperature, shape (n, labels)."""
-    moved = logs / warmth
-    moved = moved - moved.max(-1, keepdims=True)
-    found: Floats = moved - np.log(np.exp(moved).sum(-1, keepdims=True))
-    return found
-
-
-def certainty(logs: Floats, truth: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Probability of the most probable label of each decision, and whether it is right."""
-    return np.exp(logs.max(-1)), logs.argmax(-1) == truth
-
-
-def ece(sure: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
-    """Expected calibration error (Naeini et al. 2015) over bins of as many decisions each (Nixon et al. 2019)."""
-    order = np.argsort(sure, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
-    gaps = [len(part) * abs(float(sure[part].mean()) - float(right[part].mean())) for part in parts]
-    return float(sum(gaps) / max(1, len(order)))
-
-
 def reliability(sure: Floats, right: NDArray[np.bool_], bins: int = BINS) -> list[tuple[float, float, int]]:
     """Mean probability, share that is right, and count of each bin."""
     parts = np.array_split(np.argsort(sure, kind="stable"), min(bins, len(sure)))
@@ -171,24 +155,6 @@ def brier(logs: Floats, truth: NDArray[np.int64]) -> float:
     known = truth >= 0
     distance[known, truth[known]] -= 1
     return float((distance**2).sum(1).mean() + (~known).mean())
-
-
-def nll(logs: Floats, truth: NDArray[np.int64]) -> float:
-    """Mean negative log-likelihood of the truth, over decisions whose label the model knows."""
-    known = truth >= 0
-    return float(-logs[known, truth[known]].mean()) if known.any() else float("nan")
-
-
-def temperature(logs: Floats, truth: NDArray[np.int64]) -> float:
-    """The one that minimises the negative log-likelihood (Guo et al. 2017), between 0.05 and 20."""
-    from scipy.optimize import minimize_scalar
-
-    if not (truth >= 0).any():
-        return 1.0
-    found = minimize_scalar(
-        lambda log: nll(scaled(logs, float(np.exp(log))), truth), bounds=(np.log(0.05), np.log(20.0)), method="bounded"
-    )
-    return float(np.exp(found.x))
 
 
 def coverage(sure: Floats, right: NDArray[np.bool_], risk: float) -> float:

@@ -10,6 +10,7 @@ from burnish.audited import Gate, Section
 from burnish.errors import ConfigError, nearest
 
 _TEXTS = frozenset({"classify", "pair", "tag"})
+_CLASSES = frozenset({"classify", "pair"})
 _ALL = _TEXTS | {"score"}
 
 
@@ -49,6 +50,10 @@ GATES: dict[str, Limit] = {
     "calibration.brier": Limit(tasks=_TEXTS),
     "calibration.coverage_5": Limit(least=True, tasks=_TEXTS),
     "calibration.error_95": Limit(tasks=frozenset({"score"})),
+    "scope.auroc": Limit(least=True, tasks=_CLASSES),
+    "scope.false_alarms_95": Limit(tasks=_CLASSES),
+    "scope.missed_5": Limit(tasks=_CLASSES),
+    "scope.alarms": Limit(tasks=_CLASSES),
     "change.flips": Limit(0.05),
     "change.lost": Limit(0.02),
     "change.worst_group": Limit(0.05),

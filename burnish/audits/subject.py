@@ -37,6 +37,7 @@ class Subject:
         train_missing: why, in a sentence; empty where they are there.
         extra: further columns of the source of `rows`, by name, in the order of `rows`.
         sensitive: the column whose groups are compared; one of `extra`.
+        foreign: rows of the same source whose label the model does not have; they are not among `rows`.
         quick, deep: how much time may be taken.
         pace: rows that the engine predicts in a second.
     """
@@ -54,6 +55,7 @@ class Subject:
     deep: bool = False
     seed: int = 0
     pace: float = 1000.0
+    foreign: Sequence[Row] = ()
 
     @property
     def task(self) -> str:
@@ -68,6 +70,11 @@ class Subject:
     def predictions(self) -> list[Any]:
         """What the engine says of each of `rows`."""
         return self.engine.predict_rows(self.given)
+
+    @cached_property
+    def foreign_predictions(self) -> list[Any]:
+        """What the engine says of each of `foreign`."""
+        return self.engine.predict_rows(self.foreign)
 
     @cached_property
     def tallies(self) -> NDArray[np.float64]:

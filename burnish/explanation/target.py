@@ -24,6 +24,7 @@ class Target:
         label, against: as in `Explanation`.
         outputs: for each place the output of the label; `rivals` that of `against`.
         apart: whether each output decides by itself (several labels a text).
+        warmth: temperature that the probabilities of classes are given at.
         scale, shift: bring the output of `score` into the units of the labels.
         at: the words that are tagged, (start, end).
     """
@@ -33,13 +34,15 @@ class Target:
     outputs: tuple[int, ...]
     rivals: tuple[int, ...] | None = None
     apart: bool = False
+    warmth: float = 1.0
     scale: float | None = None
     shift: float = 0.0
     at: tuple[int, int] | None = None
 
     def value(self, logits: torch.Tensor) -> torch.Tensor:
-        """The explained value (n,): log-odds of the label, or a difference of logits, or the number; over several
-        places their mean."""
+        """The explained value (n,): log-odds of the label, or a difference of logits at the temperature of the
+        probabilities, or the number; over several places their mean."""
+        logits = logits / self.warmth
         own = _picked(logits, self.outputs)
         if self.scale is not None:
             return (own * self.scale + self.shift).mean(-1)
@@ -55,6 +58,7 @@ class Target:
         """Probability of the label (n,), or the number in the spread of the labels."""
         if self.scale is not None:
             return _picked(logits, self.outputs).mean(-1)
+        logits = logits / self.warmth
         chances = logits.sigmoid() if self.apart else logits.softmax(-1)
         return _picked(chances, self.outputs).mean(-1)
 
@@ -93,7 +97,7 @@ def aim(
     _must_differ(label, rival)
     ids = {name: index for index, name in enumerate(task.labels)}
     rivals = None if rival is None else (ids[rival],)
-    return Target(label, rival, (ids[label],), rivals, apart=task.multi_label), found[0]
+    return Target(label, rival, (ids[label],), rivals, apart=task.multi_label, warmth=task.temperature), found[0]
 
 
 def _of_words(

@@ -12,12 +12,12 @@ from typing import Any, Self
 from burnish.data.personal import Found, find
 from burnish.errors import ConfigError, InputError, nearest
 from burnish.guards import policy as policies
-from burnish.guards.classified import judge
+from burnish.guards.classified import Told, beyond, judge, of, other_than
 from burnish.guards.language import languages
 from burnish.guards.layers import layers
 from burnish.guards.personal import Tagger, personal, tagger_of
 from burnish.guards.plain import Hidden, View
-from burnish.guards.policy import Evasion, Harm, Injection, Length, Personal, Policy, Rate, Secrets, Topic
+from burnish.guards.policy import Evasion, Harm, Injection, Length, Personal, Policy, Rate, Scope, Secrets, Topic
 from burnish.guards.rate import Rate as Counter
 from burnish.guards.secrets import SECRETS
 from burnish.guards.vault import Vault, redacted
@@ -26,7 +26,7 @@ from burnish.guards.verdict import Finding, Side, Verdict, severest
 __all__ = ["Finding", "Guard", "Vault", "Verdict"]
 
 PATTERNS = Path(__file__).with_name("patterns.yaml")
-Classifier = Harm | Injection | Topic
+Classifier = Harm | Injection | Topic | Scope
 
 
 class _Plan:
@@ -170,8 +170,7 @@ class Guard:
         if isinstance(check, Secrets):
             return [_placed(view, find(view.text, SECRETS, check.threshold)) for view in views]
         if isinstance(check, Classifier) and views:
-            labels = check.allowed if isinstance(check, Topic) else _listed(check.label)
-            said = judge(self._models[place], [v.text for v in views], labels, check.window, isinstance(check, Topic))
+            said = judge(self._models[place], [v.text for v in views], check.window, _told(check))
             return [
                 [Found(*_span(view, one.start, one.end), one.label, one.score)] if one.score >= check.threshold else []
                 for view, one in zip(views, said, strict=True)
@@ -184,7 +183,12 @@ class Guard:
 
     def _classifier(self, check: Classifier, folder: Path, place: str) -> Any:
         engine = self._engine(check.model, folder, "classify", place)
-        for label in check.allowed if isinstance(check, Topic) else _listed(check.label):
+        if isinstance(check, Scope) and not engine.task.usual:
+            raise ConfigError(
+                f"{place}: '{check.model}' does not keep what its own texts look like; tune it again with dev rows, "
+                "100 or more, and one class a text"
+            )
+        for label in _labels(check):
             if label not in engine.task.labels:
                 raise ConfigError(f"{place}: the model has no class '{label}'; {nearest(label, engine.task.labels)}")
         return engine
@@ -232,15 +236,26 @@ def _hidden(ways: list[Hidden], checks: list[Evasion]) -> list[Finding]:
 def _unread(text: str, spoken: tuple[str, ...], reading: Sequence[tuple[int, policies.Check]]) -> list[Finding]:
     """A finding where a kind of model check has nothing for the language of the text."""
     found = []
-    for kind in (Harm, Injection, Topic):
+    for kind in (Harm, Injection, Topic, Scope):
         mine = [check for _, check in reading if isinstance(check, kind)]
         if mine and not any(check.language == "any" or check.language in spoken for check in mine):
             found.append(Finding(mine[0].check, "unknown-language", 0, len(text), 1.0, "flag", mine[0].line))
     return found
 
 
-def _listed(label: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (label,) if isinstance(label, str) else label
+def _labels(check: Classifier) -> tuple[str, ...]:
+    """The classes that a check names."""
+    if isinstance(check, Scope):
+        return ()
+    if isinstance(check, Topic):
+        return check.allowed
+    return (check.label,) if isinstance(check.label, str) else check.label
+
+
+def _told(check: Classifier) -> Told:
+    if isinstance(check, Scope):
+        return beyond
+    return other_than(check.allowed) if isinstance(check, Topic) else of(_labels(check))
 
 
 def _span(view: View, start: int, end: int) -> tuple[int, int]:

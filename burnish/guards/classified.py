@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+Told = Callable[[Any, Sequence[Any]], list[tuple[str, float]]]
 
 
 class Judged(NamedTuple):
-    """Characters `start` to `end` are the window with the highest score, and `label` is its most probable class."""
+    """Characters `start` to `end` are the window with the highest score, and `label` is what it is taken for."""
 
     start: int
     end: int
@@ -51,13 +53,13 @@ def _between(words: Sequence[int | None], place: int, least: int) -> int:
     return place
 
 
-def judge(engine: Any, texts: Sequence[str], labels: Sequence[str], tokens: int, others: bool = False) -> list[Judged]:
-    """The window of each text in which the probability of `labels`, together, is highest.
+def judge(engine: Any, texts: Sequence[str], tokens: int, told: Told) -> list[Judged]:
+    """The window of each text with the highest score.
 
     Args:
         engine: a model of the task `classify`.
         tokens: of a window.
-        others: whether the probability of all other classes counts instead.
+        told: name and score of each prediction: `of(labels)`, `other_than(labels)` or `beyond`.
     """
     places: list[tuple[int, int, int]] = []
     room = max(4, min(tokens, engine.max_tokens - 2))
@@ -65,14 +67,31 @@ def judge(engine: Any, texts: Sequence[str], labels: Sequence[str], tokens: int,
         places += [(index, start, end) for start, end in windows(text, engine.tokenizer, room)]
     said = engine.predict([texts[index][start:end] for index, start, end in places])
     best: dict[int, Judged] = {}
-    for (index, start, end), one in zip(places, said, strict=True):
-        chances = one.probabilities
-        if engine.task.multi_label:
-            score = max(chances[label] for label in labels)
-        else:
-            score = sum(chances[label] for label in labels)
-        score = min(1.0, max(0.0, 1.0 - score if others else score))
+    for (index, start, end), (name, score) in zip(places, told(engine.task, said), strict=True):
         if index not in best or score > best[index].score:
-            name = one.label if others else max(labels, key=lambda label: chances[label])
             best[index] = Judged(start, end, name, score)
     return [best[index] for index in range(len(texts))]
+
+
+def of(labels: Sequence[str]) -> Told:
+    """The probability of some classes together, by the name of the likeliest of them."""
+    return lambda task, said: [
+        (max(labels, key=lambda label: one.probabilities[label]), _together(task, one, labels)) for one in said
+    ]
+
+
+def other_than(labels: Sequence[str]) -> Told:
+    """The probability of all other classes, by the name of the likeliest class."""
+    return lambda task, said: [(one.label, 1.0 - _together(task, one, labels)) for one in said]
+
+
+def beyond(task: Any, said: Sequence[Any]) -> list[tuple[str, float]]:
+    """How strange a text is to every class."""
+    from burnish.tasks.scope import strange
+
+    return [("out-of-scope", score) for score in strange(task, said).tolist()]
+
+
+def _together(task: Any, one: Any, labels: Sequence[str]) -> float:
+    chances: list[float] = [one.probabilities[label] for label in labels]
+    return min(1.0, max(0.0, max(chances) if task.multi_label else sum(chances)))

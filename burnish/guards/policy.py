@@ -71,6 +71,16 @@ class Topic(_ByModel):
     allowed: tuple[str, ...] = Field(min_length=1, description="Classes that may be talked about.")
 
 
+class Scope(_ByModel):
+    """Texts that belong to none of the classes of a classifier."""
+
+    check: Literal["scope"]
+    threshold: Share = Field(
+        0.95,
+        description="Share of the model's dev rows that look more like its classes; the rest are false alarms.",
+    )
+
+
 class Length(_Check):
     """Texts that are too long."""
 
@@ -93,7 +103,7 @@ class Evasion(_Check):
     types: tuple[Way, ...] = Field(typing.get_args(Way), min_length=1)
 
 
-Check = Personal | Secrets | Harm | Injection | Topic | Length | Rate | Evasion
+Check = Personal | Secrets | Harm | Injection | Topic | Scope | Length | Rate | Evasion
 _OF = {typing.get_args(kind.model_fields["check"].annotation)[0]: kind for kind in typing.get_args(Check)}
 
 

@@ -110,6 +110,8 @@ def _results(report: TuneReport) -> str:
         parts.append(_table(("further evaluation", "rows of", "rows", "result"), lines))
     if report.transfer:
         parts.append(_plain(wording.transfer_words(report)))
+    if report.calibration:
+        parts.append(_plain(wording.calibration_words(report)))
     parts.append(_plain(wording.alone_words(report)))
     return "\n\n".join(parts)
 

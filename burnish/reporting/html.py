@@ -46,6 +46,7 @@ def report_html(report: TuneReport) -> str:
         alone=wording.alone_words(report),
         transfer=wording.transfer_words(report),
         privacy=wording.privacy_words(report),
+        calibration=wording.calibration_words(report),
         chosen=wording.chosen_words(report),
         comparison=wording.comparison_words(report.comparison) if report.comparison else "",
         job=yaml.safe_dump(plain(report.job), allow_unicode=True, sort_keys=False, width=100),

@@ -112,6 +112,8 @@ def print_report(report: TuneReport, console: Console) -> None:
         console.print(_text(wording.comparison_words(report.comparison)))
     if report.transfer:
         console.print(_text(wording.transfer_words(report)))
+    if report.calibration:
+        console.print(_text(wording.calibration_words(report)))
     if report.alone:
         console.print(_text(wording.alone_words(report)))
     if report.privacy:

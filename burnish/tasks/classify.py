@@ -48,8 +48,12 @@ class Classify(Task):
         multi_label: bool = False,
         thresholds: Sequence[float] = (),
         bigrams: bool = False,
+        temperature: float = 1.0,
+        usual: Sequence[float] = (),
     ) -> None:
         self.labels = tuple(labels)
+        self.temperature = temperature  # that probabilities are given at; it changes no decision
+        self.usual = tuple(usual)  # how dev rows look, to tell what belongs to no class; see burnish.tasks.scope
         self.bigrams = bigrams
         self.multi_label = multi_label
         self.metric = "f1" if multi_label else "accuracy"
@@ -75,11 +79,15 @@ class Classify(Task):
             "multi_label": self.multi_label,
             "thresholds": self.thresholds,
             "bigrams": self.bigrams,
+            "temperature": self.temperature,
+            "usual": self.usual,
         }
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
-        return cls(state["labels"], state["multi_label"], state["thresholds"], state.get("bigrams", False))
+        later = {"bigrams": False, "temperature": 1.0, "usual": ()}  # keys that older folders lack
+        own = {key: state.get(key, value) for key, value in later.items()}
+        return cls(state["labels"], state["multi_label"], state["thresholds"], **own)
 
     def modules(self) -> dict[str, nn.Module]:
         return {"bigrams": Bigrams(self.outputs)} if self.bigrams else {}
@@ -133,13 +141,15 @@ class Classify(Task):
         return F.binary_cross_entropy_with_logits(logits, batch["soft"].float().sigmoid())
 
     def decode(self, logits: torch.Tensor, batch: Batch) -> list[Any]:
-        logits = logits.float()
-        return list((logits.sigmoid() if self.multi_label else logits.softmax(-1)).cpu().numpy())
+        if self.multi_label:
+            return list((logits.float() / self.temperature).sigmoid().cpu().numpy())
+        # In double precision, where no two logits come so near each other that the decision would be another one.
+        return list((logits.cpu().double() / self.temperature).softmax(-1).numpy())
 
     def choose(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.multi_label:
             return super().choose(logits)
-        over = logits - torch.logit(torch.tensor(self.thresholds), 1e-6)
+        over = logits / self.temperature - torch.logit(torch.tensor(self.thresholds), 1e-6)
         return (over >= 0).long(), over.abs()
 
     def assemble(self, answers: Sequence[Any], row: Row) -> ClassPrediction:

@@ -12,9 +12,10 @@ from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.models.net import Net
-from burnish.results import Comparison, Evaluation
+from burnish.results import Calibration, Comparison, Evaluation
 from burnish.tasks.classify import Classify
 from burnish.training.baseline import baseline
+from burnish.training.calibrate import calibrate
 from burnish.training.evaluate import Outcome, compare, evaluation, outcome, single_latencies
 
 
@@ -32,16 +33,19 @@ class Measured:
     further: dict[str, Evaluation]
     alone: Evaluation | None
     tallies: NDArray[np.float64]
+    calibration: Calibration | None = None
 
 
 def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
-    """Measure on test rows where there are some, else on dev, else on train; thresholds are fitted on dev before.
+    """Measure on test rows where there are some, else on dev, else on train; before that, temperature and thresholds
+    are fitted on dev.
 
     All sets are read in a stream, once for each model.
     """
     split = next(name for name in ("test", "dev", "train") if name in parts)
     rows, task = parts[split], engine.task
-    fit_thresholds(engine, parts)
+    calibration = calibrate(engine, parts, job.seed)
+    fit_thresholds(engine, parts)  # on probabilities at that temperature
 
     def evaluated(found: Outcome, of: str, rows: Rows | None = None) -> Evaluation:
         latencies = single_latencies(engine, rows) if rows else ()
@@ -60,7 +64,7 @@ def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
     if split == "test" and "dev" in parts:
         further["dev"] = evaluated(outcome(task, engine.stream(parts["dev"]), parts["dev"]), "dev")
     alone = _alone(engine, rows, split, job)
-    return Measured(before, evaluated(tuned, split, rows), comparison, further, alone, tuned.tallies)
+    return Measured(before, evaluated(tuned, split, rows), comparison, further, alone, tuned.tallies, calibration)
 
 
 def fit_thresholds(engine: Engine, parts: dict[str, Rows]) -> None:

@@ -41,6 +41,7 @@ def save(job: Job, engine: Engine, report: TuneReport, fitted: Fitted) -> Artifa
         "metrics": report.after.metrics,
         "before": {name: e.metrics for name, e in report.before.items()},
         "alone": report.alone.metrics if report.alone else None,
+        "calibration": as_json(report.calibration) if report.calibration else None,
         "training": {"seconds": fitted.seconds, "rows_per_second": fitted.rows_per_second},
         "privacy": as_json(fitted.privacy) if fitted.privacy else None,
         "environment": report.environment,

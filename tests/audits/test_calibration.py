@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from burnish.audits.calibration import brier, calibration, coverage, ece, nll, scaled, temperature
+from burnish.audits.calibration import brier, calibration, coverage
 from burnish.audits.subject import Subject
 from burnish.engine import Engine
+from burnish.tasks.certainty import ece, nll, scaled, temperature
 from tests.audits.conftest import ByRule, Make, sentences
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from burnish import job as flow
 from burnish.engine import Engine
 from burnish.errors import ConfigError
 from burnish.guards import Guard
-from burnish.guards.classified import judge, windows
+from burnish.guards.classified import judge, of, windows
+from burnish.tasks.classify import Classify
+from burnish.tasks.scope import energies, usual
 from tests.tiny import job
 
 HARMLESS = "the film was very good today . "
@@ -114,9 +118,32 @@ def test_topic(folder: Path) -> None:
     assert found.check("the film was bad").action == "human"
 
 
+def test_scope(folder: Path) -> None:
+    place = folder / "models" / "harm" / "burnish.json"
+    kept = place.read_text(encoding="utf-8")
+    with pytest.raises(ConfigError, match="does not keep what its own texts look like"):
+        guard(folder, "check: scope, model: models/harm")  # its dev rows were too few
+    manifest, engine = json.loads(kept), Engine.open(folder / "models" / "harm")
+    texts = ["the film was very good", "the film was bad", "rome", "not", "anna lives", "corp bad", "good film today"]
+    found = energies(Classify.restore(manifest["state"]), engine.predict(texts))
+    *within, outside = np.argsort(found).tolist()
+    manifest["state"]["usual"] = usual(found[within])
+    place.write_text(json.dumps(manifest), encoding="utf-8")
+    try:
+        checks = guard(folder, "check: scope, model: models/harm, action: human, threshold: 1.0")
+        lower = guard(folder, "check: scope, model: models/harm, action: block")
+    finally:
+        place.write_text(kept, encoding="utf-8")
+    verdict = checks.check(texts[outside])
+    assert (verdict.action, verdict.findings[0].check, verdict.findings[0].kind) == ("human", "scope", "out-of-scope")
+    assert checks.check(texts[within[0]]).action == "allow"
+    assert lower.check(texts[outside]).action == "block"  # the limit is 0.95
+    assert lower.check(texts[within[0]]).action == "allow"
+
+
 def test_threshold(folder: Path) -> None:
     engine = Engine.open(folder / "models" / "harm")
-    (one,) = judge(engine, ["the film was bad"], ["neg"], 24)
+    (one,) = judge(engine, ["the film was bad"], 24, of(["neg"]))
     low, high = max(0.0, one.score - 0.01), min(1.0, one.score + 0.0005)
     assert guard(folder, f"{HARM}, threshold: {low}").check("the film was bad").action == "block"
     if high > one.score:
