@@ -17,7 +17,7 @@ from burnish.reporting import wording
 from burnish.reporting.html import report_html
 from burnish.reporting.jsonable import as_json, plain
 from burnish.reporting.text import print_comparison, print_evaluation, print_findings, print_report
-from burnish.results import ClassRow, Comparison, Interval, Transfer, TuneReport
+from burnish.results import Calibration, ClassRow, Comparison, Interval, Transfer, TuneReport
 
 
 def printed(call: Callable[[Console], None], width: int = 100) -> str:
@@ -72,7 +72,18 @@ def test_every_report_is_json(any_report: TuneReport) -> None:
     assert read["after"]["rows"] == any_report.after.rows
     assert set(read) == {"task", "base_model", "labels", "job", "rows", "fingerprint", "findings", "before", "after",
                          "comparison", "curve", "environment", "parameters", "trained_parameters", "tokens_per_second",
-                         "seconds", "further", "alone", "transfer"}  # fmt: skip
+                         "seconds", "further", "alone", "transfer", "calibration"}  # fmt: skip
+
+
+def test_a_temperature_in_words(any_report: TuneReport) -> None:
+    found = Calibration(1.8312, 1500, 0.081, 0.012, 0.402, 0.351)
+    said = wording.calibration_words(replace(any_report, calibration=found))
+    assert "temperature of 1.83" in said
+    assert "ECE goes from 0.081 to 0.012" in said
+    none = wording.calibration_words(replace(any_report, calibration=Calibration(missing="dev has 20 rows")))
+    assert none.endswith("without a temperature: dev has 20 rows.")
+    assert wording.calibration_words(any_report) == ""
+    assert "temperature of 1.83" in report_html(replace(any_report, calibration=found))
 
 
 def test_numbers_of_other_libraries_become_plain() -> None:
