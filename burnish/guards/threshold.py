@@ -41,8 +41,8 @@ def point(
 ) -> Point:
     """The lowest threshold, of four decimals, whose false positives stay within `limits`, a share by kind of row.
 
-    Kinds without a limit do not decide. Where no threshold below one does it, it is 0.9999. `groups` holds what each row
-    does, "" for rows of no group.
+    Kinds without a limit do not decide. Where no threshold below one does it, it is 0.9999. `groups` says what each
+    row does, "" for rows of no group.
     """
     values, truth, kind = np.asarray(scores), np.asarray(wanted, dtype=bool), np.asarray(kinds)
     harmless = {name: values[(kind == name) & ~truth] for name in limits}

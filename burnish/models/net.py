@@ -85,7 +85,15 @@ class Net(nn.Module):
 
     def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Text vectors (n, hidden): the mean of the last states over the tokens."""
+        return self._mean(self._states(batch), batch)
+
+    def ends(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Text vectors, and last states of the first tokens, (n, 2, hidden): what the two heads of a text read."""
         states = self._states(batch)
+        return torch.stack([self._mean(states, batch), states[:, 0]], 1)
+
+    @staticmethod
+    def _mean(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         mask = batch["attention_mask"].unsqueeze(-1).to(states)
         return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
 

@@ -119,11 +119,12 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     if tune.lora:
         lora.merge(net)
     ran, started = trainer.setting.precision, time.perf_counter()
+    states = None
     if not few:
-        refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
+        states = refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
         fit_bigrams(net, features, options, pad_id, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
-    fit_plain_head(net, task, features, options, pad_id, ran)
+    fit_plain_head(net, task, features, options, pad_id, ran, states)
     return Fitted(ran, trained, seconds, curve, *speeds)
 
 

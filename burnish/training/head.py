@@ -22,11 +22,24 @@ _TURNS = 300
 _SEEN = 1_000_000  # the head of two layers sees so many rows in all turns together
 _PENALTY = 1e-5  # on the squared weights of a head, counted for vectors of length 1
 
+Gathered = tuple[torch.Tensor, Batch]  # what a head reads, and the targets
 
-def fit_head(net: Net, task: Task, features: Features, options: LossOptions, pad_id: int, precision: Precision) -> int:
+
+def fit_head(
+    net: Net,
+    task: Task,
+    features: Features,
+    options: LossOptions,
+    pad_id: int,
+    precision: Precision,
+    given: Gathered | None = None,
+) -> int:
     """Fit the head to what the encoder gives now; return to how many rows.
 
     A head of more than one layer is left as it is, as is one that learns from a teacher, and the answer is 0.
+
+    Args:
+        given: what the head reads, where that is known, and the targets.
     """
     head, simple = net.linear, task.plain()
     if head is None or "soft" in features.targets | features.ragged:
@@ -35,7 +48,7 @@ def fit_head(net: Net, task: Task, features: Features, options: LossOptions, pad
     if net.kind == "token":
         count = max(1, min(len(features), int(len(features) * _TOKENS / features.lengths.sum())))
     with autocast(head.weight.device, precision):
-        vectors, targets = gather(net, net.read, features, count, pad_id)
+        vectors, targets = given or gather(net, net.read, features, count, pad_id)
     if not len(vectors):
         return 0
     penalty = _PENALTY * vectors.square().sum(-1).mean()
@@ -55,8 +68,8 @@ def refit_head(
     precision: Precision,
     measure: Callable[[Precision], float] | None,
     reached: float | None,
-) -> None:
-    """Fit the head of a text model once more, now to the trained encoder.
+) -> Gathered | None:
+    """Fit the head of a text model once more, now to the trained encoder; what `fit_plain_head` reads comes with it.
 
     Nothing is done where there are more rows than `fit_head` looks at.
 
@@ -64,25 +77,37 @@ def refit_head(
         measure: value on dev, larger is better; where it falls below what the net has `reached`, the old head stays.
     """
     if net.linear is None or net.kind == "token" or len(features) > _ROWS:
-        return
+        return None
     trained = deepcopy(net.linear.state_dict())
-    fit_head(net, task, features, options, pad_id, precision)
+    with autocast(net.linear.weight.device, precision):
+        ends, targets = gather(net, net.ends, features, len(features), pad_id)
+    fit_head(net, task, features, options, pad_id, precision, (ends[:, 0].contiguous(), targets))
     if measure and reached is not None and measure(precision) < reached:
         net.linear.load_state_dict(trained)
+    return ends[:, 1].contiguous(), targets
 
 
 def fit_plain_head(
-    net: Net, task: Task, features: Features, options: LossOptions, pad_id: int, precision: Precision
+    net: Net,
+    task: Task,
+    features: Features,
+    options: LossOptions,
+    pad_id: int,
+    precision: Precision,
+    given: Gathered | None = None,
 ) -> None:
     """Fit pooler and classifier of a BERT on the first token's states, on the task's loss; the encoder stays.
 
     Nothing is done for other models, and where the model's own head is the one that was trained.
+
+    Args:
+        given: the states, where they are known, and the targets.
     """
     model = net.model
     if not isinstance(model, Bert) or "head" not in net.extras:
         return
     with autocast(next(net.parameters()).device, precision):
-        states, targets = gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
+        states, targets = given or gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
     head = [*model.bert.pooler.parameters(), *model.classifier.parameters()]
     for parameter in head:
         parameter.requires_grad_(True)

@@ -16,7 +16,7 @@ from burnish.models.net import start_net
 from burnish.tasks import task_named
 from burnish.tasks.base import LossOptions
 from burnish.training.build import net_for, tokenizer_for
-from burnish.training.head import _minimize, fit_head, refit_head
+from burnish.training.head import _minimize, fit_head, gather, refit_head
 from tests import tiny
 
 
@@ -60,7 +60,12 @@ def test_a_head_that_dev_loses_by_is_not_kept(dev: tuple[float, float] | None, k
     features = task.encode(train, tokenizer, job.tune.max_tokens)
     before = net.get_parameter("extras.head.weight").clone()
     reached, then = dev or (None, 0.0)
-    refit_head(net, task, features, LossOptions(), 0, "fp32", (lambda precision: then) if dev else None, reached)
+    measure = (lambda precision: then) if dev else None
+    given = refit_head(net, task, features, LossOptions(), 0, "fp32", measure, reached)
+    assert given
+    states, targets = gather(net, net.first_states, features, len(features), 0)
+    assert torch.equal(given[0], states)
+    assert torch.equal(given[1]["labels"], targets["labels"])
     assert torch.equal(net.get_parameter("extras.head.weight"), before) is not kept
 
 
