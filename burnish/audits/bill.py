@@ -6,7 +6,7 @@ import json
 import re
 import stat
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -160,7 +160,7 @@ def _purl(name: str, version: str) -> str:
     return f"pkg:pypi/{name}@{quote(version, safe='')}"
 
 
-def _licences(about: Any) -> Mapping[str, Any]:
+def _licences(about: Any) -> Component:
     """What a package says of its licence: an SPDX expression, or else names."""
     if expression := about.get("License-Expression"):
         return {"licenses": [{"expression": expression}]}

@@ -72,8 +72,7 @@ def test_every_report_is_json(any_report: TuneReport) -> None:
     assert read["after"]["rows"] == any_report.after.rows
     assert set(read) == {"task", "base_model", "labels", "job", "rows", "fingerprint", "findings", "before", "after",
                          "comparison", "curve", "environment", "parameters", "trained_parameters", "tokens_per_second",
-<<<<<<< HEAD
-                         "seconds", "further", "alone", "transfer", "calibration"}  # fmt: skip
+                         "seconds", "further", "alone", "transfer", "calibration", "privacy"}  # fmt: skip
 
 
 def test_a_temperature_in_words(any_report: TuneReport) -> None:
@@ -85,9 +84,6 @@ def test_a_temperature_in_words(any_report: TuneReport) -> None:
     assert none.endswith("without a temperature: dev has 20 rows.")
     assert wording.calibration_words(any_report) == ""
     assert "temperature of 1.83" in report_html(replace(any_report, calibration=found))
-=======
-                         "seconds", "further", "alone", "transfer", "privacy"}  # fmt: skip
->>>>>>> dp
 
 
 def test_numbers_of_other_libraries_become_plain() -> None:
