@@ -6,7 +6,7 @@ import json
 import re
 import stat
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -152,7 +152,7 @@ def _there(name: str) -> bool:
 
 def _library(name: str, package: metadata.Distribution) -> Component:
     ref = _purl(name, package.version)
-    found = {"type": "library", "bom-ref": ref, "name": name, "version": package.version, "purl": ref}
+    found: Component = {"type": "library", "bom-ref": ref, "name": name, "version": package.version, "purl": ref}
     return found | _licences(package.metadata)
 
 
@@ -160,7 +160,7 @@ def _purl(name: str, version: str) -> str:
     return f"pkg:pypi/{name}@{quote(version, safe='')}"
 
 
-def _licences(about: Any) -> Mapping[str, Any]:
+def _licences(about: Any) -> dict[str, Any]:
     """What a package says of its licence: an SPDX expression, or else names."""
     if expression := about.get("License-Expression"):
         return {"licenses": [{"expression": expression}]}
