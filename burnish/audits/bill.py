@@ -152,7 +152,7 @@ def _there(name: str) -> bool:
 
 def _library(name: str, package: metadata.Distribution) -> Component:
     ref = _purl(name, package.version)
-    found = {"type": "library", "bom-ref": ref, "name": name, "version": package.version, "purl": ref}
+    found: Component = {"type": "library", "bom-ref": ref, "name": name, "version": package.version, "purl": ref}
     return found | _licences(package.metadata)
 
 
@@ -160,7 +160,7 @@ def _purl(name: str, version: str) -> str:
     return f"pkg:pypi/{name}@{quote(version, safe='')}"
 
 
-def _licences(about: Any) -> Component:
+def _licences(about: Any) -> dict[str, Any]:
     """What a package says of its licence: an SPDX expression, or else names."""
     if expression := about.get("License-Expression"):
         return {"licenses": [{"expression": expression}]}

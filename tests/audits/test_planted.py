@@ -76,23 +76,26 @@ def test_rows_on_both_sides(tmp_path: Path, clean: Path, clean_report: AuditRepo
     assert passed(clean_report, "slices.leaked")
 
 
-def test_rows_learned_by_heart(tmp_path: Path) -> None:
-    """A third of the rows have a wrong label, which nothing but memory gives: one twin has read them sixty times."""
+def test_rows_learned_by_heart(tmp_path: Path, clean_report: AuditReport) -> None:
+    """A third of the rows have a wrong label, which nothing but memory gives, and are read sixty times.
+
+    Half of the held-out rows have losses as small by luck, so that little of it shows at 1 % false positives.
+    """
     draw = random.Random(2)
-    noisy = [(text, draw.choice(list(CLASSES)) if draw.random() < 0.5 else label) for text, label in TRAIN[:300]]
-    held = [(text, draw.choice(list(CLASSES)) if draw.random() < 0.5 else label) for text, label in HELD]
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-    by_heart = audit(tuned(tmp_path / "a", noisy, held, epochs=60), quick=True)
-    apart = audit(tuned(tmp_path / "b", noisy, held, epochs=6), quick=True)
-    leaks, keeps = section(by_heart, "privacy"), section(apart, "privacy")
-    assert leaks.figures["membership_auc"] > max(0.6, keeps.figures["membership_auc"] + 0.05)
-    assert leaks.figures["membership_tpr"] > keeps.figures["membership_tpr"]
-    assert any("gives away which rows" in one for one in leaks.findings)
-    assert not passed(by_heart, "privacy.membership_auc")
+
+    def noisy(given: Pairs) -> Pairs:
+        return [(text, draw.choice(list(CLASSES)) if draw.random() < 0.5 else label) for text, label in given]
+
+    report = audit(tuned(tmp_path, noisy(TRAIN[:300]), noisy(HELD), epochs=60), deep=True)
+    leaks, keeps = section(report, "privacy"), section(clean_report, "privacy")
+    for attack in ("membership", "shadow"):
+        assert leaks.figures[f"{attack}_auc"] > 0.75
+        assert keeps.figures[f"{attack}_auc"] < 0.6
+    assert any("gives away which rows it was tuned on (loss threshold)" in one for one in leaks.findings)
+    assert not passed(report, "privacy.membership_auc")
 
     assert not any("gives away which rows" in one for one in keeps.findings)
-    assert passed(apart, "privacy.membership_auc")
+    assert passed(clean_report, "privacy.membership_auc")
 
 
 def _by_a_woman(text: str) -> bool:
