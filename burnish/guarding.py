@@ -21,11 +21,13 @@ from burnish.config import parse
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
 from burnish.guards.material.sets import Row, rows_of
-from burnish.guards.recipes import RECIPES, Check
+from burnish.guards.recipes import RECIPES, Check, Recipe
 from burnish.guards.threshold import Point, point, spans_point
+from burnish.variant import TUNED
 
 Say = Callable[[str], None]
 POLICY = "policy.yaml"
+_HEAD = "\n## As a guard\n\n"  # of the last part of a model's card
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,17 @@ def _model(name: str, place: Path, rows: Mapping[Any, Sequence[Row]], base: str,
         "report": {"bootstrap": 200},
     }
     origin = _origin(document, files.values())
-    if points := _kept(folder, origin):
+    known = _known(folder, origin)
+    if known.get("checks") == _asked(recipe):
         say(f"{name}: kept, as it was trained from the same rows")
-        return Made(name, folder, points, 0.0)
-    say(f"{name}: {len(rows['train']):,} rows to learn from, {len(rows['dev']):,} to choose on")
+        return Made(name, folder, tuple(Point(**one) for one in known["points"]), 0.0)
     started = time.perf_counter()
-    flow.tune(parse(document), quiet=quiet, say=say)
-    points = measure(name, Engine.open(folder), rows["dev"])
+    if known:
+        say(f"{name}: kept, as it was trained from the same rows; other checks are measured")
+    else:
+        say(f"{name}: {len(rows['train']):,} rows to learn from, {len(rows['dev']):,} to choose on")
+        flow.tune(parse(document), quiet=quiet, say=say)
+    points = measure(name, Engine.open(folder, TUNED), rows["dev"])
     seconds = time.perf_counter() - started
     _keep(folder, name, points, origin, seconds)
     for check, found in zip(recipe.checks, points, strict=True):
@@ -144,12 +150,17 @@ def _origin(document: Mapping[str, Any], files: Any) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _kept(folder: Path, origin: str) -> tuple[Point, ...]:
-    """The points of a model that was finished from there; none when there is none."""
+def _known(folder: Path, origin: str) -> dict[str, Any]:
+    """What is kept of a model that was finished from there; nothing when there is none."""
     if not (folder / MANIFEST).is_file():
-        return ()
-    guard = Artifact.open(folder).manifest.get("guard", {})
-    return tuple(Point(**one) for one in guard["points"]) if guard.get("origin") == origin else ()
+        return {}
+    guard: dict[str, Any] = Artifact.open(folder).manifest.get("guard", {})
+    return guard if guard.get("origin") == origin else {}
+
+
+def _asked(recipe: Recipe) -> list[Any]:
+    """What thresholds follow from, as it is in JSON."""
+    return [[list(check.labels), dict(check.limits)] for check in recipe.checks]
 
 
 def _keep(folder: Path, name: str, points: Sequence[Point], origin: str, seconds: float) -> None:
@@ -161,12 +172,14 @@ def _keep(folder: Path, name: str, points: Sequence[Point], origin: str, seconds
         for file in artifact.manifest["files"]:
             (fresh / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(folder / file, fresh / file)
-        with (fresh / "MODEL_CARD.md").open("a", encoding="utf-8") as card:
-            card.write("\n## As a guard\n\nOn dev, on which the thresholds were chosen:\n\n" + "\n".join(lines) + "\n")
-            card.write(_table(RECIPES[name].checks, points))
+        place = fresh / "MODEL_CARD.md"
+        told = _HEAD + "On dev, on which the thresholds were chosen:\n\n" + "\n".join(lines) + "\n"
+        card = place.read_text(encoding="utf-8").split(_HEAD)[0]
+        place.write_text(card + told + _table(RECIPES[name].checks, points), encoding="utf-8")
 
     manifest = {key: value for key, value in artifact.manifest.items() if key not in ("files", "format")}
-    guard = {"origin": origin, "points": [asdict(one) for one in points], "seconds": seconds}
+    found = [asdict(one) for one in points]
+    guard = {"origin": origin, "checks": _asked(RECIPES[name]), "points": found, "seconds": seconds}
     artifacts.save(folder, write, manifest | {"guard": guard})
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from burnish.data.personal import Found, find
 from burnish.errors import ConfigError, InputError, nearest
 from burnish.guards import policy as policies
-from burnish.guards.classified import Told, beyond, judge, of, other_than
+from burnish.guards.classified import Told, beyond, judge, of, other_than, read
 from burnish.guards.language import languages
 from burnish.guards.layers import layers
 from burnish.guards.personal import Tagger, personal, tagger_of
@@ -127,12 +127,12 @@ class Guard:
         found: list[list[Finding]] = [[] for _ in texts]
         views: list[View] = []
         owners: list[int] = []
-        read: list[bool] = []
+        readable: list[bool] = []
         spoken: list[tuple[str, ...]] = []
         for index, text in enumerate(texts):
             mine, legible, ways = layers(text)
             views += mine
-            read += legible
+            readable += legible
             owners += [index] * len(mine)
             spoken.append(languages(mine[0].text) if plan.selective else ())
             if ways:
@@ -146,7 +146,7 @@ class Guard:
             if check.language != "any":
                 kept = tuple(k for k in everything if check.language in spoken[owners[k]])
             if isinstance(check, Classifier):
-                kept = tuple(k for k in kept if read[k])
+                kept = tuple(k for k in kept if readable[k])
             for k, hits in zip(kept, self._found(place, check, [views[k] for k in kept], known, kept), strict=True):
                 found[owners[k]] += [_finding(check, hit.kind, *hit[:2], hit.score) for hit in hits]
         return found
@@ -170,7 +170,10 @@ class Guard:
         if isinstance(check, Secrets):
             return [_placed(view, find(view.text, SECRETS, check.threshold)) for view in views]
         if isinstance(check, Classifier) and views:
-            said = judge(self._models[place], [v.text for v in views], check.window, _told(check))
+            asked = check.model, check.window, which
+            if asked not in known:
+                known[asked] = read(self._models[place], [v.text for v in views], check.window)
+            said = judge(known[asked], _told(check))
             return [
                 [Found(*_span(view, one.start, one.end), one.label, one.score)] if one.score >= check.threshold else []
                 for view, one in zip(views, said, strict=True)

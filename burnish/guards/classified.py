@@ -53,24 +53,39 @@ def _between(words: Sequence[int | None], place: int, least: int) -> int:
     return place
 
 
-def judge(engine: Any, texts: Sequence[str], tokens: int, told: Told) -> list[Judged]:
-    """The window of each text with the highest score.
+class Reading(NamedTuple):
+    """What a model says of each window of some texts: `places` holds text, start and end of each."""
+
+    task: Any
+    places: list[tuple[int, int, int]]
+    said: list[Any]
+
+
+def read(engine: Any, texts: Sequence[str], tokens: int) -> Reading:
+    """Predict for every window of texts.
 
     Args:
         engine: a model of the task `classify`.
         tokens: of a window.
-        told: name and score of each prediction: `of(labels)`, `other_than(labels)` or `beyond`.
     """
     places: list[tuple[int, int, int]] = []
     room = max(4, min(tokens, engine.max_tokens - 2))
     for index, text in enumerate(texts):
         places += [(index, start, end) for start, end in windows(text, engine.tokenizer, room)]
-    said = engine.predict([texts[index][start:end] for index, start, end in places])
+    return Reading(engine.task, places, engine.predict([texts[index][start:end] for index, start, end in places]))
+
+
+def judge(given: Reading, told: Told) -> list[Judged]:
+    """The window of each text with the highest score.
+
+    Args:
+        told: name and score of each prediction: `of(labels)`, `other_than(labels)` or `beyond`.
+    """
     best: dict[int, Judged] = {}
-    for (index, start, end), (name, score) in zip(places, told(engine.task, said), strict=True):
+    for (index, start, end), (name, score) in zip(given.places, told(given.task, given.said), strict=True):
         if index not in best or score > best[index].score:
             best[index] = Judged(start, end, name, score)
-    return [best[index] for index in range(len(texts))]
+    return list(best.values())
 
 
 def of(labels: Sequence[str]) -> Told:

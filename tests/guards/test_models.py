@@ -15,7 +15,7 @@ from burnish import job as flow
 from burnish.engine import Engine
 from burnish.errors import ConfigError
 from burnish.guards import Guard
-from burnish.guards.classified import judge, of, windows
+from burnish.guards.classified import judge, of, windows, read
 from burnish.tasks.classify import Classify
 from burnish.tasks.scope import energies, usual
 from tests.tiny import job
@@ -85,6 +85,17 @@ def test_the_4000th_word_counts_as_much_as_the_first(folder: Path, place: int) -
     assert hit.end - hit.start < 200
 
 
+def test_checks_of_one_model_ask_it_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flag = HARM.replace("block", "flag") + ", threshold: 0.01"
+    found = guard(folder, HARM, flag, HARM.replace("24", "32"))
+    asked: list[int] = []
+    predict = Engine.predict
+    monkeypatch.setattr(Engine, "predict", lambda self, texts: asked.append(len(texts)) or predict(self, texts))
+    verdicts = found.check_many(["the film was bad", "good film"])
+    assert asked == [2, 2]  # windows of 24 and of 32 tokens
+    assert {one.action for one in verdicts[0].findings} == {"block", "flag"}
+
+
 def test_what_is_hidden_is_judged(folder: Path) -> None:
     found = guard(folder, HARM)
     bad = "the film was bad , very bad"
@@ -143,7 +154,7 @@ def test_scope(folder: Path) -> None:
 
 def test_threshold(folder: Path) -> None:
     engine = Engine.open(folder / "models" / "harm")
-    (one,) = judge(engine, ["the film was bad"], 24, of(["neg"]))
+    (one,) = judge(read(engine, ["the film was bad"], 24), of(["neg"]))
     low, high = max(0.0, one.score - 0.01), min(1.0, one.score + 0.0005)
     assert guard(folder, f"{HARM}, threshold: {low}").check("the film was bad").action == "block"
     if high > one.score:
