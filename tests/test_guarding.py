@@ -33,7 +33,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarding, "RECIPES", quick)
 
 
-def test_init_writes_a_policy_and_measured_models(tmp_path: Path) -> None:
+def test_init_writes_a_policy_and_measured_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, said = tmp_path / "guard", []
     made = guarding.init(folder, base=str(tiny.encoder(tmp_path)), share=SHARE, say=said.append)
     assert [one.name for one in made] == ["injection", "harmful", "harm", "personal", "injection-zh"]
@@ -62,6 +62,16 @@ def test_init_writes_a_policy_and_measured_models(tmp_path: Path) -> None:
     assert [one.points for one in again] == [one.points for one in made]
     assert {path: path.stat().st_mtime_ns for path in folder.glob("models/*/burnish.json")} == times
     assert (folder / "policy.yaml").read_text(encoding="utf-8") == policy
+
+    recipe = guarding.RECIPES["harmful"]
+    looser = replace(recipe, checks=(replace(recipe.checks[0], limits={"hard": 1.0}),))
+    monkeypatch.setitem(guarding.RECIPES, "harmful", looser)
+    weights = (folder / "models" / "harmful" / "model.safetensors").read_bytes()
+    (made,) = guarding.init(folder, base=str(tiny.encoder(tmp_path)), share=SHARE, models=("harmful",), say=said.append)
+    assert [one.threshold for one in made.points] == [0.05]
+    assert said[-2] == "harmful: kept, as it was trained from the same rows; other checks are measured"
+    assert (folder / "models" / "harmful" / "model.safetensors").read_bytes() == weights
+    assert (folder / "models" / "harmful" / "MODEL_CARD.md").read_text(encoding="utf-8").count("## As a guard") == 1
 
 
 def test_a_call_that_is_cut_off_keeps_finished_models_and_writes_no_policy(

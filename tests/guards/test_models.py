@@ -15,7 +15,7 @@ from burnish import job as flow
 from burnish.engine import Engine
 from burnish.errors import ConfigError
 from burnish.guards import Guard
-from burnish.guards.classified import judge, of, windows, read
+from burnish.guards.classified import judge, of, read, windows
 from burnish.tasks.classify import Classify
 from burnish.tasks.scope import energies, usual
 from tests.tiny import job
