@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import TiffImagePlugin as _tiff  # noqa: F401 (to know the format)
+from PIL import WebPImagePlugin as _webp  # noqa: F401
 
 from burnish.errors import InputError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 LARGEST = 80_000_000  # pixels: 240 MB when decoded; below the size at which Pillow warns
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # no format that starts another program
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # no format that starts another program
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
 _ALSO_BROKEN = (struct.error, zlib.error, MemoryError, Image.DecompressionBombError)
 Pixels = NDArray[np.uint8]
@@ -56,7 +58,7 @@ def decode(given: Any, draft: int | None = None) -> Image.Image:
         raise InputError("it is a folder") from None
     except Image.DecompressionBombError:
         raise InputError(f"it has more than {LARGEST:,} pixels") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         size = Path(given).stat().st_size if isinstance(given, str | Path) else 1
         raise InputError("it is empty (0 bytes)" if not size else "it is no image in a known format") from None
     except _BROKEN + _ALSO_BROKEN as error:

@@ -48,6 +48,7 @@ class Pixels(Reader):
     document: Mapping[str, Any]
     vary_by: str = "none"
     kind: ClassVar[str] = "image"
+    about_numbers: ClassVar[str] = "coarse pixels and colours"
 
     @classmethod
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
@@ -220,7 +221,8 @@ class Made:
         place = store.folder().with_name("pixels") / f"{store.fingerprint(_VERSION, document, named)}.npy"
         if not place.is_file():
             self._write(place)
-        return np.load(place, mmap_mode="r")
+        array: NDArray[Any] = np.load(place, mmap_mode="r")
+        return array
 
     def _write(self, place: Path) -> None:
         draft = ""

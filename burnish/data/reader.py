@@ -22,6 +22,7 @@ class Reader(ABC):
     `burnish.config.Columns`. Its rows carry the path of a file under that name.
     """
 
+    about_numbers: ClassVar[str]  # what `numbers` gives, for the name of a baseline
     kind: ClassVar[str]  # name of the column, and of what a network must read
     pad_token_id: ClassVar[int] = 0  # nothing is padded
 

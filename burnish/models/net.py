@@ -14,8 +14,10 @@ from torch import nn
 
 from burnish.data.shape import SHAPES
 from burnish.errors import InputError
+from burnish.models import vision
 from burnish.models.bert import Bert, fits
 from burnish.models.layers import Dropout, speed_up
+from burnish.models.vision import Scaled, Vision, preprocessing
 
 Kind = Literal["token", "sequence"]
 Pooling = Literal["cls", "mean"]
@@ -26,7 +28,9 @@ class Net(nn.Module):
     """A transformers model with optional word-shape input and mean pooling.
 
     Attributes:
-        model: a `Bert`, or transformers' `AutoModelForTokenClassification` or `AutoModelForSequenceClassification`.
+        model: a `Bert` or a `Vision`, or transformers' `AutoModelForTokenClassification`,
+            `AutoModelForSequenceClassification` or `AutoModelForImageClassification`.
+        reads: text or image; a model of images has its own way of pooling, and `scaled` prepares the bytes it is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
         pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
     """
@@ -39,9 +43,15 @@ class Net(nn.Module):
         pooling: Pooling = "cls",
         word_shape: bool = False,
         modules: Mapping[str, nn.Module] | None = None,
+        scaled: Scaled | None = None,
     ) -> None:
         super().__init__()
-        self.model, self.kind, self.pooling = model, kind, pooling
+        self.model, self.kind, self.scaled = model, kind, scaled
+        self.reads: Literal["text", "image"] = "text" if scaled is None else "image"
+        self.pooling: Pooling = pooling if scaled is None else "cls"
+        if scaled is not None:
+            self.extras = nn.ModuleDict()
+            return
         hidden = model.config.hidden_size
         self.extras = nn.ModuleDict()
         if word_shape:
@@ -56,13 +66,21 @@ class Net(nn.Module):
         self.extras.update(modules or {})
 
     @property
+    def hidden(self) -> int:
+        """Width of the last states; where the stages of a network have several, of the widest."""
+        config = self.model.config
+        return int(getattr(config, "hidden_size", None) or max(config.hidden_sizes))
+
+    @property
     def word_shape(self) -> bool:
         return "shape" in self.extras
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
         logits: torch.Tensor
-        if "head" in self.extras:
+        if self.scaled is not None:
+            logits = self.model(pixel_values=self.scaled(batch["pixels"])).logits
+        elif "head" in self.extras:
             logits = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
         else:
             inputs = self._inputs(batch)
@@ -92,6 +110,9 @@ class Net(nn.Module):
     @property
     def linear(self) -> nn.Linear | None:
         """The head, where it is one linear layer on `read`."""
+        if self.scaled is not None:  # a fresh encoder gives its head nothing to be fitted to
+            head = None if getattr(self.model, "untrained", False) else getattr(self.model, "classifier", None)
+            return head if isinstance(head, nn.Linear) else None
         head = getattr(self.model, "classifier", None) if self.kind == "token" else None
         if "head" in self.extras:
             head = self.extras["head"]
@@ -100,8 +121,20 @@ class Net(nn.Module):
         return head if isinstance(head, nn.Linear) else None
 
     def read(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """What the head reads, before dropout: text vectors (n, hidden), or states (n, tokens, hidden)."""
+        """What the head reads, before dropout: vectors (n, hidden), or states (n, tokens, hidden)."""
+        if self.scaled is not None:
+            return self._given_to_head(batch)
         return self.vectors(batch) if self.kind == "sequence" else self._states(batch)
+
+    def _given_to_head(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What reaches the model's own head: each architecture pools in its own way."""
+        seen: list[torch.Tensor] = []
+        handle = self.model.classifier.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+        try:
+            self.forward(batch)
+        finally:
+            handle.remove()
+        return seen[0]
 
     def first_states(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Last states of the first tokens (n, hidden)."""
@@ -128,6 +161,11 @@ class Net(nn.Module):
         """Vectors of the tokens (n, tokens, hidden), before places are added; a batch may bring others as `vectors`."""
         words: torch.Tensor = self.model.get_input_embeddings()(batch["input_ids"])
         return words + self.extras["shape"](batch["shapes"]) if self.word_shape else words
+
+    @property
+    def words(self) -> torch.Tensor | None:
+        """The matrix of word vectors, where there is one."""
+        return None if self.scaled is not None else self.model.get_input_embeddings().weight
 
     def head_parameters(self) -> set[str]:
         """Names of parameters that start untrained: the head and the extra inputs."""
@@ -168,7 +206,8 @@ def open_net(
         InputError: when weights are missing or do not fit the head.
     """
     model, missing = _load(folder, kind, outputs, {}, fresh_head=False)
-    net = Net(model, kind, outputs, pooling, word_shape, modules)
+    scaled = Scaled.of(preprocessing(folder)) if _reads_images(model) else None
+    net = Net(model, kind, outputs, pooling, word_shape, modules, scaled)
     if net.extras:
         path = Path(folder) / EXTRAS_FILE
         if not path.is_file():
@@ -190,8 +229,13 @@ def start_net(
     word_shape: bool,
     modules: Mapping[str, nn.Module] | None = None,
     config: Any = None,
+    preprocess: Mapping[str, Any] | None = None,
 ) -> Net:
-    """Put a new head on a pretrained encoder, or on random weights when a `config` is given."""
+    """Put a new head on a pretrained encoder, or on random weights when a `config` is given.
+
+    Args:
+        preprocess: for images, what `preprocessor_config.json` says of mean and spread.
+    """
     names: dict[str, Any] = {
         "id2label": {str(i): label for i, label in enumerate(labels)},
         "label2id": {label: i for i, label in enumerate(labels)},
@@ -204,11 +248,16 @@ def start_net(
     }
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
+        if vision.fits(config):
+            image = Vision({**config, **known, **names}, len(labels))
+            image.start()
+            return Net(image, kind, len(labels), scaled=Scaled.of(preprocess or {}))
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
         return Net(fresh, kind, len(labels), pooling, word_shape, modules)
     model, _ = _load(place, kind, len(labels), rates=rates, fresh_head=True, **names)
-    return Net(model, kind, len(labels), pooling, word_shape, modules)
+    scaled = Scaled.of(preprocess or {}) if _reads_images(model) else None
+    return Net(model, kind, len(labels), pooling, word_shape, modules, scaled)
 
 
 def _load(
@@ -217,12 +266,14 @@ def _load(
     """A model with the names of the weights it did not find."""
     path = Path(place, "config.json")
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if not fits(config):
-        return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
     known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
+    own: Vision | Bert
+    if not fits(config) and not vision.fits(config):
+        return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
     try:
-        model = Bert({**config, **known, **options}, kind, outputs)
-        return model, model.load(place, fresh_head)
+        made = {**config, **known, **options}
+        own = Vision(made, outputs) if vision.fits(config) else Bert(made, kind, outputs)
+        return own, own.load(place, fresh_head)
     except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
         raise InputError(f"the model in '{place}' cannot be loaded: {_last(error)}") from None
 
@@ -232,9 +283,18 @@ def _last(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
-def _auto(kind: Kind) -> Any:
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+def _reads_images(model: Any) -> bool:
+    return bool(getattr(model, "main_input_name", "input_ids") == "pixel_values")
 
+
+def _auto(kind: Kind, model_type: str) -> Any:
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+    from transformers.models.auto import modeling_auto as known
+
+    images, texts = known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES, known.MODEL_MAPPING_NAMES
+    if kind == "sequence" and model_type in images and model_type in texts:
+        if model_type not in known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+            return known.AutoModelForImageClassification
     return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
 
 
@@ -252,7 +312,7 @@ def _from_transformers(
         for name, value in rates.items():
             if hasattr(config, name):
                 setattr(config, name, value)
-        model, info = _auto(kind).from_pretrained(
+        model, info = _auto(kind, config.model_type).from_pretrained(
             place,
             config=config,
             dtype=torch.float32,

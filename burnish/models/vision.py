@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.nn import functional as F
+
+from burnish.errors import InputError
 
 MODEL_TYPE = "burnish_vision"
 WEIGHTS = "model.safetensors"
@@ -31,6 +32,19 @@ def fits(config: Mapping[str, Any]) -> bool:
 def fresh_config(layers: int, hidden: int) -> dict[str, Any]:
     """The `config.json` of a network of so many stages, the last one `hidden` wide."""
     return {"model_type": MODEL_TYPE, "num_hidden_layers": layers, "hidden_size": hidden}
+
+
+def preprocessing(folder: str | Path) -> dict[str, Any]:
+    """The `preprocessor_config.json` of a model folder.
+
+    Raises:
+        InputError: when it is missing or damaged.
+    """
+    path = Path(folder, PREPROCESSOR)
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"'{path}' is missing or damaged ({error}); copy or tune the model again") from None
 
 
 class Scaled(nn.Module):
@@ -49,10 +63,8 @@ class Scaled(nn.Module):
         self.register_buffer("scale", 1 / (255 * torch.tensor(std).view(-1, 1, 1)), persistent=False)
 
     @classmethod
-    def of(cls, folder: str | Path) -> Scaled:
-        """As the `preprocessor_config.json` of a model folder says; zero to one halved around 0.5 without one."""
-        path = Path(folder, PREPROCESSOR)
-        given = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    def of(cls, given: Mapping[str, Any]) -> Scaled:
+        """As a `preprocessor_config.json` says; -1 to 1 where it says nothing."""
         reverse = bool(given.get("do_flip_channel_order", False))
         if not given.get("do_normalize", True):
             return cls((0.0,) * 3, (1.0,) * 3, reverse)
@@ -68,21 +80,23 @@ class Scaled(nn.Module):
 
 
 class _Convolution(nn.Sequential):
-    def __init__(self, before: int, after: int) -> None:
-        super().__init__(nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+    def __init__(self, before: int, after: int, stride: int = 1) -> None:
+        convolution = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(after), nn.ReLU())
 
 
 class _Stage(nn.Module):
-    """Widen, halve, and a residual block."""
+    """Halve and widen, and a residual block."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.widen = _Convolution(before, after)
+        self.widen = _Convolution(before, after, stride=2)
         self.residual = nn.Sequential(_Convolution(after, after), _Convolution(after, after))
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        states = F.max_pool2d(self.widen(states), 2, ceil_mode=True)
-        return states + self.residual(states)
+        states = self.widen(states)
+        added: torch.Tensor = self.residual(states)
+        return states + added
 
 
 class _Encoder(nn.Module):
@@ -95,7 +109,7 @@ class _Encoder(nn.Module):
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """Means over all places, shape (n, hidden)."""
-        states = self.embeddings(planes)
+        states: torch.Tensor = self.embeddings(planes)
         for layer in self.layers:
             states = layer(states)
         return states.mean((2, 3))
@@ -115,7 +129,7 @@ class Vision(nn.Module):
         self.vision = _Encoder(self.config)
         self.dropout = nn.Dropout(self.config.hidden_dropout_prob)
         self.classifier = nn.Linear(self.config.hidden_size, outputs)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def base_model(self) -> nn.Module:

@@ -51,7 +51,7 @@ def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
     tuned = outcome(task, engine.stream(rows), rows, hardest=job.report.hardest, source=rows)
     before: dict[str, Evaluation] = {}
     comparison = None
-    if simple := baseline(task, parts["train"], rows):
+    if simple := baseline(task, parts["train"], rows, engine.tokenizer):
         name, guesses = simple
         reached = outcome(task, guesses, rows)
         before[name] = evaluated(reached, split)
