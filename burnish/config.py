@@ -48,7 +48,8 @@ class Data(_Section):
     """Where the rows are and how to read them."""
 
     train: str = Field(
-        description="File, folder of Parquet files or of images in a sub-folder a class, or hub name (`hub:owner/name`)."
+        description="File, folder of Parquet files, folder of images in a sub-folder a class, or hub name "
+        "(`hub:owner/name`)."
     )
     dev: str | None = Field(None, description="Rows to choose on.")
     test: str | None = Field(None, description="Rows for the last measurement; never chosen on.")
@@ -133,13 +134,13 @@ class Tune(_Section):
         None,
         ge=8,
         le=1024,
-        description="Height and width in pixels that images are brought to; unset: what the model wants, or else one of "
-        "32 to 96 that suits the training images.",
+        description="Height and width in pixels that images are brought to; unset: what the model wants, or else 32 to "
+        "96, as suits the training images.",
     )
     vary: Literal["none", "shift", "mirror"] = Field(
         "mirror",
-        description="Images in training: shift moves them a little and covers a part; mirror turns half of them round as "
-        "well; none leaves them alone.",
+        description="Images in training: shift moves them a little and covers a part; mirror turns half of them round "
+        "as well; none leaves them alone.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")

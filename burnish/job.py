@@ -99,6 +99,8 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         further=measured.further,
         alone=measured.alone,
         transfer=gain,
+        inputs=net.reads,
+        own=net.own,
     )
     saved = save(job, engine, report, fitted)
     shutil.rmtree(work_folder(job), ignore_errors=True)

@@ -139,6 +139,8 @@ class TuneReport:
     Attributes:
         before: what the tuned model is measured against (TF-IDF + linear model, the same job from the base model).
         alone: the score plain transformers reaches with the folder, where it differs; else None.
+        inputs: what the model reads: text, or another kind.
+        own: whether the network is burnish's own, which plain transformers cannot load.
     """
 
     task: str
@@ -160,6 +162,8 @@ class TuneReport:
     further: dict[str, Evaluation] = field(default_factory=dict)
     alone: Evaluation | None = None
     transfer: Transfer | None = None
+    inputs: str = "text"
+    own: bool = False
 
 
 @dataclass(frozen=True)

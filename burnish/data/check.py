@@ -128,7 +128,11 @@ def duplicates(evidence: Evidence) -> Finding:
     repeated = np.setdiff1d(np.flatnonzero(train.texts), evidence.first)
     verdict = graded(len(repeated), len(train), warn=0.05)
     return about(
-        "duplicates", verdict, [(train, repeated)], f"repeat the {train.kind} of an earlier one", f"keep one row of each {train.kind}"
+        "duplicates",
+        verdict,
+        [(train, repeated)],
+        f"repeat the {train.kind} of an earlier one",
+        f"keep one row of each {train.kind}",
     )
 
 
@@ -143,7 +147,9 @@ def conflicting_labels(evidence: Evidence) -> Finding:
     rows = whole[differs[group]]
     verdict = graded(len(rows), len(train), warn=0.005)
     advice = f"decide on one label for each {train.kind}; the model cannot learn both"
-    return about("conflicting_labels", verdict, [(train, rows)], f"share their {train.kind} but not their label", advice)
+    return about(
+        "conflicting_labels", verdict, [(train, rows)], f"share their {train.kind} but not their label", advice
+    )
 
 
 def near_duplicates(evidence: Evidence) -> Finding:

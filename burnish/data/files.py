@@ -84,9 +84,7 @@ def listing(path: Path) -> list[tuple[str, ...]]:
 
 def read_folder(path: Path, limit: int | None) -> store.Content:
     """A row for each of these; its label is the name of the sub-folder."""
-    rows = (
-        {_KIND: "/".join(parts), LABEL: parts[0] if len(parts) > 1 else None} for parts in listing(path)[:limit]
-    )
+    rows = ({_KIND: "/".join(parts), LABEL: parts[0] if len(parts) > 1 else None} for parts in listing(path)[:limit])
     return store.Content({_KIND: store.TEXT, LABEL: store.TEXT}, rows, (), FOLDER)
 
 

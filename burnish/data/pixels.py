@@ -39,9 +39,9 @@ class Pixels(Reader):
     """Brings images to one size.
 
     Attributes:
-        document: `preprocessor_config.json`. With a `size` of height and width the whole image is scaled to it, whatever
-            its form; with a `shortest_edge` that side is scaled to it and the middle, `crop_size`, is cut out. `any_size`
-            is burnish's own word for a network that reads other sizes just as well.
+        document: `preprocessor_config.json`. With a `size` of height and width the whole image is scaled to it,
+            whatever its form; with a `shortest_edge` that side is scaled to it and the middle, `crop_size`, is cut out.
+            `any_size` is burnish's own word for a network that reads other sizes just as well.
         vary_by: as `tune.vary`.
     """
 
@@ -112,7 +112,7 @@ class Pixels(Reader):
             image = os.fspath(image)
         if not isinstance(image, str | Image.Image | np.ndarray):
             raise InputError(
-                f"an image is a path, a Pillow image, an array (height, width, 3) of bytes or {{'image': one of these}}, "
+                "an image is a path, a Pillow image, an array (height, width, 3) of bytes or {'image': one of these}, "
                 f"not {type(given).__name__}"
             )
         return {self.kind: image}

@@ -66,6 +66,11 @@ class Net(nn.Module):
         self.extras.update(modules or {})
 
     @property
+    def own(self) -> bool:
+        """Whether plain transformers has no such network."""
+        return isinstance(self.model, Vision)
+
+    @property
     def hidden(self) -> int:
         """Width of the last states; where the stages of a network have several, of the widest."""
         config = self.model.config
@@ -291,10 +296,10 @@ def _auto(kind: Kind, model_type: str) -> Any:
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
     from transformers.models.auto import modeling_auto as known
 
-    images, texts = known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES, known.MODEL_MAPPING_NAMES
-    if kind == "sequence" and model_type in images and model_type in texts:
-        if model_type not in known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
-            return known.AutoModelForImageClassification
+    images = known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    texts = known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+    if kind == "sequence" and model_type in images and model_type not in texts:
+        return known.AutoModelForImageClassification
     return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
 
 

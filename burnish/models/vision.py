@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,7 +106,7 @@ class _Encoder(nn.Module):
         stages = config.num_hidden_layers
         widths = [max(8, config.hidden_size >> (stages - 1 - stage)) for stage in range(stages)]
         self.embeddings = _Convolution(config.num_channels, widths[0])
-        self.layers = nn.ModuleList(_Stage(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """Means over all places, shape (n, hidden)."""

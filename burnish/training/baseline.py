@@ -116,9 +116,7 @@ def _linear(task: Classify, train: Rows, rows: Iterable[Row]) -> tuple[str, Iter
     return f"TF-IDF + {'ridge' if isinstance(task, Score) else 'linear SVM'}{note}", guesses()
 
 
-def _numbers(
-    task: Classify, train: Rows, rows: Iterable[Row], reader: Reader
-) -> tuple[str, Iterator[Any]] | None:
+def _numbers(task: Classify, train: Rows, rows: Iterable[Row], reader: Reader) -> tuple[str, Iterator[Any]] | None:
     """A linear model of what the reader gives as plain numbers."""
     from sklearn.linear_model import RidgeClassifier
     from sklearn.pipeline import make_pipeline

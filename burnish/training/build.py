@@ -53,7 +53,9 @@ def _must_suit(job: Job, kind: str) -> None:
         "compress": job.compress is not None,
     }
     if wrong := [name for name, on in asked.items() if on]:
-        raise InputError(f"{', '.join(wrong)}: for texts alone so far, and the rows hold {one_of(kind)} each; leave out")
+        raise InputError(
+            f"{', '.join(wrong)}: for texts alone so far, and the rows hold {one_of(kind)} each; leave out"
+        )
 
 
 def _texts(rows: Iterable[Row]) -> Iterator[str]:
