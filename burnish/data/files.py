@@ -83,8 +83,11 @@ def listing(path: Path) -> list[tuple[str, ...]]:
 
 
 def read_folder(path: Path, limit: int | None) -> store.Content:
-    """A row for each of these; its label is the name of the sub-folder."""
-    rows = ({_KIND: "/".join(parts), LABEL: parts[0] if len(parts) > 1 else None} for parts in listing(path)[:limit])
+    """A row for each of these, or for `limit` at equal distances; its label is the name of the sub-folder."""
+    every = listing(path)
+    count = min(len(every), limit or len(every))
+    chosen = (every[place * len(every) // count] for place in range(count))
+    rows = ({_KIND: "/".join(parts), LABEL: parts[0] if len(parts) > 1 else None} for parts in chosen)
     return store.Content({_KIND: store.TEXT, LABEL: store.TEXT}, rows, (), FOLDER)
 
 

@@ -129,6 +129,8 @@ class Pixels(Reader):
         Raises:
             InputError: when it cannot be read; names the file.
         """
+        if given is None:
+            raise InputError("a row has no image that can be read; see broken_files of: burnish check")
         height, width = self.shape
         try:
             image = decode(given, draft=2 * max(self._shortest or 0, height, width))

@@ -146,6 +146,9 @@ def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) 
 def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int) -> dict[str, Any]:
     """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read."""
     if getattr(tokenizer, "kind", "text") == "image":
+        smallest = min(tokenizer.shape) >> (size.layers - 1)
+        if smallest < 2:
+            raise InputError(f"tune.scratch.layers: {size.layers} halve images of {tokenizer.shape} pixels too often")
         return fresh_config(size.layers, size.hidden)
     return {
         "model_type": "bert",

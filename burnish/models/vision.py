@@ -67,7 +67,7 @@ class Scaled(nn.Module):
     def of(cls, given: Mapping[str, Any]) -> Scaled:
         """As a `preprocessor_config.json` says; -1 to 1 where it says nothing."""
         reverse = bool(given.get("do_flip_channel_order", False))
-        if not given.get("do_normalize", True):
+        if not given.get("do_normalize", not reverse):  # MobileViT, which turns colours round, leaves this out
             return cls((0.0,) * 3, (1.0,) * 3, reverse)
         half = (0.5,) * 3
         return cls(tuple(given.get("image_mean") or half), tuple(given.get("image_std") or half), reverse)

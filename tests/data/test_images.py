@@ -179,6 +179,12 @@ def test_a_folder_and_a_table_of_it_are_the_same_rows(tmp_path: Path) -> None:
     assert fingerprint(whole(tmp_path, tmp_path / "moved" / "photos")[1]) == fingerprint(rows)
 
 
+def test_a_limit_takes_some_of_each_class(tmp_path: Path) -> None:
+    data = str(tiny_images.folder(tmp_path, count=6))
+    job = parse({"task": "classify", "data": {"train": data, "limit": 4, "split": {"dev": 0}}})
+    assert [row["label"] for row in load(job)["train"]] == ["blue", "blue", "red", "red"]
+
+
 def test_copies_are_found_by_their_content_and_a_changed_file_is_read_again(tmp_path: Path) -> None:
     data = tiny_images.folder(tmp_path / "data", count=6)
     (data / "red" / "99.png").write_bytes((data / "red" / "00.png").read_bytes())
@@ -250,5 +256,5 @@ def test_other_tasks_read_texts(tmp_path: Path) -> None:
     data = tiny_images.folder(tmp_path / "data", count=2)
     with pytest.raises(InputError, match="classify"):
         load(parse({"task": "tag", "data": {"train": str(data)}}))
-    with pytest.raises(ConfigError, match=r"data\.columns\.image"):
+    with pytest.raises(ConfigError, match="did you mean 'image'"):
         parse({"task": "classify", "data": {"train": "a", "columns": {"imag": "photo"}}})

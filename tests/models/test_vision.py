@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from burnish.config import Tune, parse
+from burnish.config import FromScratch, Tune, parse
 from burnish.data.features import collate
 from burnish.data.load import load
 from burnish.data.pixels import Pixels
@@ -130,6 +130,23 @@ def test_a_model_of_texts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="reads texts, and the rows hold images"):
         models.must_read(source, "image")
     models.must_read(models.resolve("scratch"), "image")
+
+
+def test_what_does_not_learn_stays_as_it_was() -> None:
+    net = start()
+    freeze(net, "head")
+    before = {name: value.clone() for name, value in net.model.vision.state_dict().items()}
+    net.train()
+    net({"pixels": torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)})
+    assert all(torch.equal(before[name], value) for name, value in net.model.vision.state_dict().items())
+    freeze(start(), "top:1")
+
+
+def test_too_many_stages_for_small_images_are_refused() -> None:
+    reader = Pixels({"size": 16})
+    assert models.scratch_config(reader, FromScratch(layers=4), 0)["num_hidden_layers"] == 4
+    with pytest.raises(InputError, match="layers"):
+        models.scratch_config(reader, FromScratch(layers=5), 0)
 
 
 def test_bytes_are_scaled_as_the_document_says() -> None:

@@ -103,6 +103,15 @@ def test_a_model_in_the_hubs_format(kind: str, tmp_path: Path) -> None:
     assert said.probabilities["red"] == pytest.approx(float(logits.softmax(-1)[0, 1]), abs=0.02)
 
 
+def test_a_head_that_was_tuned_elsewhere_is_kept(tmp_path: Path) -> None:
+    place = tiny_images.vit(tmp_path / "vit")
+    job = tiny_images.job(tmp_path, model=str(place), method="adopt", labels=["red", "other", "blue"])
+    tuned = tune(job)
+    assert tuned.report.trained_parameters == 0
+    before, after = (load_file(folder / "model.safetensors") for folder in (place, tuned.artifact.folder))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
 def test_what_is_for_texts_says_so(tmp_path: Path) -> None:
     job = tiny_images.job(tmp_path)
     for options in ({"method": "few-shot"}, {"bigrams": True}, {"augment": {"swap": 0.5}}, {"lora": {}}):
