@@ -52,13 +52,18 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class HardRow:
-    """A row the model finds hard: where it stands, what it is, what was said and how surely."""
+    """A row the model finds hard: where it stands, what it is, what was said and how surely.
+
+    Attributes:
+        picture: what it looks like, as a `data:` URI; empty for text.
+    """
 
     where: str
     text: str
     reference: str
     predicted: str
     probability: float
+    picture: str = ""
 
 
 @dataclass(frozen=True)

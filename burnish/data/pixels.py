@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -31,6 +33,7 @@ _LOOKED_AT = 200  # images whose sizes decide
 _SIZES = range(32, 97, 16)  # to choose from; larger ones cost more than most sets give back on a CPU
 _VERSION = 1  # part of the key of kept arrays
 _GREY, _COVERED, _SHIFT = 128, 0.5, 8  # value and share of rows of a covered patch; a shift is 1/8 of a side
+_SHOWN = 64  # pixels: side of a picture in a report
 _COARSE, _LEVELS = 12, 4  # of the numbers for a linear model: side in pixels, and steps of each colour
 
 
@@ -179,6 +182,13 @@ class Pixels(Reader):
             colours = np.bincount(steps @ [_LEVELS**2, _LEVELS, 1], minlength=_LEVELS**3) / len(steps)
             found[place] = np.concatenate([coarse.ravel(), np.sqrt(colours)])
         return found
+
+    def picture(self, row: Row) -> str:
+        image = decode(row[self.kind], draft=2 * _SHOWN)
+        image.thumbnail((_SHOWN, _SHOWN))
+        written = io.BytesIO()
+        image.save(written, "PNG")
+        return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
 
 
 _SCRATCH: dict[str, Any] = {

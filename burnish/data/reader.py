@@ -76,3 +76,7 @@ class Reader(ABC):
     @abstractmethod
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """What a linear model may read of rows, shape (n, numbers)."""
+
+    def picture(self, row: Row) -> str:
+        """What a row looks like, small, as a `data:` URI; empty where that says nothing."""
+        return ""

@@ -39,6 +39,9 @@ def test_tune_save_open_predict(tmp_path: Path) -> None:
     assert str(tmp_path) not in (out / "MODEL_CARD.md").read_text(encoding="utf-8").replace(str(table), "")
     assert "linear model of coarse pixels and colours" in tuned.report.before
     assert tuned.report.after.value == 1.0
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count('<img src="data:image/png;base64,') == 3
+    assert "red/" in page
 
     engine = Engine.open(out)
     image = tiny_images.picture("red", 500)
