@@ -129,8 +129,9 @@ class Vision(nn.Module):
         self.untrained = False
         self.vision = _Encoder(self.config)
         self.dropout = nn.Dropout(self.config.hidden_dropout_prob)
+        # Weights stay in the usual order in memory: an optimizer's state comes back from a checkpoint in that order, and
+        # the fused AdamW walks through both side by side.
         self.classifier = nn.Linear(self.config.hidden_size, outputs)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def base_model(self) -> nn.Module:
