@@ -115,9 +115,9 @@ def main() -> None:
             for action in dict.fromkeys(check["action"] for check in own):
                 acting = [check for check in own if check["action"] == action]
                 told(f"{name} {action} false positives {of} ({len(texts)})", blocked(engine, texts, acting))
-        if name == "injection":
+        if name in ("injection", "harmful"):
             for group, texts in attacks(args.data).items():
-                told(f"injection recall giskard {group} ({len(texts)})", blocked(engine, texts, own))
+                told(f"{name} recall giskard {group} ({len(texts)})", blocked(engine, texts, own))
         if name == "harm":
             for of, read in (("davidson", public.davidson), ("jigsaw", public.jigsaw)):
                 told(f"harm {of}", harm(engine, read(args.data, "train"), read(args.data, "test")[:most]))

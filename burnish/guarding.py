@@ -174,7 +174,7 @@ def _words(check: Check, found: Point) -> str:
     false = ", ".join(f"{share:.1%} of {kind} rows" for kind, share in found.false_positives.items())
     what = " or ".join(check.labels) or "personal data"
     return (
-        f"{what} from {found.threshold:.2f} on: recall {found.recall:.3f}, precision {found.precision:.3f}, "
+        f"{what} from {found.threshold:.4f} on: recall {found.recall:.3f}, precision {found.precision:.3f}, "
         f"false positives {false or 'not measured'} ({found.rows:,} rows)"
     )
 

@@ -36,7 +36,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_init_writes_a_policy_and_measured_models(tmp_path: Path) -> None:
     folder, said = tmp_path / "guard", []
     made = guarding.init(folder, base=str(tiny.encoder(tmp_path)), share=SHARE, say=said.append)
-    assert [one.name for one in made] == ["injection", "harm", "personal", "injection-zh"]
+    assert [one.name for one in made] == ["injection", "harmful", "harm", "personal", "injection-zh"]
     assert any("harm-zh: no rows" in line for line in said)
     checks = yaml.safe_load((folder / "policy.yaml").read_text(encoding="utf-8"))["checks"]
     assert [check["check"] for check in checks] == [
@@ -58,7 +58,7 @@ def test_init_writes_a_policy_and_measured_models(tmp_path: Path) -> None:
 
     times = {path: path.stat().st_mtime_ns for path in folder.glob("models/*/burnish.json")}
     again = guarding.init(folder, base=str(tiny.encoder(tmp_path)), share=SHARE, say=said.append)
-    assert [one.seconds for one in again] == [0.0] * 4
+    assert [one.seconds for one in again] == [0.0] * 5
     assert [one.points for one in again] == [one.points for one in made]
     assert {path: path.stat().st_mtime_ns for path in folder.glob("models/*/burnish.json")} == times
     assert (folder / "policy.yaml").read_text(encoding="utf-8") == policy

@@ -49,6 +49,8 @@ class _Source:
     def pick(self, part: str, kind: str | None = None, taken: tuple[str, ...] = ()) -> str | None:
         """The configured column of a part, else the guessed one."""
         name: str | None = getattr(self.job.data.columns, part)
+        if name and part in ("tags", "spans") and not self.labelled and name not in self.columns:
+            return None
         if name:
             return names.stated(self.columns, part, name, self.rows.source)
         return names.guess([c for c in self.columns if c not in taken], kind or part, self.rows.source, part)

@@ -34,12 +34,14 @@ class Recipe:
     model: str = ""
 
 
-def _attacks(language: str) -> tuple[Check, ...]:
+def _attacks(language: str) -> Check:
     entry = {"check": "injection", "side": "input", "action": "block", "language": language}
-    return (
-        Check(("injection", "jailbreak"), {HARD: 0.02, BUSINESS: 0.004}, entry),
-        Check(("harmful",), {HARD: 0.03, BUSINESS: 0.004}, entry),
-    )
+    return Check(("injection", "jailbreak"), {HARD: 0.03, BUSINESS: 0.004}, entry)
+
+
+def _harmful(language: str) -> Check:
+    entry = {"check": "injection", "side": "input", "action": "block", "language": language}
+    return Check(("harmful",), {HARD: 0.05, BUSINESS: 0.006}, entry)
 
 
 _ENGLISH = {"freeze": "top:3", "metric": "macro_f1", "max_tokens": 128, "epochs": 2}
@@ -53,7 +55,9 @@ _CHARACTERS = {  # no encoder of Chinese comes with burnish
 _HARM = {"check": "harm", "side": "both"}
 
 RECIPES = {
-    "injection": Recipe("classify", _ENGLISH, _attacks("any")),
+    "injection": Recipe("classify", {**_ENGLISH, "bigrams": True}, (_attacks("any"),)),
+    # The encoder as it is tells deeds from their likes better than one that has learnt the wording of templates.
+    "harmful": Recipe("classify", {**_ENGLISH, "freeze": "head", "epochs": 1}, (_harmful("any"),)),
     "harm": Recipe(
         "classify",
         {**_ENGLISH, "bigrams": True},
@@ -73,5 +77,5 @@ RECIPES = {
         (Check(("offensive",), {PLAIN: 0.05}, {**_HARM, "action": "flag", "language": "zh"}),),
         "scratch",
     ),
-    "injection-zh": Recipe("classify", {**_CHARACTERS, "epochs": 4}, _attacks("zh"), "scratch"),
+    "injection-zh": Recipe("classify", {**_CHARACTERS, "epochs": 4}, (_attacks("zh"), _harmful("zh")), "scratch"),
 }

@@ -39,19 +39,19 @@ def point(
     limits: Mapping[str, float],
     groups: Sequence[str] = (),
 ) -> Point:
-    """The lowest threshold, of two decimals, whose false positives stay within `limits`, a share by kind of row.
+    """The lowest threshold, of four decimals, whose false positives stay within `limits`, a share by kind of row.
 
-    Kinds without a limit do not decide. Where no threshold below one does it, it is 0.99. `groups` holds what each row
+    Kinds without a limit do not decide. Where no threshold below one does it, it is 0.9999. `groups` holds what each row
     does, "" for rows of no group.
     """
     values, truth, kind = np.asarray(scores), np.asarray(wanted, dtype=bool), np.asarray(kinds)
     harmless = {name: values[(kind == name) & ~truth] for name in limits}
     within = (
-        step / 100
-        for step in range(5, 99)
-        if all(not len(of) or float((of >= step / 100).mean()) <= limits[name] for name, of in harmless.items())
+        step / 10_000
+        for step in range(500, 10_000)
+        if all(not len(of) or float((of >= step / 10_000).mean()) <= limits[name] for name, of in harmless.items())
     )
-    chosen = next(within, 0.99)
+    chosen = next(within, 0.9999)
     return measured(chosen, values, truth, kind, groups)
 
 

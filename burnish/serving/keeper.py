@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -19,25 +20,29 @@ _A_SECOND = 50  # inputs at most: enough to see a drift by, and next to nothing 
 class Keeper:
     """Writes to a store.
 
-    Attributes:
-        skipped: inputs that were not in the sample.
+    Of the inputs of a second each has the same chance to be kept, which follows from how many came in the second
+    before: the first alone would be those of whoever sends when a second begins.
     """
 
     def __init__(self, store: Store) -> None:
-        self.store, self.skipped = store, 0
-        self._left, self._since = _A_SECOND, time.monotonic()
+        self.store = store
+        self._random = random.Random()
+        self._seen, self._left, self._since = 0, _A_SECOND, time.monotonic()
+        self._chance = 1.0
 
     def note(
         self, identity: str, about: dict[str, Any], task: str, inputs: Sequence[Any], parts: Sequence[bytes], ms: float
     ) -> None:
-        """Keep the first inputs of each second with what was answered."""
+        """Keep a sample of the inputs with what was answered."""
         now = time.monotonic()
         if now - self._since >= 1:
-            self._left, self._since = _A_SECOND, now
-        kept = min(self._left, len(inputs))
-        self._left -= kept
-        self.skipped += len(inputs) - kept
-        for one, part in zip(inputs[:kept], parts[:kept], strict=True):
+            self._chance = min(1.0, _A_SECOND * (now - self._since) / max(1, self._seen))
+            self._seen, self._left, self._since = 0, _A_SECOND, now
+        self._seen += len(inputs)
+        for one, part in zip(inputs, parts, strict=True):
+            if not self._left or self._random.random() >= self._chance:
+                continue
+            self._left -= 1
             said = orjson.loads(part[1:]) if part[:1] == b"+" else None
             status = 200 if said else 422
             self.store.note(

@@ -120,6 +120,11 @@ def test_tag_lists_and_texts(tmp_path: Path) -> None:
 
 def test_prediction_needs_no_label(tmp_path: Path) -> None:
     assert load(tmp_path / "a.csv", "review\nfine\n", labelled=False)[0]["text"] == "fine"
+    columns = {"text": "note", "spans": "entities"}
+    rows = load(tmp_path / "b.csv", "note\nAnn ran\n", "tag", labelled=False, columns=columns)
+    assert rows[0]["words"] == ["Ann", "ran"]
+    with pytest.raises(InputError, match="no column 'entities'"):
+        load(tmp_path / "b.csv", "note\nAnn ran\n", "tag", columns=columns)
 
 
 def test_prediction_does_not_read_labels(tmp_path: Path) -> None:

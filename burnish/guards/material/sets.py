@@ -33,7 +33,7 @@ class Row:
     group: str = ""
 
 
-_INJECTION = {"injection": 1400, "jailbreak": 1400, "harmful": 1400, "benign": 2000}
+_INJECTION = {"injection": 1400, "jailbreak": 1400, "harmful": 1600, "benign": 2600}
 _CHINESE_ATTACKS = {"injection": 700, "jailbreak": 500, "harmful": 700, "benign": 900}
 _HARM = {"hate": 1800, "offensive": 800, "neither": 2200}
 _TWEETS, _COMMENTS, _CHINESE, _PERSONAL = 9000, 700, 23_000, 4000
@@ -88,6 +88,7 @@ def personal(part: Part, data: Path | None, share: float) -> list[Row]:
 
 SETS: dict[str, Callable[[Part, Path | None, float], list[Row]]] = {
     "injection": injection,
+    "harmful": injection,
     "harm": harm_en,
     "personal": personal,
     "harm-zh": harm_zh,
