@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from burnish.data import store
 from burnish.data.images import is_image_name
@@ -16,16 +17,14 @@ _KIND = "image"  # what these files are; others will be told apart by their endi
 _SHOWN = 80  # characters of a name in a message
 
 
-def found(
-    base: Path, cell: str | None, fault: Callable[[Path], str | None]
-) -> tuple[str | None, str | None, str | None]:
+def found(base: Path, cell: Any, fault: Callable[[Path], str | None]) -> tuple[str | None, str | None, str | None]:
     """Path and SHA-256 of the content of the file that a row names, or why it cannot be read.
 
     Args:
         base: the folder that names are taken from. Nothing outside of it is read, wherever a name or a link leads.
         fault: why a file is none that can be used; None when it is.
     """
-    if cell is None or not cell.strip():
+    if not isinstance(cell, str) or not cell.strip():
         return None, None, "the row names no file"
     name = cell.strip()
     try:
@@ -60,12 +59,12 @@ def inside(base: Path, name: str) -> Path:
     return path
 
 
-def state(base: Path, names: Iterable[str | None]) -> str:
+def state(base: Path, names: Iterable[Any]) -> str:
     """SHA-256 over the sizes and times of files, which changes when one of them does, and where they lie."""
     digest = hashlib.sha256(str(base.resolve()).encode("utf-8", "surrogatepass"))
     for name in names:
         try:
-            about = (base / (name or "").strip()).stat()
+            about = (base / str(name or "").strip()).stat()
             digest.update(f"{about.st_size} {about.st_mtime_ns}\n".encode())
         except (OSError, ValueError):
             digest.update(b"-\n")

@@ -283,7 +283,8 @@ def _usual_size(train: Rows) -> int:
     sides = []
     for row in train.select(chosen):
         if row[Pixels.kind]:
-            with suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-                sides.append(min(Image.open(row[Pixels.kind]).size))
+            broken = suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+            with broken, Image.open(row[Pixels.kind]) as image:
+                sides.append(min(image.size))
     middle = float(np.median(sides)) if sides else _SIZES[0]
     return min(_SIZES, key=lambda size: abs(size - middle))

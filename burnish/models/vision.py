@@ -129,8 +129,8 @@ class Vision(nn.Module):
         self.untrained = False
         self.vision = _Encoder(self.config)
         self.dropout = nn.Dropout(self.config.hidden_dropout_prob)
-        # Weights stay in the usual order in memory: an optimizer's state comes back from a checkpoint in that order, and
-        # the fused AdamW walks through both side by side.
+        # Weights stay in the usual order in memory: a checkpoint gives an optimizer's state back in that order, and the
+        # fused AdamW walks through both side by side.
         self.classifier = nn.Linear(self.config.hidden_size, outputs)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -149,6 +150,16 @@ def test_an_absolute_path_inside_of_the_folder_is_fine(tmp_path: Path) -> None:
     path = saved(tiny_images.picture("red", 1), tmp_path / "a.png")
     assert inside(tmp_path, str(path)) == path.resolve()
     assert found(tmp_path, " a.png ", Pixels.fault)[0] == str(path.resolve())
+
+
+def test_a_cell_that_is_no_name(tmp_path: Path) -> None:
+    tiny_images.folder(tmp_path, count=1)
+    rows = [{"photo": "red/00.png", "label": "a"}, {"photo": ["red/00.png", "b"], "label": "b"}, {"label": "b"}]
+    (tmp_path / "a.json").write_text(json.dumps(rows), encoding="utf-8")
+    data = {"train": str(tmp_path / "a.json"), "columns": {"image": "photo"}, "split": {"dev": 0}}
+    faults = [row["fault"] for row in load(parse({"task": "classify", "data": data}))["train"]]
+    assert faults[0] is None
+    assert all(faults[1:])
 
 
 def test_a_set_with_nothing_to_read_fails(tmp_path: Path) -> None:
