@@ -72,7 +72,7 @@ def test_every_report_is_json(any_report: TuneReport) -> None:
     assert read["after"]["rows"] == any_report.after.rows
     assert set(read) == {"task", "base_model", "labels", "job", "rows", "fingerprint", "findings", "before", "after",
                          "comparison", "curve", "environment", "parameters", "trained_parameters", "tokens_per_second",
-                         "seconds", "further", "alone", "transfer"}  # fmt: skip
+                         "seconds", "further", "alone", "transfer", "inputs", "own"}  # fmt: skip
 
 
 def test_numbers_of_other_libraries_become_plain() -> None:
