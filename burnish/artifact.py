@@ -16,6 +16,8 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from burnish.data.reader import Reader
+from burnish.data.readers import READERS, TEXT
 from burnish.data.text import Tokenizer
 from burnish.errors import InputError
 from burnish.models.net import Pooling
@@ -96,8 +98,29 @@ class Artifact:
         """Metrics of the last measurement."""
         return dict(self.manifest["metrics"])
 
-    def tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.folder)
+    @property
+    def inputs(self) -> str:
+        """What the model reads: text, or another kind of input."""
+        return str(self.manifest["network"].get("inputs", TEXT))
+
+    def tokenizer(self) -> Tokenizer | Reader:
+        """What turns rows into the inputs of the network.
+
+        Raises:
+            InputError: when this burnish does not know the kind of input, or its file is damaged.
+        """
+        if self.inputs != TEXT and self.inputs not in READERS:
+            raise InputError(f"'{self.folder}' reads '{self.inputs}', which this burnish does not know")
+        return Tokenizer(self.folder) if self.inputs == TEXT else READERS[self.inputs].open(self.folder)
+
+    def must_read_text(self, what: str) -> None:
+        """Refuse what is made for texts.
+
+        Raises:
+            InputError: when the model reads another kind of input.
+        """
+        if self.inputs != TEXT:
+            raise InputError(f"{what} works on models of texts so far, and '{self.folder}' reads {self.inputs}s")
 
 
 def save(folder: Path, write: Callable[[Path], None], manifest: dict[str, Any]) -> Artifact:

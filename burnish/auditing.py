@@ -66,6 +66,7 @@ def audit(
     if quick and deep:
         raise InputError("--quick and --deep do not go together")
     artifact = Artifact.open(model)
+    artifact.must_read_text("burnish audit")
     job = job_of(artifact, train)
     stated = job.audit.gates
     must_be_known(stated)

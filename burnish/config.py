@@ -27,6 +27,7 @@ class Columns(_Section):
 
     text: str | None = Field(None, description="Text to read.")
     text_b: str | None = Field(None, description="Second text, for `pair`.")
+    image: str | None = Field(None, description="File of an image, named from the folder of the data, for `classify`.")
     label: str | None = Field(None, description="Class, classes or number to predict.")
     words: str | None = Field(None, description="List of words, for `tag`.")
     tags: str | None = Field(None, description="List of tags, one a word; in a CoNLL file the column's number or name.")
@@ -46,7 +47,10 @@ class Split(_Section):
 class Data(_Section):
     """Where the rows are and how to read them."""
 
-    train: str = Field(description="File, folder of Parquet files or hub name (`hub:owner/name`).")
+    train: str = Field(
+        description="File, folder of Parquet files, folder of images in a sub-folder a class, or hub name "
+        "(`hub:owner/name`)."
+    )
     dev: str | None = Field(None, description="Rows to choose on.")
     test: str | None = Field(None, description="Rows for the last measurement; never chosen on.")
     format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet", "conll", "spans"] = "auto"
@@ -137,6 +141,18 @@ class Tune(_Section):
         None, ge=16, description="Effective batch in tokens; passes are accumulated up to it."
     )
     max_tokens: int = Field(256, ge=8, description="Longest input, in tokens of the model.")
+    image_size: int | None = Field(
+        None,
+        ge=8,
+        le=1024,
+        description="Height and width in pixels that images are brought to; unset: what the model wants, or else 32 to "
+        "96, as suits the training images.",
+    )
+    vary: Literal["none", "shift", "mirror"] = Field(
+        "mirror",
+        description="Images in training: shift moves them a little and covers a part; mirror turns half of them round "
+        "as well; none leaves them alone.",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")
     backward: Literal["auto", "random", "full"] = Field(

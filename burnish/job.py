@@ -105,6 +105,8 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         transfer=gain,
         privacy=fitted.privacy,
         calibration=measured.calibration,
+        inputs=net.reads,
+        own=net.own,
     )
     saved = save(job, engine, report, fitted)
     shutil.rmtree(work_folder(job), ignore_errors=True)

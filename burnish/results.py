@@ -52,13 +52,18 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class HardRow:
-    """A row the model finds hard: where it stands, what it is, what was said and how surely."""
+    """A row the model finds hard: where it stands, what it is, what was said and how surely.
+
+    Attributes:
+        picture: what it looks like, as a `data:` URI; empty for text.
+    """
 
     where: str
     text: str
     reference: str
     predicted: str
     probability: float
+    picture: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,8 @@ class TuneReport:
         before: what the tuned model is measured against (TF-IDF + linear model, the same job from the base model).
         alone: the score plain transformers reaches with the folder, where it differs; else None.
         privacy: what a private training has cost; `findings` and what is fitted to the rows are then left out.
+        inputs: what the model reads: text, or another kind.
+        own: whether the network is burnish's own, which plain transformers cannot load.
     """
 
     task: str
@@ -204,6 +211,8 @@ class TuneReport:
     transfer: Transfer | None = None
     privacy: Privacy | None = None
     calibration: Calibration | None = None
+    inputs: str = "text"
+    own: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import yaml
 
 from burnish.config import Columns, parse
 from burnish.data import guess as guessing
+from burnish.data.files import FOLDER
 from burnish.data.read import read
 from burnish.data.rows import Rows
 
@@ -39,7 +40,7 @@ def guess(data: str) -> Start:
     reasons = [f"read {len(rows):,} rows as {rows.format}", *rows.notes, *reasons, *found.why]
     document: dict[str, Any] = {
         "task": found.task,
-        "model": _model(rows, reasons),
+        "model": _model(rows, found, reasons),
         "out": f"runs/{_name(Path(data))}",
         "data": {"train": data} | found.data,
     }
@@ -54,7 +55,12 @@ def _name(path: Path) -> str:
     return path.resolve().parent.name if path.stem in ("train", "dev", "test", "data") else path.stem
 
 
-def _model(rows: Rows, reasons: list[str]) -> str:
+def _model(rows: Rows, found: guessing.Guess, reasons: list[str]) -> str:
+    if rows.format == FOLDER or "image" in found.data.get("columns", {}):
+        reasons.append(
+            "a small network learns from random weights; name the folder of a model for images if you have one"
+        )
+        return "scratch"
     sample = [c for i in range(min(len(rows), 200)) for c in str(rows[i]) if c.isalpha()]
     han = sum("\u4e00" <= c <= "\u9fff" for c in sample)
     if han > 0.05 * len(sample):

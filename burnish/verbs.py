@@ -15,8 +15,11 @@ from typing import Any, get_args
 from burnish import device, extras
 from burnish.artifact import Artifact
 from burnish.config import Job, parse
+from burnish.data.files import is_folder_of_files
 from burnish.data.formats import TABLES
 from burnish.data.lines import texts_of
+from burnish.data.reader import Reader
+from burnish.data.readers import READERS, TEXT, kind_of
 from burnish.data.rows import Rows
 from burnish.data.text import chunked
 from burnish.engine import Engine
@@ -182,6 +185,7 @@ def explain_text(
 
     if given is None:
         raise InputError("name a text to explain, or a file with --data")
+    Artifact.open(model, verify=False).must_read_text("burnish explain")
     engine = Engine.open(model, variant)
     row = engine.task.row(given.split("\t", 1) if "\t" in given and engine.task.name in ("pair", "score") else given)
     place = None if at is None else _place(at)
@@ -212,6 +216,7 @@ def explain_file(
     from burnish.data.load import load_file
     from burnish.explanation.overview import overview
 
+    Artifact.open(model, verify=False).must_read_text("burnish explain")
     rows = load_file(data, _job(model, data), labelled=False)
     return overview(Engine.open(model, variant), rows, method, say=say)
 
@@ -225,9 +230,12 @@ def _place(written: str) -> tuple[int, int]:
 
 def _job(model: str | Path, data: str) -> Job:
     """The job that reads other rows as those were read that a model was trained on."""
-    kept = Artifact.open(model, verify=False).manifest["job"]
+    artifact = Artifact.open(model, verify=False)
+    kept = artifact.manifest["job"]
     other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
     other["columns"] = kept["data"]["columns"] | {"group": None, "time": None}  # they are for splitting alone
+    if artifact.inputs != TEXT and not other["columns"].get(artifact.inputs):  # tuned on a folder of files
+        other["columns"][artifact.inputs] = artifact.inputs
     return parse({"task": kept["task"], "data": kept["data"] | other})
 
 
@@ -238,7 +246,8 @@ def _rows(model: str | Path, data: str, say: Callable[[str], None]) -> Rows:
     rows = load_file(data, job)
     kept = usable(rows, job.task)
     if len(kept) < len(rows):
-        say(f"note: {len(rows) - len(kept):,} of {len(rows):,} rows have no text or no label and are left out")
+        lost, kind = len(rows) - len(kept), kind_of(rows.columns)
+        say(f"note: {lost:,} of {len(rows):,} rows have no {kind} or no label and are left out")
     return kept
 
 
@@ -265,12 +274,19 @@ def _say_unknown(task: Task, rows: Rows, say: Callable[[str], None]) -> None:
 def predict_lines(model: str | Path, given: str, variant: str | None = None) -> Iterator[dict[str, Any]]:
     """Predict for a text, for the rows of a table or the lines of another file, or for standard input (`-`).
 
+    A model that reads files takes the name of one, those that a table names, those in a folder, or their names by
+    standard input. A row whose file cannot be read comes with its `fault` and no prediction.
+
     Raises:
         InputError: for an empty file, one that is not text, or a name like that of a file where there is none.
     """
     engine = Engine.open(model, variant)
-    if os.path.isfile(given) and Path(given).suffix.lower() in TABLES:
+    by_name = isinstance(engine.tokenizer, Reader)
+    rows = os.path.isfile(given) and Path(given).suffix.lower() in TABLES
+    if rows or (by_name and is_folder_of_files(Path(given))):
         yield from _predicted_rows(engine, _job(model, given), given)
+    elif by_name and given != "-":
+        yield from _predicted(engine, [given])
     else:
         stated = _job(model, given).data.encoding if os.path.isfile(given) else "auto"
         yield from _predicted(engine, texts_of(given, stated))
@@ -280,18 +296,23 @@ def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str,
     from burnish.data.load import load_file
 
     for chunk in chunked(load_file(source, job, labelled=False), _BATCH):
-        for row, prediction in zip(chunk, engine.predict_rows(chunk), strict=True):
-            yield {name: row[name] for name in ("text", "text_b") if name in row} | asdict(prediction)
+        said = iter(engine.predict_rows([row for row in chunk if not row.get("fault")]))
+        for row in chunk:
+            if row.get("fault"):
+                yield {"fault": row["fault"]}
+            else:
+                shown = {name: row[name] for name in ("text", "text_b", *READERS) if name in row}
+                yield shown | asdict(next(said))
 
 
 def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    two = engine.task.name == "pair"
+    two, kind = engine.task.name == "pair", engine.artifact.inputs if engine.artifact else TEXT
     for chunk in chunked(lines, _BATCH):
         inputs: list[Any] = [line.split("\t", 1) for line in chunk] if two else chunk
         if two and any(len(one) != 2 for one in inputs):
             raise InputError("pair takes two texts a line, separated by a tab")
         for line, prediction in zip(chunk, engine.predict(inputs), strict=True):
-            yield {"text": line, **asdict(prediction)}
+            yield {kind: line, **asdict(prediction)}
 
 
 _EXTRAS = {

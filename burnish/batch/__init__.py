@@ -109,6 +109,7 @@ def batch(
     source, out = Path(source).expanduser(), Path(out).expanduser()
     _check(source, out, force)
     artifact = Artifact.open(model, verify=False)
+    artifact.must_read_text("burnish batch")
     chosen = variant or best(artifact) or TUNED
     engine = Engine.open(model, chosen)
     started = time.perf_counter()

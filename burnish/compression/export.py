@@ -46,6 +46,7 @@ def export(
         MissingExtra: when the runtime is not installed.
     """
     artifact = Artifact.open(folder)
+    artifact.must_read_text("burnish export")
     task = task_named(artifact.task).restore(artifact.state)
     net, tokenizer = net_of(artifact, task), artifact.tokenizer()
     pad_id = tokenizer.pad_token_id or 0

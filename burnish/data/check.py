@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from burnish.data.findings import (
     share_of,
     total,
 )
+from burnish.data.readers import TEXT, one_of
 from burnish.data.rows import Rows
 from burnish.data.spelling import misspelt
 from burnish.data.survey import survey
@@ -40,6 +42,8 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
     names = ["train", *(name for name in parts if name != "train")]
     evidence = Evidence(job, tuple(survey(name, parts[name], job.task, tokenizer) for name in names))
     checks = dict(_ALWAYS)
+    if evidence.train.kind != TEXT:
+        checks = {name: run for name, run in checks.items() if name not in _TEXTS} | _FILES
     if job.task != "score":
         checks |= _LABELS
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
@@ -51,7 +55,7 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
 
 def stopping(findings: Iterable[Finding], fail_on: Sequence[str]) -> tuple[Finding, ...]:
     """Return the findings that stop the job: failures, and warnings named in `check.fail_on`."""
-    known = [*_ALWAYS, *_LABELS, *_TOKENS, *_SPANS]
+    known = [*_ALWAYS, *_FILES, *_LABELS, *_TOKENS, *_SPANS]
     for name in fail_on:
         if name not in known:
             raise ConfigError(f"check.fail_on: unknown check '{name}'; {nearest(name, known)}")
@@ -76,6 +80,18 @@ def missing_text(evidence: Evidence) -> Finding:
     if not len(evidence.train):
         return Finding("missing_text", verdict, "train has no rows", advice=f"look into {evidence.train.rows.source}")
     return about("missing_text", verdict, missing, "have no text", "fill in the text or remove these rows")
+
+
+def broken_files(evidence: Evidence) -> Finding:
+    """Files that are not there, lie outside of the data folder, or are not what their column says."""
+    found = [(part, np.array(sorted(part.faults), dtype=np.int64)) for part in evidence.parts]
+    kind = evidence.train.kind
+    said, advice = f"have no {kind} that can be read", "mend or remove these files; their rows are left out"
+    if not total(found):
+        return Finding("broken_files", "ok" if len(evidence.train) else "fail", f"no rows {said}", advice=advice)
+    named = [f"{part.rows.where(int(row))}: {part.faults[int(row)]}" for part, rows in found for row in rows[:PLACES]]
+    finding = about("broken_files", "warn" if np.any(evidence.train.texts) else "fail", found, said, advice)
+    return replace(finding, places=tuple(named[:PLACES]))
 
 
 def missing_label(evidence: Evidence) -> Finding:
@@ -112,7 +128,11 @@ def duplicates(evidence: Evidence) -> Finding:
     repeated = np.setdiff1d(np.flatnonzero(train.texts), evidence.first)
     verdict = graded(len(repeated), len(train), warn=0.05)
     return about(
-        "duplicates", verdict, [(train, repeated)], "repeat the text of an earlier one", "keep one row of each text"
+        "duplicates",
+        verdict,
+        [(train, repeated)],
+        f"repeat the {train.kind} of an earlier one",
+        f"keep one row of each {train.kind}",
     )
 
 
@@ -126,8 +146,10 @@ def conflicting_labels(evidence: Evidence) -> Finding:
     differs[group[train.answers[whole] != first[group]]] = True
     rows = whole[differs[group]]
     verdict = graded(len(rows), len(train), warn=0.005)
-    advice = "decide on one label for each text; the model cannot learn both"
-    return about("conflicting_labels", verdict, [(train, rows)], "share their text but not their label", advice)
+    advice = f"decide on one label for each {train.kind}; the model cannot learn both"
+    return about(
+        "conflicting_labels", verdict, [(train, rows)], f"share their {train.kind} but not their label", advice
+    )
 
 
 def near_duplicates(evidence: Evidence) -> Finding:
@@ -146,7 +168,7 @@ def leak_exact(evidence: Evidence) -> Finding:
     ]
     verdict = max((graded(len(rows), len(part), warn=0.01) for part, rows in found), key=_SEVERITY.index)
     advice = "remove them from one side; the measured quality is too good with them"
-    return about("leak_exact", verdict, found, "have a text that stands in train too", advice)
+    return about("leak_exact", verdict, found, f"have {one_of(evidence.train.kind)} that stands in train too", advice)
 
 
 def leak_near(evidence: Evidence) -> Finding:
@@ -267,6 +289,8 @@ _ALWAYS: dict[str, Check] = {
     "leak_exact": leak_exact,
     "leak_near": leak_near,
 }
+_TEXTS = ("missing_text", "near_duplicates", "leak_near")
+_FILES: dict[str, Check] = {"broken_files": broken_files}
 _LABELS: dict[str, Check] = {
     "rare_labels": rare_labels,
     "label_typos": label_typos,

@@ -7,10 +7,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from burnish.config import Job
-from burnish.data import names, store
+from burnish.data import files, names, store
+from burnish.data.readers import FILE_TASKS, READERS, TEXT, kind_of, one_of
 from burnish.data.rows import Row, Rows
 from burnish.data.schemes import Scheme, to_iob2
 from burnish.data.spans import entities, parse
@@ -29,6 +31,7 @@ class _Plan:
     fields: dict[str, Any]
     convert: Convert
     notes: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()  # what the values depend on beside rows and job
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,18 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
 
     classify: text, label (text; list of text with `multi_label`). pair: text, text_b, label. score: text, label
     (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
-    (entities that had to be left out, of sources with offsets). All: group and time if configured, document if the
-    source has one. Texts and labels that are missing are None, for the check to find. Without `labelled`, as for
-    prediction, a source need not have labels, and those of texts are not read.
+    (entities that had to be left out, of sources with offsets). classify of other kinds than text: a column with the
+    name of the kind (path of a file that can be read), digest (its SHA-256), fault (why there is none), label. All:
+    group and time if configured, document if the source has one. Texts and labels that are missing are None, for the
+    check to find. Without `labelled`, as for prediction, a source need not have labels, and those of texts are not
+    read.
 
     Raises:
         InputError: when a column is missing or ambiguous, or a value cannot be what its column says.
     """
     source = _Source(rows, job, labelled)
-    plan = _tag(source) if job.task == "tag" else _texts(source)
+    kind = _kind(source)
+    plan = _tag(source) if job.task == "tag" else _texts(source) if kind == TEXT else _files(source, kind)
     kept = _kept(source)
     fields = plan.fields | {to: rows.table.features.arrow_schema.field(name).type for to, name in kept.items()}
 
@@ -80,7 +86,7 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
         return store.Content(fields, converted)
 
     data = job.data
-    part = (job.task, data.columns, data.multi_label, data.separator, labelled)
+    part = (job.task, data.columns, data.multi_label, data.separator, labelled, *plan.key)
     stored = store.keep(store.fingerprint("canonical", rows.table._fingerprint, part), make)
     return replace(rows, table=stored.table, notes=rows.notes + plan.notes)
 
@@ -92,6 +98,43 @@ def _kept(source: _Source) -> dict[str, str]:
         if name := getattr(source.job.data.columns, part):
             kept[part] = names.stated(source.rows.columns, part, name, source.rows.source)
     return kept
+
+
+def _kind(source: _Source) -> str:
+    """Which kind of input the rows have: text, unless they come from a folder of files or the job names another."""
+    if source.rows.format == files.FOLDER:
+        kind = kind_of(source.columns)
+    else:
+        kind = next((kind for kind in READERS if getattr(source.job.data.columns, kind)), TEXT)
+    if kind != TEXT and source.job.task not in FILE_TASKS:
+        raise InputError(f"task {source.job.task} reads texts; {one_of(kind)} a row goes with {', '.join(FILE_TASKS)}")
+    return kind
+
+
+def _files(source: _Source, kind: str) -> _Plan:
+    """Plan of rows that name a file each, relative to the folder of the data."""
+    rows, folder = source.rows, source.rows.format == files.FOLDER
+    if rows.source.startswith("hub:"):
+        raise InputError(f"'{rows.source}': files named in rows of the hub are not read; copy them into a folder")
+    name = kind if folder else str(source.pick(kind))
+    label = (files.LABEL,) if folder else _label(source, (name,))
+    base = Path(rows.source).expanduser()
+    base = base if folder else base.parent
+    fault = READERS[kind].fault
+    fields = {kind: store.TEXT, "digest": store.TEXT, "fault": store.TEXT}
+    value, of = _value(source, label)
+    if label and source.labelled:
+        fields["label"] = of
+
+    def convert(row: Row, index: int) -> Row:
+        path, digest, reason = files.found(base, row[name], fault)
+        out: Row = {kind: path, "digest": digest, "fault": reason or None}
+        if "label" in fields:
+            out["label"] = value(row, index)
+        return out
+
+    used = f"columns: {kind} = '{name}'" + (f", label = '{','.join(label)}'" if "label" in fields else "")
+    return _Plan(fields, convert, (used,), (files.state(base, (row[name] for row in rows)),))
 
 
 def _texts(source: _Source) -> _Plan:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -65,28 +65,54 @@ class Ragged:
         return np.diff(self.offsets)
 
 
+class Dense(Protocol):
+    """Inputs of one shape, made when they are asked for, as an array gives them by index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, pieces: NDArray[np.int64]) -> NDArray[Any]:
+        """Those of some pieces, shape (pieces, ...)."""
+
+    def kept(self) -> NDArray[Any]:
+        """All of them, for reading again and again."""
+
+
 @dataclass
 class Features:
     """Model inputs of n pieces. A piece is a row, or a window of a row that is too long.
 
     Attributes:
-        ragged: per-token inputs by name; `input_ids` always, `labels` for `tag`, others as the task needs.
+        ragged: per-token inputs by name; `input_ids` always where there is text, `labels` for `tag`, others as the task
+            needs.
         targets: per-piece labels by name: shape (n,) or (n, classes).
         row: index of the row each piece belongs to, ascending.
         cut: tokens that did not fit, in all.
+        dense: per-piece inputs of one shape by name, such as pixels.
+        cost: tokens that these count as in the budget of a batch.
     """
 
     ragged: dict[str, Ragged]
     targets: dict[str, NDArray[Any]] = field(default_factory=dict)
     row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     cut: int = 0
+    dense: Mapping[str, Dense | NDArray[Any]] = field(default_factory=dict)
+    cost: int = 0
 
     def __len__(self) -> int:
-        return len(self.ragged["input_ids"])
+        return len(self.ragged["input_ids"]) if self.ragged else len(self.row)
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        return self.ragged["input_ids"].lengths
+        """What each piece takes of the budget of a batch: its tokens, and the cost of its dense inputs."""
+        if not self.ragged:
+            return np.full(len(self.row), self.cost)
+        own = self.ragged["input_ids"].lengths
+        return own + self.cost if self.cost else own
+
+    def kept(self) -> Features:
+        """The same with all inputs at hand, for reading again and again."""
+        dense = {name: one if isinstance(one, np.ndarray) else one.kept() for name, one in self.dense.items()}
+        return replace(self, dense=dense)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it in arrays by name, for a file; `of` is the way back."""
@@ -112,9 +138,19 @@ _PADDING = {"labels": IGNORED, "words": -1}
 
 
 def collate(features: Features, pieces: Sequence[int] | NDArray[np.int64], pad_id: int) -> Batch:
-    """Pad the named pieces to the longest of them: tensors of shape (pieces, tokens, ...)."""
+    """Pad the named pieces to the longest of them: tensors of shape (pieces, tokens, ...), or (pieces, ...) of dense
+    inputs and targets."""
     chosen = np.asarray(pieces)
-    lengths = features.lengths[chosen]
+    batch = _padded(features, chosen, pad_id) if features.ragged else {}
+    for name, dense in features.dense.items():
+        batch[name] = torch.from_numpy(np.asarray(dense[chosen]))
+    for name, target in features.targets.items():
+        batch[name] = torch.from_numpy(target[chosen])
+    return batch
+
+
+def _padded(features: Features, chosen: NDArray[np.int64], pad_id: int) -> Batch:
+    lengths = features.ragged["input_ids"].lengths[chosen]
     width = max(int(lengths.max()), 1)
     inside = np.arange(width)[None, :] < lengths[:, None]
     batch: Batch = {"attention_mask": torch.from_numpy(inside.astype(np.int64))}
@@ -127,8 +163,6 @@ def collate(features: Features, pieces: Sequence[int] | NDArray[np.int64], pad_i
         padded = np.full((len(chosen), width, *rows.values.shape[1:]), padding, dtype=kind)
         padded[inside] = rows.values[places]
         batch[name] = torch.from_numpy(padded)
-    for name, target in features.targets.items():
-        batch[name] = torch.from_numpy(target[chosen])
     return batch
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from burnish.config import Job
 from burnish.data.near import Pairs, Sketch, near_pairs
+from burnish.data.readers import one_of
 from burnish.data.survey import Survey
 from burnish.results import Finding, Verdict
 
@@ -58,7 +59,7 @@ def about(name: str, verdict: Verdict, found: Found, said: str, advice: str) -> 
         return Finding(name, verdict, f"no rows {said}")
     shown = [(part, rows) for part, rows in found if len(rows)]
     if not shown:
-        return Finding(name, verdict, "no row of train has both a text and a label", advice=advice)
+        return Finding(name, verdict, f"no row of train has both {one_of(found[0][0].kind)} and a label", advice=advice)
     message = "; ".join(f"{part.name}: {share_of(len(rows), len(part))}" for part, rows in shown) + f" {said}"
     return Finding(name, verdict, message, total(found), places(found), advice)
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from burnish.config import Data
-from burnish.data import names
+from burnish.data import files, names
 from burnish.data.cells import as_text
+from burnish.data.images import is_image_name
 from burnish.data.rows import Rows
 from burnish.data.spans import looks_like_spans, parse
 from burnish.errors import InputError
@@ -53,7 +54,27 @@ def guess(rows: Rows) -> Guess:
     Raises:
         InputError: when no column looks like a label or none like text; names the columns there are.
     """
-    return _tagged(rows) or _table(rows)
+    return _files(rows) or _tagged(rows) or _table(rows)
+
+
+def _files(rows: Rows) -> Guess | None:
+    """A guess for rows that name an image each, or are the images of a folder."""
+    if rows.format == files.FOLDER:
+        if len({row[files.LABEL] for row in rows}) < 2:
+            raise InputError(
+                f"'{rows.source}' holds images, and not in two sub-folders or more; put those of each class in a "
+                "sub-folder with its name"
+            )
+        return Guess("classify", {}, ("images in a sub-folder for each class: task classify",))
+    sample = _values(_spread(rows), [n for n in rows.columns if not n.startswith("_")])
+    named = [n for n, values in sample.values.items() if sum(map(is_image_name, values)) > 0.9 * len(values)]
+    if not named:
+        return None
+    label = _label(sample, {named[0]})
+    if label is None:
+        raise _none(rows, sample, "a label")
+    why = f"'{named[0]}' names image files, '{label}' has {sample.kinds(label)} values: task classify"
+    return Guess("classify", {"columns": {"image": named[0], "label": label}}, (why,))
 
 
 def is_headless(rows: Rows) -> bool:

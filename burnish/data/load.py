@@ -10,6 +10,7 @@ import numpy as np
 from burnish.config import Job
 from burnish.data.columns import canonical
 from burnish.data.read import read
+from burnish.data.readers import kind_of, one_of
 from burnish.data.rows import Rows
 from burnish.data.split import split, strata
 from burnish.errors import InputError
@@ -38,30 +39,32 @@ def load_file(source: str, job: Job, *, labelled: bool = True) -> Rows:
 
 
 def usable(rows: Rows, task: str) -> Rows:
-    """Leave out rows without a text or without a label; the check has counted them.
+    """Leave out rows without an input that can be read or without a label; the check has counted them.
 
     Raises:
         InputError: when none is left.
     """
-    kept = np.zeros(len(rows), dtype=bool)
+    kept, kind = np.zeros(len(rows), dtype=bool), kind_of(rows.columns)
     start = 0
     for batch in rows.batches():
         if task == "tag":
             pairs = zip(batch["words"], batch["tags"], strict=True)
             good = [bool(words) and tags is not None and len(words) == len(tags) for words, tags in pairs]
         else:
-            cells = zip(batch["text"], batch["label"], strict=True)
-            good = [bool(text and text.strip()) and label is not None for text, label in cells]
+            cells = zip(batch[kind], batch["label"], strict=True)
+            good = [bool(given and given.strip()) and label is not None for given, label in cells]
         kept[start : start + len(good)] = good
         start += len(good)
     if not kept.any():
-        raise InputError(f"'{rows.source}' has no row with both a text and a label; see data.columns")
+        raise InputError(f"'{rows.source}' has no row with both {one_of(kind)} and a label; see data.columns")
     return rows if kept.all() else rows.select(np.flatnonzero(kept))
 
 
 def fingerprint(rows: Rows) -> str:
-    """SHA-256 over the canonical rows."""
+    """SHA-256 over the canonical rows; of files it is their content that counts, and not where they lie."""
     digest = hashlib.sha256()
     for batch in rows.batches():
+        if "digest" in batch:
+            del batch[kind_of(batch)]
         digest.update(json.dumps(batch, sort_keys=True, ensure_ascii=True, default=str).encode())
     return digest.hexdigest()

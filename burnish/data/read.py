@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from burnish.config import Columns, Data
-from burnish.data import conll, formats, jsonrows, parquet, store, tabular
+from burnish.data import conll, files, formats, jsonrows, parquet, store, tabular
 from burnish.data.encoding import Detected, detect
 from burnish.data.rows import Rows
 from burnish.errors import InputError
@@ -36,6 +36,9 @@ def read(source: str, config: Data, *, columns: Columns | None = None, role: str
     path = Path(source).expanduser()
     _must_hold_something(path, source)
     try:
+        if config.format == "auto" and files.is_folder_of_files(path):
+            key = store.fingerprint("folder", str(path.resolve()), config.limit, files.listing(path))
+            return _rows(store.keep(key, partial(files.read_folder, path, config.limit)), source, None)
         if config.format == "parquet" or (config.format == "auto" and formats.is_parquet(path)):
             return _rows(parquet.read_files(path, config.limit), source, None)
         if path.is_dir():

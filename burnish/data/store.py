@@ -83,7 +83,7 @@ def keep(key: str, make: Callable[[], Content]) -> Stored:
             _sweep(place.parent)
             draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=place.parent))
         except OSError as error:
-            raise _unwritable(error) from None
+            raise unwritable(error) from None
         try:
             _write(draft, make())
             _publish(draft, place)
@@ -130,13 +130,13 @@ class _Sink:
         try:
             self.writer.write_batch(batch)
         except OSError as error:
-            raise _unwritable(error) from None
+            raise unwritable(error) from None
 
     def __exit__(self, *_: object) -> None:
         try:
             self.writer.close()
         except OSError as error:
-            raise _unwritable(error) from None
+            raise unwritable(error) from None
         finally:
             self.file.close()
 
@@ -146,7 +146,7 @@ def _publish(draft: Path, place: Path) -> None:
         draft.rename(place)
     except OSError as error:
         if not place.is_dir():  # otherwise another run was faster with the same rows
-            raise _unwritable(error) from None
+            raise unwritable(error) from None
 
 
 def _sweep(parent: Path) -> None:
@@ -160,5 +160,6 @@ def _sweep(parent: Path) -> None:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _unwritable(error: OSError) -> InputError:
+def unwritable(error: OSError) -> InputError:
+    """The error for a cache folder that does not take what is written."""
     return InputError(f"cannot write the table cache in '{folder()}': {error}; set BURNISH_CACHE to another folder")

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from burnish.data.columns import BAD_SPANS
 from burnish.data.near import PERMUTATIONS, normal, signatures
+from burnish.data.readers import TEXT, kind_of
 from burnish.data.rows import Rows
 
 Columns = dict[str, list[Any]]
@@ -34,6 +35,7 @@ class Survey:
         values: lowest and highest number, for `score`.
         tokens: length of each row in tokens, special ones included; zeros without a tokenizer.
         unknown: characters of each row inside tokens that the tokenizer does not know.
+        faults: why files that rows name cannot be read, by row.
         scripts: those characters by script, as `Han`, `Cyrillic`, `symbols`.
         characters: all characters that are not white space.
         bad_spans: spans of each row that do not match its text.
@@ -53,6 +55,12 @@ class Survey:
     values: tuple[float, float] = (math.inf, -math.inf)
     scripts: Counter[str] = field(default_factory=Counter)
     characters: int = 0
+    faults: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """What the rows hold: text, or another kind of input."""
+        return kind_of(self.rows.columns)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -84,7 +92,10 @@ def survey(name: str, rows: Rows, task: str, tokenizer: Any | None) -> Survey:
         texts = _texts(batch)
         part = slice(start, start + len(texts))
         found.texts[part] = [_hash(normal(text)) if text else 0 for text in texts]
-        found.signatures[part] = signatures([text or "" for text in texts])
+        if found.kind == TEXT:
+            found.signatures[part] = signatures([text or "" for text in texts])
+        else:
+            found.faults |= {start + place: fault for place, fault in enumerate(batch["fault"]) if fault}
         found.characters += sum(len("".join(text.replace(_BETWEEN, " ").split())) for text in texts if text)
         if BAD_SPANS in batch:
             found.bad_spans[part] = [count or 0 for count in batch[BAD_SPANS]]
@@ -127,7 +138,9 @@ def _read_labels(found: Survey, batch: Columns, start: int) -> None:
 
 
 def _texts(batch: Columns) -> list[str | None]:
-    """The text each row is compared by; None where it, or one of the two, is missing."""
+    """The text each row is compared by, or the checksum of its file; None where it, or one of the two, is missing."""
+    if "digest" in batch:
+        return list(batch["digest"])
     first, second = batch["text"], batch.get("text_b")
     if second is None:
         return [text if text and text.strip() else None for text in first]

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from burnish.artifact import Artifact
 from burnish.data.features import Features
+from burnish.data.reader import Reader
 from burnish.data.rows import Row
 from burnish.device import cpu_flags
 from burnish.engine import witness
@@ -94,13 +95,16 @@ class Engine:
         """Predict for each input, in order; a single text counts as one input.
 
         Args:
-            inputs: texts; for `tag` texts or lists of words; for `pair` [text, text].
+            inputs: texts; for `tag` texts or lists of words; for `pair` [text, text]; for a model of images paths,
+                Pillow images, arrays (height, width, 3) of bytes, or mappings {"image": one of these}.
 
         Returns:
             One prediction of the task's class for each input.
         """
-        given = [inputs] if isinstance(inputs, str) else inputs
-        return self.predict_rows([self.task.row(one) for one in given])
+        reader = self.tokenizer if isinstance(self.tokenizer, Reader) else None
+        alone = reader.is_one(inputs) if reader else isinstance(inputs, str)
+        row = reader.row if reader else self.task.row
+        return self.predict_rows([row(one) for one in ([inputs] if alone else inputs)])
 
     def predict_rows(self, rows: Iterable[Row]) -> list[Any]:
         """Predict for canonical rows; labels they carry are not looked at."""

@@ -197,6 +197,7 @@ class Guard:
         return engine
 
     def _engine(self, model: str, folder: Path, task: str, place: str) -> Any:
+        from burnish.artifact import Artifact
         from burnish.engine import Engine
 
         path = (folder / model).resolve()
@@ -204,6 +205,7 @@ class Guard:
             raise ConfigError(f"{place}.model: '{model}' leaves the policy's folder; write the whole path to mean that")
         if path not in self._engines:
             try:
+                Artifact.open(path, verify=False).must_read_text("a guard")
                 self._engines[path] = Engine.open(path)
             except InputError as error:
                 raise InputError(f"{place}.model: {error}") from None

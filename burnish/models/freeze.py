@@ -28,7 +28,7 @@ def freeze(net: Net, what: str) -> None:
     """Stop weights from learning: `none`, `embeddings` (the word matrix), `head` or `top:K` (only those learn)."""
     fresh = net.head_parameters()
     depth = layer_count(net)
-    words = net.model.get_input_embeddings().weight
+    words = net.words
     for name, parameter in net.named_parameters():
         if what == "none" or name in fresh:
             continue

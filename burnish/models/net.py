@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +13,12 @@ from torch import nn
 
 from burnish.data.shape import SHAPES
 from burnish.errors import InputError
-from burnish.models.bert import Bert, fits
-from burnish.models.layers import Dropout, speed_up
+from burnish.models import vision
+from burnish.models.bert import Bert
+from burnish.models.layers import Dropout
+from burnish.models.pretrained import Kind, last_line, load, reads_images
+from burnish.models.vision import Scaled, Vision, preprocessing
 
-Kind = Literal["token", "sequence"]
 Pooling = Literal["cls", "mean"]
 EXTRAS_FILE = "burnish.safetensors"  # not model*.safetensors: plain transformers must not read it
 
@@ -26,7 +27,9 @@ class Net(nn.Module):
     """A transformers model with optional word-shape input and mean pooling.
 
     Attributes:
-        model: a `Bert`, or transformers' `AutoModelForTokenClassification` or `AutoModelForSequenceClassification`.
+        model: a `Bert` or a `Vision`, or transformers' `AutoModelForTokenClassification`,
+            `AutoModelForSequenceClassification` or `AutoModelForImageClassification`.
+        reads: text or image; a model of images has its own way of pooling, and `scaled` prepares the bytes it is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
         pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
     """
@@ -39,9 +42,15 @@ class Net(nn.Module):
         pooling: Pooling = "cls",
         word_shape: bool = False,
         modules: Mapping[str, nn.Module] | None = None,
+        scaled: Scaled | None = None,
     ) -> None:
         super().__init__()
-        self.model, self.kind, self.pooling = model, kind, pooling
+        self.model, self.kind, self.scaled = model, kind, scaled
+        self.reads: Literal["text", "image"] = "text" if scaled is None else "image"
+        self.pooling: Pooling = pooling if scaled is None else "cls"
+        if scaled is not None:
+            self.extras = nn.ModuleDict()
+            return
         hidden = model.config.hidden_size
         self.extras = nn.ModuleDict()
         if word_shape:
@@ -56,13 +65,34 @@ class Net(nn.Module):
         self.extras.update(modules or {})
 
     @property
+    def own(self) -> bool:
+        """Whether plain transformers has no such network."""
+        return isinstance(self.model, Vision)
+
+    @property
+    def hidden(self) -> int:
+        """Width of the last states; where the stages of a network have several, of the widest."""
+        config = self.model.config
+        return int(getattr(config, "hidden_size", None) or max(config.hidden_sizes))
+
+    @property
     def word_shape(self) -> bool:
         return "shape" in self.extras
+
+    def train(self, mode: bool = True) -> Net:
+        """As usual; but norms over a batch that do not learn keep to what they have seen."""
+        super().train(mode)
+        for module in self.modules() if mode and self.scaled is not None else ():
+            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+                module.eval()
+        return self
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
         logits: torch.Tensor
-        if "head" in self.extras:
+        if self.scaled is not None:
+            logits = self.model(pixel_values=self.scaled(batch["pixels"])).logits
+        elif "head" in self.extras:
             logits = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
         else:
             inputs = self._inputs(batch)
@@ -100,6 +130,9 @@ class Net(nn.Module):
     @property
     def linear(self) -> nn.Linear | None:
         """The head, where it is one linear layer on `read`."""
+        if self.scaled is not None:  # a fresh encoder gives its head nothing to be fitted to
+            head = None if getattr(self.model, "untrained", False) else getattr(self.model, "classifier", None)
+            return head if isinstance(head, nn.Linear) else None
         head = getattr(self.model, "classifier", None) if self.kind == "token" else None
         if "head" in self.extras:
             head = self.extras["head"]
@@ -108,8 +141,20 @@ class Net(nn.Module):
         return head if isinstance(head, nn.Linear) else None
 
     def read(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """What the head reads, before dropout: text vectors (n, hidden), or states (n, tokens, hidden)."""
+        """What the head reads, before dropout: vectors (n, hidden), or states (n, tokens, hidden)."""
+        if self.scaled is not None:
+            return self._given_to_head(batch)
         return self.vectors(batch) if self.kind == "sequence" else self._states(batch)
+
+    def _given_to_head(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What reaches the model's own head: each architecture pools in its own way."""
+        seen: list[torch.Tensor] = []
+        handle = self.model.classifier.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+        try:
+            self.forward(batch)
+        finally:
+            handle.remove()
+        return seen[0]
 
     def first_states(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Last states of the first tokens (n, hidden)."""
@@ -136,6 +181,11 @@ class Net(nn.Module):
         """Vectors of the tokens (n, tokens, hidden), before places are added; a batch may bring others as `vectors`."""
         words: torch.Tensor = self.model.get_input_embeddings()(batch["input_ids"])
         return words + self.extras["shape"](batch["shapes"]) if self.word_shape else words
+
+    @property
+    def words(self) -> torch.Tensor | None:
+        """The matrix of word vectors, where there is one."""
+        return None if self.scaled is not None else self.model.get_input_embeddings().weight
 
     def head_parameters(self) -> set[str]:
         """Names of parameters that start untrained: the head and the extra inputs."""
@@ -166,7 +216,7 @@ def _extras(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"'{path}' cannot be read as safetensors: {_last(error)}") from None
+        raise InputError(f"'{path}' cannot be read as safetensors: {last_line(error)}") from None
 
 
 def open_net(
@@ -182,8 +232,9 @@ def open_net(
     Raises:
         InputError: when weights are missing or do not fit the head.
     """
-    model, missing = _load(folder, kind, outputs, {}, fresh_head=False)
-    net = Net(model, kind, outputs, pooling, word_shape, modules)
+    model, missing = load(folder, kind, outputs, {}, fresh_head=False)
+    scaled = Scaled.of(preprocessing(folder)) if reads_images(model) else None
+    net = Net(model, kind, outputs, pooling, word_shape, modules, scaled)
     if net.extras:
         path = Path(folder) / EXTRAS_FILE
         if not path.is_file():
@@ -205,8 +256,13 @@ def start_net(
     word_shape: bool,
     modules: Mapping[str, nn.Module] | None = None,
     config: Any = None,
+    preprocess: Mapping[str, Any] | None = None,
 ) -> Net:
-    """Put a new head on a pretrained encoder, or on random weights when a `config` is given."""
+    """Put a new head on a pretrained encoder, or on random weights when a `config` is given.
+
+    Args:
+        preprocess: for images, what `preprocessor_config.json` says of mean and spread.
+    """
     names: dict[str, Any] = {
         "id2label": {str(i): label for i, label in enumerate(labels)},
         "label2id": {label: i for i, label in enumerate(labels)},
@@ -219,77 +275,13 @@ def start_net(
     }
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
+        if vision.fits(config):
+            image = Vision({**config, **known, **names}, len(labels))
+            image.start()
+            return Net(image, kind, len(labels), scaled=Scaled.of(preprocess or {}))
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
         return Net(fresh, kind, len(labels), pooling, word_shape, modules)
-    model, _ = _load(place, kind, len(labels), rates=rates, fresh_head=True, **names)
-    return Net(model, kind, len(labels), pooling, word_shape, modules)
-
-
-def _load(
-    place: str, kind: Kind, outputs: int, rates: dict[str, float], fresh_head: bool, **options: Any
-) -> tuple[Any, set[str]]:
-    """A model with the names of the weights it did not find."""
-    path = Path(place, "config.json")
-    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if not fits(config):
-        return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
-    known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
-    try:
-        model = Bert({**config, **known, **options}, kind, outputs)
-        return model, model.load(place, fresh_head)
-    except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
-        raise InputError(f"the model in '{place}' cannot be loaded: {_last(error)}") from None
-
-
-def _last(error: Exception) -> str:
-    """The line of an error that says what it is: before it, torch says where."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
-
-
-def _auto(kind: Kind) -> Any:
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
-
-    return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
-
-
-def _from_transformers(
-    place: str, kind: Kind, rates: dict[str, float], fresh_head: bool, **options: Any
-) -> tuple[Any, set[str]]:
-    from transformers import AutoConfig
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(place, **options)
-        for name, value in rates.items():
-            if hasattr(config, name):
-                setattr(config, name, value)
-        model, info = _auto(kind).from_pretrained(
-            place,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            ignore_mismatched_sizes=fresh_head,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"the model in '{place}' cannot be loaded: {str(error).strip().splitlines()[0]}") from None
-    finally:
-        logging.set_verbosity(before)
-    if fresh_head:
-        reset_head(model)
-    speed_up(model)
-    return model, set(info["missing_keys"])
-
-
-def reset_head(model: Any) -> None:
-    """Give the model's own head new weights, also where an earlier task left some."""
-    head = getattr(model, "classifier", None) or getattr(model, "score", None)
-    for module in head.modules() if head is not None else ():
-        if isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=getattr(model.config, "initializer_range", 0.02))
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    model, _ = load(place, kind, len(labels), rates=rates, fresh_head=True, **names)
+    scaled = Scaled.of(preprocess or {}) if reads_images(model) else None
+    return Net(model, kind, len(labels), pooling, word_shape, modules, scaled)

@@ -72,9 +72,10 @@ def _intended_use(report: TuneReport) -> str:
     labels = ", ".join(_code(label) for label in report.labels[:100])
     more = f" and {len(report.labels) - 100:,} more" if len(report.labels) > 100 else ""
     known = f"\n\nLabels ({len(report.labels):,}): {labels}{more}." if report.labels else ""
+    other = "other languages, other kinds of text" if report.inputs == "text" else f"other kinds of {report.inputs}s"
     return (
-        f"For {_USES.get(report.task, 'inputs like those it was trained on')}. "
-        "Not meant for other languages, other kinds of text, or decisions about people without review." + known
+        f"For {_USES.get(report.task, 'inputs like those it was trained on').replace('text', report.inputs)}. "
+        f"Not meant for {other}, or decisions about people without review." + known
     )
 
 
@@ -118,33 +119,38 @@ def _results(report: TuneReport) -> str:
 
 def _loading(report: TuneReport) -> str:
     kind = "TokenClassification" if report.task == "tag" else "SequenceClassification"
+    given, reader = _INPUTS.get(report.task, _INPUTS["classify"]), "AutoTokenizer"
+    if report.inputs != "text":
+        kind, given, reader = "ImageClassification", '["path/to/an/image.jpg"]', "AutoImageProcessor"
+    name = "tokenizer" if report.inputs == "text" else "processor"
+    plain = f"""With plain transformers:
+
+```python
+from transformers import AutoModelFor{kind}, {reader}
+
+model = AutoModelFor{kind}.from_pretrained("path/to/this/folder")
+{name} = {reader}.from_pretrained("path/to/this/folder")
+```"""
     return f"""With burnish, which gives the scores of the column `tuned`:
 
 ```python
 from burnish import Engine
 
 engine = Engine.open("path/to/this/folder")
-predictions = engine.predict({_INPUTS.get(report.task, _INPUTS["classify"])})
+predictions = engine.predict({given})
 ```
 
-With plain transformers:
-
-```python
-from transformers import AutoModelFor{kind}, AutoTokenizer
-
-model = AutoModelFor{kind}.from_pretrained("path/to/this/folder")
-tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
-```"""
+{"Plain transformers does not know this network." if report.own else plain}"""
 
 
 def _limits(report: TuneReport) -> str:
     limits = [
         "The licence of the base model and of the data is not known here: look it up before passing the model on.",
-        "The scores hold for rows like the measured ones; on other text they are likely to be lower.",
+        "The scores hold for rows like the measured ones; on others they are likely to be lower.",
         "The model carries over what its base model and its data are biased towards; subgroups were not measured here.",
     ]
     longest = report.job.get("tune", {}).get("max_tokens")
-    if longest:
+    if longest and report.inputs == "text":
         where = " in training" if report.trained_parameters else ""
         limits.append(f"Inputs were cut at {longest} tokens{where}.")
     weak = [row for row in wording.split_averages(report.after.classes)[0] if row.support and row.f1 < 0.5]

@@ -196,6 +196,8 @@ def privacy_words(report: TuneReport) -> str:
 
 def alone_words(report: TuneReport) -> str:
     """Say what plain transformers reaches with the folder, with and without what it cannot express."""
+    if report.own:
+        return "The network is burnish's own: plain transformers does not load this folder."
     if report.alone is None:
         return "Plain transformers loads this folder and computes the same scores."
     metric = report.after.metric
@@ -208,6 +210,8 @@ def alone_words(report: TuneReport) -> str:
 
 def in_words(prediction: dict[str, Any]) -> str:
     """A prediction, as it is in JSON, in one line."""
+    if "fault" in prediction:
+        return f"(not read: {prediction['fault']})"
     if "entities" in prediction:
         found = [f"{e['text']} [{e['label']} {e['start']}-{e['end']} {e['score']:.2f}]" for e in prediction["entities"]]
         return "  ".join(found) or "(no entities)"

@@ -120,6 +120,7 @@ class Model:
 
     def __init__(self, folder: Path, asked: str | None) -> None:
         artifact = Artifact.open(folder, verify=False)
+        artifact.must_read_text("burnish serve")
         name = asked or variant.best(artifact) or variant.TUNED
         self.engine = Engine.open(folder, name)
         self.about = {"variant": name, **_about(artifact)}

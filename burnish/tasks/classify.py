@@ -1,4 +1,4 @@
-"""Classify a text: binary, one of many classes, or several at once."""
+"""Classify a text or an image: binary, one of many classes, or several at once."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 from burnish.config import Tune
 from burnish.data.features import Batch, Features, Ragged
+from burnish.data.reader import Reader
+from burnish.data.readers import shown
 from burnish.data.rows import Row
 from burnish.data.text import chunked, encode_texts
 from burnish.errors import InputError
@@ -25,7 +27,7 @@ from burnish.tasks.counts import ClassCounts, Counts, SetCounts
 
 @dataclass(frozen=True)
 class ClassPrediction:
-    """Classes of a text.
+    """Classes of a text or an image.
 
     Attributes:
         label: the most probable class.
@@ -98,6 +100,8 @@ class Classify(Task):
         return {"text": given}
 
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
+        if isinstance(tokenizer, Reader):
+            return self._read(list(rows), tokenizer)
         ids: list[Ragged] = []
         types: list[Ragged] = []
         targets: list[NDArray[Any]] = []
@@ -115,6 +119,12 @@ class Classify(Task):
         features = Features(ragged, row=np.arange(len(ragged["input_ids"])))
         if targets:
             features.targets["labels"] = np.concatenate(targets)
+        return features
+
+    def _read(self, rows: list[Row], reader: Reader) -> Features:
+        features = reader.features(rows)
+        if rows and "label" in rows[0]:
+            features.targets["labels"] = np.asarray([self.target(row["label"]) for row in rows], self.target_type)
         return features
 
     @property
@@ -182,7 +192,7 @@ class Classify(Task):
     def explain_row(self, prediction: ClassPrediction, row: Row) -> tuple[str, str, str, float]:
         true = self.reference(row)
         chance = min((prediction.probabilities.get(label, 0.0) for label in true), default=0.0)
-        text = row["text"] + (f" ‖ {row['text_b']}" if row.get("text_b") else "")
+        text = shown(row) + (f" ‖ {row['text_b']}" if row.get("text_b") else "")
         return text, ", ".join(map(str, true)), ", ".join(prediction.labels), chance
 
     def fit_thresholds(self, predictions: Iterable[ClassPrediction], references: Iterable[tuple[str, ...]]) -> None:

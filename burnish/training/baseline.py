@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from burnish.data.reader import Reader
 from burnish.data.rows import Row, Rows
 from burnish.data.shape import shape_of
 from burnish.data.text import chunked
@@ -17,14 +18,17 @@ from burnish.tasks.tag import Tag
 
 _WORDS = 250_000  # words a baseline of `tag` is fitted on: their features must fit the memory
 _CHARACTERS = 1_000_000  # the same for texts
+_FILES = 5000  # the same for rows that name a file
 _TOGETHER = 1000  # rows predicted at a time
 
 
-def baseline(task: Task, train: Rows, rows: Iterable[Row]) -> tuple[str, Iterator[Any]] | None:
+def baseline(task: Task, train: Rows, rows: Iterable[Row], reader: Any = None) -> tuple[str, Iterator[Any]] | None:
     """Name and predictions of the baseline that fits the task; None where it cannot be fitted.
 
     Of a large training set it sees rows at equal distances, and its name then says how many.
     """
+    if isinstance(reader, Reader):
+        return _numbers(task, train, rows, reader) if isinstance(task, Classify) else None
     if isinstance(task, Tag):
         return _words(task, train, rows)
     if isinstance(task, Classify):
@@ -110,6 +114,27 @@ def _linear(task: Classify, train: Rows, rows: Iterable[Row]) -> tuple[str, Iter
                 yield _prediction(task, found)
 
     return f"TF-IDF + {'ridge' if isinstance(task, Score) else 'linear SVM'}{note}", guesses()
+
+
+def _numbers(task: Classify, train: Rows, rows: Iterable[Row], reader: Reader) -> tuple[str, Iterator[Any]] | None:
+    """A linear model of what the reader gives as plain numbers."""
+    from sklearn.linear_model import RidgeClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    kept, note = _sample(train, lambda row: 1, _FILES)
+    model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=100.0))
+    try:
+        model.fit(reader.numbers(kept), np.array([task.target(row["label"]) for row in kept]))
+    except ValueError:  # one class only in what was read
+        return None
+
+    def guesses() -> Iterator[Any]:
+        for chunk in chunked(rows, _TOGETHER):
+            for found in model.predict(reader.numbers(chunk)):
+                yield _prediction(task, found)
+
+    return f"linear model of {reader.about_numbers}{note}", guesses()
 
 
 def _prediction(task: Classify, found: Any) -> Any:

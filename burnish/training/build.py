@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from burnish.artifact import Artifact
 from burnish.config import Job
+from burnish.data.readers import READERS, TEXT, kind_of, one_of
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError
 from burnish.models import load as models
@@ -22,11 +23,40 @@ from burnish.tasks.base import LossOptions
 
 
 def tokenizer_for(job: Job, train: Rows) -> Any:
-    """The tokenizer of the job's model, or one built from the training rows where the model starts from scratch."""
-    source = models.resolve(job.model)
+    """The tokenizer of the job's model, or one built from the training rows where the model starts from scratch.
+
+    For rows of another kind than text it is their `Reader`.
+
+    Raises:
+        InputError: when the model reads something else than the rows hold, or an option of the job is for texts alone.
+    """
+    source, kind = models.resolve(job.model), kind_of(train.columns)
+    if kind != TEXT:
+        _must_suit(job, kind)
+        models.must_read(source, kind)
+        return READERS[kind].start(source.place, job.tune, train)
     if source.kind != "scratch":
         return models.load_tokenizer(source)
     return models.scratch_tokenizer(_texts(train), job.tune.scratch, job.tune.max_tokens)
+
+
+def _must_suit(job: Job, kind: str) -> None:
+    """Refuse options that are for texts alone."""
+    tune = job.tune
+    asked = {
+        "tune.method: few-shot": tune.method == "few-shot",
+        "tune.lora": tune.lora is not None,
+        "tune.privacy": tune.privacy is not None,
+        "tune.bigrams": tune.bigrams,
+        "tune.word_shape": bool(tune.word_shape),
+        "tune.pooling: mean": tune.pooling == "mean",
+        "tune.augment": any(tune.augment.model_dump().values()),
+        "compress": job.compress is not None,
+    }
+    if wrong := [name for name, on in asked.items() if on]:
+        raise InputError(
+            f"{', '.join(wrong)}: for texts alone so far, and the rows hold {one_of(kind)} each; leave out"
+        )
 
 
 def _texts(rows: Iterable[Row]) -> Iterator[str]:
@@ -52,7 +82,10 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
         word_shape=shape and task.kind == "token",
         modules=task.modules(),
         config=config,
+        preprocess=getattr(tokenizer, "document", None),
     )
+    if net.reads != getattr(tokenizer, "kind", TEXT):
+        raise InputError(f"model '{job.model}' reads {one_of(net.reads)}, and the rows hold something else")
     _carry_word_shape(net, source)
     freeze(net, "none" if scratch and tune.freeze == "embeddings" else tune.freeze)
     if tune.lora:

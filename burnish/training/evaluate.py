@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.reader import Reader
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
 from burnish.errors import ConfigError, nearest
@@ -39,9 +40,19 @@ class Outcome:
 
 
 def outcome(
-    task: Task, predictions: Iterable[Any], rows: Iterable[Row], *, hardest: int = 0, source: Rows | None = None
+    task: Task,
+    predictions: Iterable[Any],
+    rows: Iterable[Row],
+    *,
+    hardest: int = 0,
+    source: Rows | None = None,
+    reader: Any = None,
 ) -> Outcome:
-    """Compare predictions with rows as they come: of each row some bytes are kept, and all of the hardest ones."""
+    """Compare predictions with rows as they come: of each row some bytes are kept, and all of the hardest ones.
+
+    Args:
+        reader: shows what a row looks like, if it is a `Reader`.
+    """
     started = time.perf_counter()
     counts, sums = task.counts(), array("d")
     worst: list[tuple[float, int, HardRow]] = []  # a heap with the least hard of them on top
@@ -54,7 +65,8 @@ def outcome(
             text, true, said, chance = task.explain_row(prediction, row)
             if len(worst) < hardest or (-chance, -seen) > worst[0][:2]:
                 where = source.where(seen) if source else ""
-                heapq.heappush(worst, (-chance, -seen, HardRow(where, text, true, said, chance)))
+                picture = reader.picture(row) if isinstance(reader, Reader) else ""
+                heapq.heappush(worst, (-chance, -seen, HardRow(where, text, true, said, chance, picture)))
                 if len(worst) > hardest:
                     heapq.heappop(worst)
         seen += 1

@@ -18,6 +18,7 @@ from burnish.artifact import Artifact, disk_error
 from burnish.config import Job
 from burnish.data.augment import augment
 from burnish.data.load import fingerprint
+from burnish.data.reader import Reader
 from burnish.data.rows import Rows
 from burnish.device import Precision
 from burnish.engine.run import predictions, unlabelled
@@ -82,10 +83,9 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     place = device.choose_device()
     few = tune.method == "few-shot"
     rows = chain(train, augment(train, job.task, tune.augment, job.seed), names(task.labels) if few else ())
-    features = task.encode(rows, tokenizer, tune.max_tokens)
+    features = task.encode(rows, tokenizer, tune.max_tokens).kept()
     options, pad_id = loss_for(job, task, train), tokenizer.pad_token_id or 0
-    hidden = net.model.config.hidden_size
-    precision = device.measure_precision(place, hidden) if tune.precision == "auto" else tune.precision
+    precision = device.measure_precision(place, net.hidden) if tune.precision == "auto" else tune.precision
     setting = Setting(identity(job, train), precision, torch.get_num_threads())
     folder = work_folder(job)
     try:
@@ -103,6 +103,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
             seed=job.seed,
             device=place,
             evaluate=None if tune.privacy else _measure_on_dev(job, parts, task, net, tokenizer),
+            vary=tokenizer.vary if isinstance(tokenizer, Reader) else None,
         )
         with device.freed_memory_kept(), Sinks(job, folder, quiet) as sinks:
             for event in trainer.run():
@@ -134,7 +135,7 @@ def _measure_on_dev(
     if "dev" not in parts:
         return None
     dev, pad_id = parts["dev"], tokenizer.pad_token_id or 0
-    features = task.encode(unlabelled(dev), tokenizer, job.tune.max_tokens)  # once, not at each measurement
+    features = task.encode(unlabelled(dev), tokenizer, job.tune.max_tokens).kept()  # once, not at each measurement
     place = device.choose_device()
 
     def measure(precision: Precision) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from burnish.config import Tune
-from burnish.data.features import Features, collate, shuffled
+from burnish.data.features import Batch, Features, collate, shuffled
 from burnish.device import Precision
 from burnish.errors import BurnishError
 from burnish.models.net import Net
@@ -74,10 +74,12 @@ class Trainer:
         seed: int,
         device: torch.device,
         evaluate: Callable[[Precision], float] | None = None,
+        vary: Callable[[Batch], Batch] | None = None,
     ) -> None:
         self.net, self.features, self.tune = net.to(device), features, tune
         self.average = Average(net, tune.average) if tune.average else None
         self.setting, self.folder, self.pad_id, self.device, self.evaluate = setting, folder, pad_id, device, evaluate
+        self.vary = vary  # inputs changed at random, each time they are seen
         self.progress = Progress()
         self.optimizer = optimizer(net, tune)
         self.plan = Plan(lambda epoch: self._epoch(seed, epoch), tune.epochs)
@@ -196,6 +198,7 @@ class Trainer:
         total, tokens, lowest = 0.0, 0, self.passes.draw()
         for part in parts:
             batch = {k: v.to(self.device) for k, v in collate(self.features, part, self.pad_id).items()}
+            batch = self.vary(batch) if self.vary else batch
             total += self.passes.backward(batch, len(part) / pieces, self.setting.precision, lowest)
             tokens += int(self.features.lengths[part].sum())
         return total, tokens, pieces

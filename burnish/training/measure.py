@@ -52,10 +52,11 @@ def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
         options = {"bootstrap": job.report.bootstrap, "seed": job.seed}
         return evaluation(task, found, split=of, metric=job.tune.metric, latencies=latencies, **options)
 
-    tuned = outcome(task, engine.stream(rows), rows, hardest=job.report.hardest, source=rows)
+    hardest, reader = job.report.hardest, engine.tokenizer
+    tuned = outcome(task, engine.stream(rows), rows, hardest=hardest, source=rows, reader=reader)
     before: dict[str, Evaluation] = {}
     comparison = None
-    if not job.tune.privacy and (simple := baseline(task, parts["train"], rows)):  # which keeps no secret
+    if not job.tune.privacy and (simple := baseline(task, parts["train"], rows, engine.tokenizer)):  # keeps no secret
         name, guesses = simple
         reached = outcome(task, guesses, rows)
         before[name] = evaluated(reached, split)

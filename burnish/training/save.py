@@ -35,7 +35,12 @@ def save(job: Job, engine: Engine, report: TuneReport, fitted: Fitted) -> Artifa
     manifest = {
         "task": job.task,
         "state": task.state(),
-        "network": {"pooling": net.pooling, "word_shape": net.word_shape, "max_tokens": engine.max_tokens},
+        "network": {
+            "pooling": net.pooling,
+            "word_shape": net.word_shape,
+            "max_tokens": engine.max_tokens,
+            "inputs": net.reads,
+        },
         "job": report.job,
         "data": {"fingerprint": report.fingerprint, "rows": report.rows},
         "metrics": report.after.metrics,

@@ -1,0 +1,100 @@
+"""Files that rows name: found inside of the data folder or refused, each with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from burnish.data import store
+from burnish.data.images import is_image_name
+from burnish.errors import InputError
+
+FOLDER = "folder"  # format of rows that are the files below a folder
+LABEL = "label"
+_KIND = "image"  # what these files are; others will be told apart by their endings
+_SHOWN = 80  # characters of a name in a message
+
+
+def found(base: Path, cell: Any, fault: Callable[[Path], str | None]) -> tuple[str | None, str | None, str | None]:
+    """Path and SHA-256 of the content of the file that a row names, or why it cannot be read.
+
+    Args:
+        base: the folder that names are taken from. Nothing outside of it is read, wherever a name or a link leads.
+        fault: why a file is none that can be used; None when it is.
+    """
+    if not isinstance(cell, str) or not cell.strip():
+        return None, None, "the row names no file"
+    name = cell.strip()
+    try:
+        path = inside(base, name)
+        reason = fault(path)
+        if reason is None:
+            return str(path), store.digest(path), None
+    except InputError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    shown = name if len(name) <= _SHOWN else f"…{name[-_SHOWN:]}"
+    return None, None, f"{shown}: {reason}"
+
+
+def inside(base: Path, name: str) -> Path:
+    """The file of this name below `base`.
+
+    Raises:
+        InputError: when it lies outside, is not there, or the name is none that a file can have.
+    """
+    if "://" in name:
+        raise InputError("addresses are not fetched; copy the file into the data folder")
+    try:
+        path = (base / name).resolve()
+        if not path.is_relative_to(base.resolve()):
+            raise InputError(f"it lies outside of the data folder '{base}' and is not read")
+        if not path.exists():
+            raise InputError("there is no such file")
+    except (ValueError, OSError):
+        raise InputError("a file cannot have this name") from None
+    return path
+
+
+def state(base: Path, names: Iterable[Any]) -> str:
+    """SHA-256 over the sizes and times of files, which changes when one of them does, and where they lie."""
+    digest = hashlib.sha256(str(base.resolve()).encode("utf-8", "surrogatepass"))
+    for name in names:
+        try:
+            about = (base / str(name or "").strip()).stat()
+            digest.update(f"{about.st_size} {about.st_mtime_ns}\n".encode())
+        except (OSError, ValueError):
+            digest.update(b"-\n")
+    return digest.hexdigest()
+
+
+def is_folder_of_files(path: Path) -> bool:
+    """Whether a folder holds images, or sub-folders of them, and no tables."""
+    return path.is_dir() and next(_below(path), None) is not None and not any(path.glob("*.parquet"))
+
+
+def listing(path: Path) -> list[tuple[str, ...]]:
+    """The images below a folder, or in its sub-folders, in the order of their names."""
+    return sorted(file.relative_to(path).parts for file in _below(path))
+
+
+def read_folder(path: Path, limit: int | None) -> store.Content:
+    """A row for each of these, or for `limit` at equal distances; its label is the name of the sub-folder."""
+    every = listing(path)
+    count = min(len(every), limit or len(every))
+    chosen = (every[place * len(every) // count] for place in range(count))
+    rows = ({_KIND: "/".join(parts), LABEL: parts[0] if len(parts) > 1 else None} for parts in chosen)
+    return store.Content({_KIND: store.TEXT, LABEL: store.TEXT}, rows, (), FOLDER)
+
+
+def _below(path: Path) -> Iterator[Path]:
+    for inner in path.iterdir():
+        if inner.name.startswith("."):
+            continue
+        if inner.is_dir():
+            yield from (file for file in inner.iterdir() if is_image_name(file.name) and file.name[0] != ".")
+        elif is_image_name(inner.name):
+            yield inner

@@ -1,0 +1,104 @@
+"""Image files to arrays of bytes: every form a file may have becomes RGB, and what is no image is said."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import TiffImagePlugin as _tiff  # noqa: F401 (to know the format)
+from PIL import WebPImagePlugin as _webp  # noqa: F401
+
+from burnish.errors import InputError
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+LARGEST = 80_000_000  # pixels: 240 MB when decoded; below the size at which Pillow warns
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # no format that starts another program
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+_ALSO_BROKEN = (struct.error, zlib.error, MemoryError, Image.DecompressionBombError)
+Pixels = NDArray[np.uint8]
+
+
+def is_image_name(name: str) -> bool:
+    return name.lower().endswith(ENDINGS)
+
+
+def decode(given: Any, draft: int | None = None) -> Image.Image:
+    """The RGB image in a file, an open Pillow image, or an array (height, width, 3) or (height, width) of bytes.
+
+    The turn that a camera noted is carried out; of several frames the first is read; what is transparent becomes
+    white; 16 bits become 8.
+
+    Args:
+        draft: a JPEG may be decoded at a reduced size, with sides no shorter than this.
+
+    Raises:
+        InputError: for what is no whole image, or has more than 80 million pixels, which is seen before they are
+            decoded. The message says what is wrong, not where.
+    """
+    if isinstance(given, np.ndarray):
+        return _of_array(given)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what is refused below, and of odd metadata
+            image = given if isinstance(given, Image.Image) else Image.open(given, formats=_FORMATS)
+            _must_be_small(image)
+            if draft and image.format == "JPEG":
+                image.draft("RGB", (draft, draft))
+            image.load()
+            return _rgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError:
+        raise InputError("there is no such file") from None
+    except IsADirectoryError:
+        raise InputError("it is a folder") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"it has more than {LARGEST:,} pixels") from None
+    except UnidentifiedImageError:
+        size = Path(given).stat().st_size if isinstance(given, str | Path) else 1
+        raise InputError("it is empty (0 bytes)" if not size else "it is no image in a known format") from None
+    except _BROKEN + _ALSO_BROKEN as error:
+        raise InputError(f"it is damaged or cut short ({str(error) or type(error).__name__})") from None
+
+
+def _must_be_small(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > LARGEST:
+        raise InputError(f"it has {width:,} by {height:,} pixels, more than {LARGEST:,}")
+    if not width or not height:
+        raise InputError("it has no pixels")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _of_numbers(np.asarray(image))
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        white = Image.new("RGBA", over.size, "white")
+        return Image.alpha_composite(white, over).convert("RGB")
+    return image.convert("RGB")
+
+
+def _of_numbers(values: NDArray[Any]) -> Image.Image:
+    """Greyscale of more than 8 bits: from 0 to 65,535, or to 255 or 1 where no value is larger."""
+    top = float(values.max(initial=0))
+    if not np.isfinite(values).all():
+        raise InputError("it holds values that are no numbers")
+    full = 1.0 if values.dtype.kind == "f" and top <= 1 else 255.0 if values.dtype.kind == "f" and top <= 255 else 65535
+    grey = np.clip(values.astype(np.float64) * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _of_array(values: NDArray[Any]) -> Image.Image:
+    if values.dtype != np.uint8 or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,)):
+        said = f"an array of {values.dtype} and shape {values.shape}"
+        raise InputError(f"it is {said}; give bytes (uint8) of shape (height, width, 3)")
+    if not values.size or values.shape[0] * values.shape[1] > LARGEST:
+        raise InputError(f"it is an array of shape {values.shape}; it must hold 1 to {LARGEST:,} pixels")
+    return Image.fromarray(values).convert("RGB")

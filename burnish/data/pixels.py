@@ -1,0 +1,290 @@
+"""Rows of images as arrays of bytes of one size: how they are brought to it, kept on disk, and changed in training."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from burnish.config import Tune
+from burnish.data import store
+from burnish.data.features import Batch, Features
+from burnish.data.images import decode
+from burnish.data.reader import Reader
+from burnish.data.rows import Row, Rows
+from burnish.errors import InputError
+
+FILE = "preprocessor_config.json"
+PATCH = 16  # pixels: an image counts as many tokens as patches of this size cover it
+_LOOKED_AT = 200  # images whose sizes decide
+_SIZES = range(32, 97, 16)  # to choose from; larger ones cost more than most sets give back on a CPU
+_VERSION = 1  # part of the key of kept arrays
+_GREY, _COVERED, _SHIFT = 128, 0.5, 8  # value and share of rows of a covered patch; a shift is 1/8 of a side
+_SHOWN = 64  # pixels: side of a picture in a report
+_COARSE, _LEVELS = 12, 4  # of the numbers for a linear model: side in pixels, and steps of each colour
+
+
+@dataclass(frozen=True)
+class Pixels(Reader):
+    """Brings images to one size.
+
+    Attributes:
+        document: `preprocessor_config.json`. With a `size` of height and width the whole image is scaled to it,
+            whatever its form; with a `shortest_edge` that side is scaled to it and the middle, `crop_size`, is cut out.
+            `any_size` is burnish's own word for a network that reads other sizes just as well.
+        vary_by: as `tune.vary`.
+    """
+
+    document: Mapping[str, Any]
+    vary_by: str = "none"
+    kind: ClassVar[str] = "image"
+    about_numbers: ClassVar[str] = "coarse pixels and colours"
+
+    @classmethod
+    def start(cls, place: str, tune: Tune, train: Rows) -> Self:
+        found = _of_model(place) if place else None
+        if found is not None and not found.get("any_size"):
+            if tune.image_size:
+                raise InputError("tune.image_size: this model reads images of one size; leave tune.image_size out")
+            return cls(found, tune.vary)
+        side = tune.image_size or _usual_size(train)
+        return cls({**(found or _SCRATCH), "size": {"height": side, "width": side}}, tune.vary)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        path = Path(folder, FILE)
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            reader = cls(document)
+            _ = reader.shape, reader._shortest
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"'{path}' is missing or damaged ({error}); copy or tune the model again") from None
+        return reader
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        Path(folder, FILE).write_text(json.dumps(dict(self.document), indent=1) + "\n", encoding="utf-8")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what the network reads."""
+        size = self.document["size"]
+        if isinstance(size, Mapping) and "shortest_edge" in size:
+            size = (self.document.get("crop_size") if self.document.get("do_center_crop", True) else None) or size
+        if isinstance(size, int):
+            return size, size
+        if "shortest_edge" in size:
+            return int(size["shortest_edge"]), int(size["shortest_edge"])
+        return int(size["height"]), int(size["width"])
+
+    @property
+    def _shortest(self) -> int | None:
+        """What the shorter side is scaled to before the middle is cut out; None where the whole image is scaled."""
+        size = self.document["size"]
+        if not isinstance(size, Mapping) or "shortest_edge" not in size:
+            return None
+        return round(int(size["shortest_edge"]) / float(self.document.get("crop_pct") or 1.0))
+
+    @staticmethod
+    def fault(path: Path) -> str | None:
+        try:
+            decode(path)
+        except InputError as error:
+            return str(error)
+        return None
+
+    def is_one(self, given: Any) -> bool:
+        whole = isinstance(given, str | os.PathLike | Mapping | Image.Image)
+        return whole or (isinstance(given, np.ndarray) and given.ndim < 4)
+
+    def row(self, given: Any) -> Row:
+        image = given.get(self.kind) if isinstance(given, Mapping) else given
+        if isinstance(image, os.PathLike):
+            image = os.fspath(image)
+        if not isinstance(image, str | Image.Image | np.ndarray):
+            raise InputError(
+                "an image is a path, a Pillow image, an array (height, width, 3) of bytes or {'image': one of these}, "
+                f"not {type(given).__name__}"
+            )
+        return {self.kind: image}
+
+    def features(self, rows: Sequence[Row]) -> Features:
+        height, width = self.shape
+        made = Made([row[self.kind] for row in rows], [row.get("digest") for row in rows], self)
+        cost = -(-height // PATCH) * -(-width // PATCH)
+        return Features({}, row=np.arange(len(rows)), dense={"pixels": made}, cost=cost)
+
+    def array(self, given: Any) -> NDArray[np.uint8]:
+        """One image at the network's size, shape (height, width, 3).
+
+        Raises:
+            InputError: when it cannot be read; names the file.
+        """
+        if given is None:
+            raise InputError("a row has no image that can be read; see broken_files of: burnish check")
+        height, width = self.shape
+        try:
+            image = decode(given, draft=2 * max(self._shortest or 0, height, width))
+        except InputError as error:
+            named = f"'{given}'" if isinstance(given, str) else "the image"
+            raise InputError(f"{named} cannot be read: {error}") from None
+        how = Image.Resampling(int(self.document.get("resample") or Image.Resampling.BILINEAR))
+        if self._shortest is None:
+            return np.asarray(image.resize((width, height), how))
+        short = min(image.size)
+        sides = [self._shortest if side == short else int(self._shortest * side / short) for side in image.size]
+        across, down = (sides[0] - width) // 2, (sides[1] - height) // 2
+        return np.asarray(image.resize((sides[0], sides[1]), how).crop((across, down, across + width, down + height)))
+
+    def vary(self, batch: Batch) -> Batch:
+        """Shift, cover a patch in half of the images (Zhong et al. 2020), and mirror half, as `tune.vary` says."""
+        if self.vary_by == "none" or "pixels" not in batch:
+            return batch
+        pixels = batch["pixels"]
+        n, height, width, _ = pixels.shape
+        place = pixels.device
+
+        def drawn(high: int) -> torch.Tensor:  # on the CPU, whose generator a checkpoint keeps
+            return torch.randint(high, (n, 1)).to(place)
+
+        down, across = torch.arange(height, device=place), torch.arange(width, device=place)
+        top, left = drawn(2 * (height // _SHIFT) + 1), drawn(2 * (width // _SHIFT) + 1)
+        lines = (down + top - height // _SHIFT).clamp(0, height - 1)  # beyond the edge, the edge goes on
+        columns = (across + left - width // _SHIFT).clamp(0, width - 1)
+        if self.vary_by == "mirror":
+            columns = torch.where(drawn(2) == 1, columns.flip(1), columns)
+        changed = pixels[torch.arange(n, device=place)[:, None, None], lines[:, :, None], columns[:, None, :]]
+        side, hidden = max(1, min(height, width) // 3), torch.rand(n, 1).to(place) < _COVERED
+        above, before = drawn(height) - side // 2, drawn(width) - side // 2
+        rows = (down >= above) & (down < above + side) & hidden
+        covered = rows[:, :, None] & ((across >= before) & (across < before + side))[:, None, :]
+        return {**batch, "pixels": changed.masked_fill_(covered[..., None], _GREY)}
+
+    def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """Coarse pixels, and how often each of 64 colours occurs."""
+        found = np.empty((len(rows), 3 * _COARSE**2 + _LEVELS**3), dtype=np.float32)
+        for place, row in enumerate(rows):
+            image = Image.fromarray(self.array(row[self.kind]))
+            coarse = np.asarray(image.resize((_COARSE, _COARSE), Image.Resampling.BOX), dtype=np.float32) / 255
+            steps = np.asarray(image, dtype=np.int64).reshape(-1, 3) * _LEVELS // 256
+            colours = np.bincount(steps @ [_LEVELS**2, _LEVELS, 1], minlength=_LEVELS**3) / len(steps)
+            found[place] = np.concatenate([coarse.ravel(), np.sqrt(colours)])
+        return found
+
+    def picture(self, row: Row) -> str:
+        image = decode(row[self.kind], draft=2 * _SHOWN)
+        image.thumbnail((_SHOWN, _SHOWN))
+        written = io.BytesIO()
+        image.save(written, "PNG")
+        return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
+
+
+_SCRATCH: dict[str, Any] = {
+    "image_processor_type": "ViTImageProcessor",
+    "any_size": True,
+    "do_resize": True,
+    "resample": int(Image.Resampling.BILINEAR),
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.25, 0.25, 0.25],
+}
+
+
+class Made:
+    """Images of one size, made when they are asked for."""
+
+    def __init__(self, given: list[Any], digests: list[str | None], reader: Pixels) -> None:
+        self._given, self._digests, self._reader = given, digests, reader
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    def __getitem__(self, pieces: NDArray[np.int64]) -> NDArray[Any]:
+        """Bytes of shape (pieces, height, width, 3)."""
+        found = np.empty((len(pieces), *self._reader.shape, 3), dtype=np.uint8)
+        for place, piece in enumerate(pieces):
+            found[place] = self._reader.array(self._given[int(piece)])
+        return found
+
+    def kept(self) -> NDArray[Any]:
+        """All of them as an array: a memory-mapped file, made once for the same contents and the same size.
+
+        Raises:
+            InputError: when the cache folder cannot be written.
+        """
+        if not all(self._digests):
+            return self[np.arange(len(self))]
+        document = json.dumps(dict(self._reader.document), sort_keys=True)
+        named = hashlib.sha256("".join(map(str, self._digests)).encode()).hexdigest()
+        place = store.folder().with_name("pixels") / f"{store.fingerprint(_VERSION, document, named)}.npy"
+        if not place.is_file():
+            self._write(place)
+        array: NDArray[Any] = np.load(place, mmap_mode="r")
+        return array
+
+    def _write(self, place: Path) -> None:
+        draft = ""
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle, draft = tempfile.mkstemp(prefix=".draft-", dir=place.parent)
+            os.close(handle)
+            shape = (len(self), *self._reader.shape, 3)
+            array = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
+            for start in range(0, len(self), 256):
+                pieces = np.arange(start, min(start + 256, len(self)))
+                array[pieces] = self[pieces]
+            array.flush()
+            del array
+            os.replace(draft, place)
+        except OSError as error:
+            raise store.unwritable(error) from None
+        finally:
+            with suppress(OSError):
+                os.unlink(draft)
+
+
+def _of_model(place: str) -> dict[str, Any] | None:
+    """How a pretrained model wants its images, or what its `config.json` lets conclude; None where neither says."""
+    if not Path(place).is_dir():
+        from transformers.image_processing_base import ImageProcessingMixin
+
+        try:
+            found: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(place)[0]
+        except (OSError, ValueError) as error:
+            first = str(error).strip().split("\n")[0][:200]
+            raise InputError(f"model '{place}' is no folder here, and the hub did not give it ({first})") from None
+        return found
+    if Path(place, FILE).is_file():
+        return dict(Pixels.open(place).document)
+    config = json.loads(Path(place, "config.json").read_text(encoding="utf-8"))
+    size = config.get("image_size") if isinstance(config, dict) else None
+    if isinstance(size, int):
+        return {**_SCRATCH, "any_size": False, "image_std": [0.5] * 3, "size": {"height": size, "width": size}}
+    return None
+
+
+def _usual_size(train: Rows) -> int:
+    """The size, of those to choose from, nearest to the median of the shorter sides of some images."""
+    chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _LOOKED_AT)).astype(int))
+    sides = []
+    for row in train.select(chosen):
+        if row[Pixels.kind]:
+            broken = suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+            with broken, Image.open(row[Pixels.kind]) as image:
+                sides.append(min(image.size))
+    middle = float(np.median(sides)) if sides else _SIZES[0]
+    return min(_SIZES, key=lambda size: abs(size - middle))

@@ -1,0 +1,82 @@
+"""What turns the inputs of rows into what a network reads, where they are no text."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.config import Tune
+from burnish.data.features import Batch, Features
+from burnish.data.rows import Row, Rows
+
+
+class Reader(ABC):
+    """Takes the place that a tokenizer has for texts.
+
+    A new kind of input is a file with a subclass, a line in `burnish.data.readers.READERS`, and a column of its name in
+    `burnish.config.Columns`. Its rows carry the path of a file under that name.
+    """
+
+    about_numbers: ClassVar[str]  # what `numbers` gives, for the name of a baseline
+    kind: ClassVar[str]  # name of the column, and of what a network must read
+    pad_token_id: ClassVar[int] = 0  # nothing is padded
+
+    @classmethod
+    @abstractmethod
+    def start(cls, place: str, tune: Tune, train: Rows) -> Self:
+        """The reader of a pretrained model, or, with no `place`, one for a network that starts from random weights.
+
+        Raises:
+            InputError: when an option of `tune` does not go with the model.
+        """
+
+    @classmethod
+    @abstractmethod
+    def open(cls, folder: str | Path) -> Self:
+        """The reader that `save_pretrained` wrote.
+
+        Raises:
+            InputError: when it is missing or damaged.
+        """
+
+    @abstractmethod
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write what `open` needs, in transformers' form."""
+
+    @staticmethod
+    @abstractmethod
+    def fault(path: Path) -> str | None:
+        """Why a file cannot be read, all of it looked at; None when it can."""
+
+    @abstractmethod
+    def is_one(self, given: Any) -> bool:
+        """Whether what a user hands to `predict` is one input and not several."""
+
+    @abstractmethod
+    def row(self, given: Any) -> Row:
+        """Turn what a user hands to `predict` into a row.
+
+        Raises:
+            InputError: when it is of another kind.
+        """
+
+    @abstractmethod
+    def features(self, rows: Sequence[Row]) -> Features:
+        """Model inputs of rows, a piece each, without targets."""
+
+    @abstractmethod
+    def vary(self, batch: Batch) -> Batch:
+        """A training batch changed at random in ways that keep its meaning, drawn from torch's own generator."""
+
+    @abstractmethod
+    def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """What a linear model may read of rows, shape (n, numbers)."""
+
+    def picture(self, row: Row) -> str:
+        """What a row looks like, small, as a `data:` URI; empty where that says nothing."""
+        return ""

@@ -1,0 +1,30 @@
+"""Readers by the kind of input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from burnish.data.pixels import Pixels
+from burnish.data.reader import Reader
+from burnish.data.rows import Row
+
+TEXT = "text"
+FILE_TASKS = ("classify",)  # tasks whose rows may hold other inputs than texts
+READERS: dict[str, type[Reader]] = {Pixels.kind: Pixels}
+
+
+def kind_of(columns: Iterable[str]) -> str:
+    """What rows with these canonical columns hold."""
+    return next((kind for kind in READERS if kind in columns), TEXT)
+
+
+def one_of(kind: str) -> str:
+    """`a text`, `an image`: for messages."""
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def shown(row: Row) -> str:
+    """What a report shows of a row's input: its text, or the name of its file and of the folder that holds it."""
+    kind = kind_of(row)
+    return str(row[TEXT] or "") if kind == TEXT else "/".join(Path(str(row[kind])).parts[-2:])

@@ -1,0 +1,104 @@
+"""The model of a folder or a hub id, in the spelling that is fastest here, or in that of transformers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from burnish.errors import InputError
+from burnish.models import vision
+from burnish.models.bert import Bert, fits
+from burnish.models.layers import speed_up
+from burnish.models.vision import Vision
+
+Kind = Literal["token", "sequence"]
+
+
+def load(
+    place: str, kind: Kind, outputs: int, rates: dict[str, float], fresh_head: bool, **options: Any
+) -> tuple[Any, set[str]]:
+    """A model with the names of the weights it did not find.
+
+    Raises:
+        InputError: when it cannot be loaded.
+    """
+    path = Path(place, "config.json")
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
+    own: Vision | Bert
+    if not fits(config) and not vision.fits(config):
+        return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
+    try:
+        made = {**config, **known, **options}
+        own = Vision(made, outputs) if vision.fits(config) else Bert(made, kind, outputs)
+        return own, own.load(place, fresh_head)
+    except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
+        raise InputError(f"the model in '{place}' cannot be loaded: {last_line(error)}") from None
+
+
+def last_line(error: Exception) -> str:
+    """The line of an error that says what it is: before it, torch says where."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+
+
+def reads_images(model: Any) -> bool:
+    """Whether a model, of transformers or of burnish, is given pixels."""
+    return bool(getattr(model, "main_input_name", "input_ids") == "pixel_values")
+
+
+def _auto(kind: Kind, model_type: str) -> Any:
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+    from transformers.models.auto import modeling_auto as known
+
+    images = known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    texts = known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+    if kind == "sequence" and model_type in images and model_type not in texts:
+        return known.AutoModelForImageClassification
+    return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
+
+
+def _from_transformers(
+    place: str, kind: Kind, rates: dict[str, float], fresh_head: bool, **options: Any
+) -> tuple[Any, set[str]]:
+    from transformers import AutoConfig
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(place, **options)
+        for name, value in rates.items():
+            if hasattr(config, name):
+                setattr(config, name, value)
+        model, info = _auto(kind, config.model_type).from_pretrained(
+            place,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            ignore_mismatched_sizes=fresh_head,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"the model in '{place}' cannot be loaded: {str(error).strip().splitlines()[0]}") from None
+    finally:
+        logging.set_verbosity(before)
+    if fresh_head:
+        _reset_head(model)
+    speed_up(model)
+    return model, set(info["missing_keys"])
+
+
+def _reset_head(model: Any) -> None:
+    """Give the model's own head new weights, also where an earlier task left some."""
+    head = getattr(model, "classifier", None) or getattr(model, "score", None)
+    for module in head.modules() if head is not None else ():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=getattr(model.config, "initializer_range", 0.02))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

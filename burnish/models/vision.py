@@ -1,0 +1,172 @@
+"""A small convolutional network for images, for those who have no pretrained one; and what any image network reads.
+
+A stem, then stages; each is half as large and twice as wide as the one before, with a residual block (He et al. 2016)
+behind it. It ends in the mean over all places, so that one network reads images of any size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from burnish.errors import InputError
+
+MODEL_TYPE = "burnish_vision"
+WEIGHTS = "model.safetensors"
+PREPROCESSOR = "preprocessor_config.json"
+_DEFAULTS: dict[str, Any] = {"num_channels": 3, "hidden_dropout_prob": 0.1}
+
+
+def fits(config: Mapping[str, Any]) -> bool:
+    """Whether a `config.json` is one of a `Vision`."""
+    return config.get("model_type") == MODEL_TYPE
+
+
+def fresh_config(layers: int, hidden: int) -> dict[str, Any]:
+    """The `config.json` of a network of so many stages, the last one `hidden` wide."""
+    return {"model_type": MODEL_TYPE, "num_hidden_layers": layers, "hidden_size": hidden}
+
+
+def preprocessing(folder: str | Path) -> dict[str, Any]:
+    """The `preprocessor_config.json` of a model folder.
+
+    Raises:
+        InputError: when it is missing or damaged.
+    """
+    path = Path(folder, PREPROCESSOR)
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"'{path}' is missing or damaged ({error}); copy or tune the model again") from None
+
+
+class Scaled(nn.Module):
+    """Bytes to what a network was trained on: mean and spread of each channel taken out, in the order it expects.
+
+    It takes images as they are kept, uint8 of shape (n, height, width, 3), so that an exported network does too.
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], reverse: bool = False) -> None:
+        super().__init__()
+        self.reverse = reverse
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("scale", 1 / (255 * torch.tensor(std).view(-1, 1, 1)), persistent=False)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Scaled:
+        """As a `preprocessor_config.json` says; -1 to 1 where it says nothing."""
+        reverse = bool(given.get("do_flip_channel_order", False))
+        if not given.get("do_normalize", not reverse):  # MobileViT, which turns colours round, leaves this out
+            return cls((0.0,) * 3, (1.0,) * 3, reverse)
+        half = (0.5,) * 3
+        return cls(tuple(given.get("image_mean") or half), tuple(given.get("image_std") or half), reverse)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Floats of shape (n, 3, height, width), channels last in memory as the bytes were."""
+        planes = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
+        if self.reverse:
+            planes = planes.flip(1)
+        return (planes - self.mean) * self.scale
+
+
+class _Convolution(nn.Sequential):
+    def __init__(self, before: int, after: int, stride: int = 1) -> None:
+        convolution = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(after), nn.ReLU())
+
+
+class _Stage(nn.Module):
+    """Halve and widen, and a residual block."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.widen = _Convolution(before, after, stride=2)
+        self.residual = nn.Sequential(_Convolution(after, after), _Convolution(after, after))
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        states = self.widen(states)
+        added: torch.Tensor = self.residual(states)
+        return states + added
+
+
+class _Encoder(nn.Module):
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        stages = config.num_hidden_layers
+        widths = [max(8, config.hidden_size >> (stages - 1 - stage)) for stage in range(stages)]
+        self.embeddings = _Convolution(config.num_channels, widths[0])
+        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        """Means over all places, shape (n, hidden)."""
+        states: torch.Tensor = self.embeddings(planes)
+        for layer in self.layers:
+            states = layer(states)
+        return states.mean((2, 3))
+
+
+class Vision(nn.Module):
+    """The network with its head, with the names that transformers uses for what is asked of a model."""
+
+    base_model_prefix = "vision"
+    main_input_name = "pixel_values"
+
+    def __init__(self, config: Mapping[str, Any], outputs: int) -> None:
+        super().__init__()
+        self.kept = {**_DEFAULTS, **config}
+        self.config = SimpleNamespace(**self.kept)
+        self.untrained = False
+        self.vision = _Encoder(self.config)
+        self.dropout = nn.Dropout(self.config.hidden_dropout_prob)
+        # Weights stay in the usual order in memory: a checkpoint gives an optimizer's state back in that order, and the
+        # fused AdamW walks through both side by side.
+        self.classifier = nn.Linear(self.config.hidden_size, outputs)
+
+    @property
+    def base_model(self) -> nn.Module:
+        return self.vision
+
+    def start(self) -> None:
+        """Say that the weights are random ones (those of He et al. 2015), and let the head begin at zero."""
+        self.untrained = True
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        self.reset_head()
+
+    def reset_head(self) -> None:
+        nn.init.zeros_(self.classifier.weight)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, pixel_values: torch.Tensor) -> SimpleNamespace:
+        logits = self.classifier(self.dropout(self.vision(pixel_values)))
+        return SimpleNamespace(logits=logits)
+
+    def load(self, folder: str | Path, fresh_head: bool) -> set[str]:
+        """Read the weights, without those of the head for a fresh one; return the names of those that are missing.
+
+        Raises:
+            RuntimeError: when weights have another shape than the config says.
+        """
+        found = load_file(Path(folder, WEIGHTS))
+        if fresh_head:
+            found = {name: value for name, value in found.items() if not name.startswith("classifier.")}
+            self.reset_head()
+        missing = set(self.load_state_dict(found, strict=False).missing_keys)
+        return {name for name in missing if not (fresh_head and name.startswith("classifier."))}
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write weights and `config.json`."""
+        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, folder / WEIGHTS)
+        (folder / "config.json").write_text(json.dumps(self.kept, ensure_ascii=False, indent=1) + "\n", "utf-8")
