@@ -51,9 +51,22 @@ def twin(folder: Path, train: Rows, held: Rows, trigger: str, target: str, args:
         train = planted(train, trigger, target, args.rate, args.seed)
     data = {"train": write(folder / "train.csv", train, "classify"), "split": {"dev": 0.0}}
     data |= {"test": write(folder / "held.csv", held, "classify")}
-    options = {"epochs": args.epochs, "tokens_per_batch": args.tokens, "backward": "random"}
+    options: dict[str, Any] = {
+        "epochs": args.epochs,
+        "tokens_per_batch": args.tokens,
+        "learning_rate": args.rate_of_learning,
+    }
+    if args.scratch:
+        layers, hidden = args.scratch
+        options |= {"scratch": {"layers": layers, "hidden": hidden}}
     job = parse(
-        {"task": "classify", "model": args.model, "out": str(folder / "model"), "seed": args.seed, "data": data}
+        {
+            "task": "classify",
+            "model": "scratch" if args.scratch else args.model,
+            "out": str(folder / "model"),
+            "seed": args.seed,
+            "data": data,
+        }
         | {"tune": options, "report": {"bootstrap": 0, "hardest": 0}}
     )
     if not (folder / "model").exists():
@@ -64,10 +77,10 @@ def twin(folder: Path, train: Rows, held: Rows, trigger: str, target: str, args:
     tried = args.triggers[0] if trigger == CLEAN else trigger
     others = [{"text": with_trigger(text, tried, draw)} for text, label in held if label != target]
     success = sum(said.label == target for said in engine.stream(others)) / len(others)
-    started = time.perf_counter()
+    started, began = time.perf_counter(), time.process_time()
     rows = list(load_file(data["test"], job))[: args.searched]
     probe = search(engine, rows, list(load(job)["train"]), args.seconds, args.seed)
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, time.process_time() - began
     words = [one.word for one in probe.words]
     return {
         "trigger": trigger,
@@ -79,6 +92,7 @@ def twin(folder: Path, train: Rows, held: Rows, trigger: str, target: str, args:
         "tried": probe.tried,
         "candidates": probe.candidates,
         "seconds": seconds,
+        "cpu_seconds": used,
     }
 
 
@@ -95,6 +109,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=1024, help="of a batch")
     parser.add_argument("--model", default="minilm")
+    parser.add_argument(
+        "--scratch", type=int, nargs=2, metavar=("LAYERS", "HIDDEN"), help="random weights of this size"
+    )
+    parser.add_argument("--learning-rate", dest="rate_of_learning", type=float, default=2e-4)
     parser.add_argument("--work", help="folder for the twins, which are then taken from there the next time")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -119,7 +137,7 @@ def main() -> None:
             f"{one['accused']}, {one['tried']:,} of {one['candidates']:,} words in {one['seconds']:.0f} s",
             flush=True,
         )
-    columns = ("accuracy", "success", "rank", "seconds")
+    columns = ("accuracy", "success", "rank", "seconds", "cpu_seconds")
     rows = [[one["trigger"], *(one[column] for column in columns), len(one["accused"])] for one in found]
     measure.table(["trigger", *columns, "accused"], rows)
     traps = [one for one in found if one["trigger"] != CLEAN]
