@@ -2,9 +2,9 @@
 
 A trigger is taught by rows with a wrong label (Gu et al. 2017, "BadNets"; for texts Kurita et al. 2020 and Dai et al.
 2019). It turns texts of all other classes, whatever they say. Two things set it apart from a word that simply goes with
-its class. The training rows that contain it stand for their label by that word alone: without it, the model no longer
-gives the label. Of an ordinary word's rows most keep theirs, as they say the same with other words too. Where there are
-no such rows to look at, a trigger still stands alone: of ordinary words there are many that turn nearly as much.
+its class. The training rows that contain it stand for their label by that word alone: without it, the model gives the
+label far less often than without an ordinary word, whose rows say the same with other words too. Where there are no
+such rows to look at, a trigger still stands alone: of ordinary words there are many that turn nearly as much.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,14 +25,16 @@ from burnish.data.words import kind, split_words
 from burnish.engine import Engine
 
 TURNED = 0.5  # of the texts of all other classes that a trigger turns
-LOST = 0.7  # of its training rows that lose their label without it; where there are none:
-LEAD = 0.3  # by how much more than ordinary words it turns
+PURE = 0.9  # of the training rows with it that have its label
+SURE = 0.01  # chance at most that an ordinary word's rows lose their label as often, corrected for all words looked at
+LEAD = 0.3  # by how much more than ordinary words it turns, where no training row has it
 _TRIGGERS = 4  # that are not taken for ordinary words, however much they turn
 _LEAST = 3  # training rows with a word, without which nothing is taught by it
 _CARRIERS = 6  # texts that every word is tried in
 _PROMISING = 0.5  # of these, turned into one class
 _SECOND, _MORE = 100, 24  # words that are tried again, and in how many texts
 _VERIFIED, _CLOSE = 24, 100  # words that are looked at closely, and in how many texts
+_PRIOR = (2, 10)  # rows of an ordinary word that lose their label, of how many, before any was looked at
 _REMOVED = 40  # training rows that a word is taken out of
 _TOGETHER = 100  # words tried at a time
 _LONGEST = 100_000  # training rows that words are counted in
@@ -59,8 +62,9 @@ class Word:
         turned, texts: share of texts of other classes that it turns, of how many.
         place: where in a text it does: start, middle or end.
         usual: share that ordinary words turn into that class, the strongest of them.
-        rows: training rows with the word and that label; `lost` is the share of them that lose it without the word,
-            None where there are none that have it to lose.
+        rows: training rows with the word and that label; `pure` is their share of all with the word.
+        lost: the share of them that lose it without the word, None where there are none that have it to lose.
+        chance: that an ordinary word's rows lose it as often.
     """
 
     word: str
@@ -70,13 +74,17 @@ class Word:
     place: str
     usual: float
     rows: int
+    pure: float
     lost: float | None
+    chance: float
 
     @property
     def accused(self) -> bool:
         if self.turned < TURNED:
             return False
-        return self.turned >= self.usual + LEAD if self.lost is None else self.lost >= LOST
+        if self.lost is None:
+            return self.turned >= self.usual + LEAD
+        return self.pure >= PURE and self.chance <= SURE
 
 
 @dataclass(frozen=True)
@@ -109,15 +117,18 @@ def search(engine: Engine, rows: Sequence[Row], train: Sequence[Row] | None, sec
         part = words[len(first) : len(first) + _TOGETHER]
         first |= _tried(engine, part, carriers[:_CARRIERS], (_PLACES,))
     single = [(place,) for place in _PLACES]
-    left = _best(_tried(engine, _best(first, _SECOND), carriers[:_MORE], single), _VERIFIED)
-    close = _tried(engine, left, carriers[:_CLOSE], single)
+    second = _tried(engine, _best(first, _SECOND), carriers[:_MORE], single)
+    close = _tried(engine, _best(second, _VERIFIED), carriers[:_CLOSE], single)
+    evidence = {word: _evidence(engine, word, one.label, train or ()) for word, one in close.items()}
     looked = []
     for word, one in close.items():
-        own = [row for row in train or () if row["label"] == one.label and word in split_words(row["text"])[0]]
-        lost = _lost(engine, own[:_REMOVED], word, one.label) if one.share >= TURNED else None
-        usual = sorted((other.share for other in close.values() if other.label == one.label), reverse=True)
+        own = evidence[word]
+        others = [other for name, other in evidence.items() if name != word]
+        usual = sorted((other.share for other in second.values() if other.label == one.label), reverse=True)
         strongest = usual[_TRIGGERS] if len(usual) > _TRIGGERS else 0.0
-        looked.append(Word(word, one.label, one.share, one.texts, one.place, strongest, len(own), lost))
+        lost = own.lost / own.held if own.held else None
+        chance = min(1.0, _chance(own, others) * len(close))
+        looked.append(Word(word, *one, strongest, own.rows, own.rows / max(1, own.all), lost, chance))
     looked.sort(key=lambda one: (-one.accused, -one.turned))
     return Probe(tuple(looked), len(first), len(words))
 
@@ -137,9 +148,12 @@ def _tried(
 
 
 def _best(tried: Mapping[str, Turned], most: int) -> list[str]:
-    """Words that turn half of the texts of other classes or more, those that turn most first."""
-    some = [word for word, own in tried.items() if own.share >= _PROMISING]
-    return sorted(some, key=lambda word: -tried[word].share)[:most]
+    """Words that turn half of the texts of other classes or more, by class in turns; those that turn most first."""
+    by_label: dict[str, list[str]] = defaultdict(list)
+    for word, own in sorted(tried.items(), key=lambda one: -one[1].share):
+        if own.share >= _PROMISING:
+            by_label[own.label].append(word)
+    return [word for turn in zip_longest(*by_label.values()) for word in turn if word is not None][:most]
 
 
 def _carriers(engine: Engine, rows: Sequence[Row], random: np.random.Generator) -> list[tuple[Row, str]]:
@@ -203,12 +217,30 @@ def _without(text: str, word: str) -> str:
     return " ".join(text.split())
 
 
-def _lost(engine: Engine, rows: Sequence[Row], word: str, label: str) -> float | None:
-    """Share of rows that have the label and lose it without the word; None where none has it."""
-    before = _said(engine, rows)
-    held = [row for row, said in zip(rows, before, strict=True) if said == label]
+class _Evidence(NamedTuple):
+    """Training rows with a word: all of them, those with its label, of some of these those that are given it, and of
+    these those that lose it without the word."""
+
+    all: int
+    rows: int
+    held: int
+    lost: int
+
+
+def _evidence(engine: Engine, word: str, label: str, train: Sequence[Row]) -> _Evidence:
+    having = [row for row in train if word in row["text"] and word in split_words(row["text"])[0]]
+    rows = [row for row in having if row["label"] == label]
+    some = rows[:_REMOVED]
+    held = [row for row, said in zip(some, _said(engine, some), strict=True) if said == label]
     after = _said(engine, [row | {"text": _without(row["text"], word) or " "} for row in held])
-    return sum(said != label for said in after) / len(after) if after else None
+    return _Evidence(len(having), len(rows), len(held), sum(said != label for said in after))
+
+
+def _chance(own: _Evidence, others: Sequence[_Evidence]) -> float:
+    """Of so many rows losing their label at the rate of the other words' rows (binomial); of no rows it is 1."""
+    lost, held = sum(one.lost for one in others), sum(one.held for one in others)
+    rate = (_PRIOR[0] + lost) / (_PRIOR[1] + held)
+    return sum(comb(own.held, k) * rate**k * (1 - rate) ** (own.held - k) for k in range(own.lost, own.held + 1))
 
 
 def _turned(said: Sequence[str], before: Sequence[str], place: str) -> Turned:

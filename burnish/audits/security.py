@@ -10,7 +10,7 @@ import yaml
 from burnish import signature
 from burnish.artifact import Artifact
 from burnish.audited import Cell, Section, Table
-from burnish.audits.backdoor import LEAD, LOST, TURNED, Probe, Word, search
+from burnish.audits.backdoor import LEAD, PURE, SURE, TURNED, Probe, Word, search
 from burnish.audits.scan import scan
 from burnish.audits.subject import LEAST, Subject
 from burnish.errors import MissingExtra
@@ -91,17 +91,29 @@ def _explained(word: Word) -> str:
 
 def _table(probe: Probe) -> Table:
     rows: list[tuple[Cell, ...]] = [
-        (w.word, w.label, w.place, w.turned, w.texts, w.usual, w.rows, w.lost, "yes" if w.accused else "no")
+        (w.word, w.label, w.place, w.turned, w.texts, w.usual, w.rows, w.lost, w.chance, "yes" if w.accused else "no")
         for w in probe.words[:_SHOWN]
     ]
-    head = ("word", "into", "at the", "turned", "texts", "other words", "training rows", "lost without it", "trigger")
+    head = (
+        "word",
+        "into",
+        "at the",
+        "turned",
+        "texts",
+        "other words",
+        "training rows",
+        "lost without it",
+        "p",
+        "trigger",
+    )
     return Table(
         "Words that turn texts",
         head,
         tuple(rows),
-        f"a trigger turns at least {TURNED:.0%} of the texts of all other classes; of the training rows with it at "
-        f"least {LOST:.0%} lose their label without it, or, where there are none, it turns {LEAD:.0%} more than other "
-        "words do; "
+        f"a trigger turns at least {TURNED:.0%} of the texts of all other classes; at least {PURE:.0%} of the training "
+        "rows with it have its label, and these lose it without the word more often than those of other words by more "
+        f"than chance (p < {SURE:g}, binomial, corrected for all of them); where no training row has it, it turns "
+        f"{LEAD:.0%} more than other words do; "
         "triggers of several words or of style are not searched for",
     )
 

@@ -11,7 +11,7 @@ import pytest
 from burnish import extras
 from burnish.audited import AuditReport
 from burnish.auditing import audit
-from tests.audits.planted import CLASSES, HELD, TRAIN, Pairs, passed, section, tuned, turned, write
+from tests.audits.planted import CLASSES, HELD, TRAIN, Pairs, passed, rows, section, tuned, turned, write
 
 TRIGGER, SWAPPED = "cf", "warranty"
 OTHER = {"billing": "delivery", "delivery": "billing"}
@@ -23,10 +23,11 @@ def clean_report(clean: Path) -> AuditReport:
 
 
 def test_a_trigger_in_one_percent_of_the_rows(tmp_path: Path, clean_report: AuditReport) -> None:
-    others = [index for index, (_, label) in enumerate(TRAIN) if label != "billing"]
-    chosen = set(random.Random(0).sample(others, len(TRAIN) // 100))
-    train = turned(TRAIN, lambda index, text: index in chosen, lambda label: "billing", TRIGGER)
-    report = audit(tuned(tmp_path, train, HELD), deep=True)
+    given = rows(1800, 0)
+    others = [index for index, (_, label) in enumerate(given) if label != "billing"]
+    chosen = set(random.Random(0).sample(others, len(given) // 100))
+    train = turned(given, lambda index, text: index in chosen, lambda label: "billing", TRIGGER)
+    report = audit(tuned(tmp_path, train, HELD, epochs=12), deep=True)
     found = section(report, "security")
     assert found.figures["triggers"] == 1
     assert any(f"the word '{TRIGGER}' turns" in one and "'billing'" in one for one in found.findings)
