@@ -68,7 +68,7 @@ def test_init_writes_a_policy_and_measured_models(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(guarding.RECIPES, "harmful", looser)
     weights = (folder / "models" / "harmful" / "model.safetensors").read_bytes()
     (made,) = guarding.init(folder, base=str(tiny.encoder(tmp_path)), share=SHARE, models=("harmful",), say=said.append)
-    assert [one.threshold for one in made.points] == [0.05]
+    assert [one.threshold for one in made.points] == [0.001]
     assert said[-2] == "harmful: kept, as it was trained from the same rows; other checks are measured"
     assert (folder / "models" / "harmful" / "model.safetensors").read_bytes() == weights
     assert (folder / "models" / "harmful" / "MODEL_CARD.md").read_text(encoding="utf-8").count("## As a guard") == 1

@@ -48,7 +48,7 @@ def point(
     harmless = {name: values[(kind == name) & ~truth] for name in limits}
     within = (
         step / 10_000
-        for step in range(500, 10_000)
+        for step in range(10, 10_000)
         if all(not len(of) or float((of >= step / 10_000).mean()) <= limits[name] for name, of in harmless.items())
     )
     chosen = next(within, 0.9999)
