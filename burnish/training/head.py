@@ -79,12 +79,16 @@ def refit_head(
     if net.linear is None or net.kind == "token" or len(features) > _ROWS:
         return None
     trained = deepcopy(net.linear.state_dict())
-    with autocast(net.linear.weight.device, precision):
-        ends, targets = gather(net, net.ends, features, len(features), pad_id)
-    fit_head(net, task, features, options, pad_id, precision, (ends[:, 0].contiguous(), targets))
+    given: Gathered | None = None
+    states: Gathered | None = None
+    if _has_both(net):
+        with autocast(net.linear.weight.device, precision):
+            ends, targets = gather(net, net.ends, features, len(features), pad_id)
+        given, states = (ends[:, 0].contiguous(), targets), (ends[:, 1].contiguous(), targets)
+    fit_head(net, task, features, options, pad_id, precision, given)
     if measure and reached is not None and measure(precision) < reached:
         net.linear.load_state_dict(trained)
-    return ends[:, 1].contiguous(), targets
+    return states
 
 
 def fit_plain_head(
@@ -104,7 +108,7 @@ def fit_plain_head(
         given: the states, where they are known, and the targets.
     """
     model = net.model
-    if not isinstance(model, Bert) or "head" not in net.extras:
+    if not _has_both(net):
         return
     with autocast(next(net.parameters()).device, precision):
         states, targets = given or gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
@@ -113,6 +117,11 @@ def fit_plain_head(
         parameter.requires_grad_(True)
     turns = max(20, min(_TURNS, _SEEN // len(states)))
     _minimize(head, lambda: task.loss(model.head(states), targets, options), turns)
+
+
+def _has_both(net: Net) -> bool:
+    """Whether a text model has burnish's head and plain transformers' own."""
+    return isinstance(net.model, Bert) and "head" in net.extras
 
 
 def gather(
