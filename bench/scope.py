@@ -120,7 +120,7 @@ def _by_distance(vectors: dict[str, Any], labels: Any) -> dict[str, dict[str, An
     within, among = inverse(train - means[labels]), inverse(train - train.mean(0))
 
     def far(rows: Any, centre: Any, by: Any) -> Any:
-        return np.einsum("ij,jk,ik->i", rows - centre, by, rows - centre)
+        return ((rows - centre) @ by * (rows - centre)).sum(1)
 
     def unit(rows: Any) -> Any:
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
