@@ -49,8 +49,11 @@ def tfidf(train: Labelled, test: Labelled, chinese: bool = False) -> list[bool]:
 
 
 def chances(engine: Any, texts: Sequence[str], labels: Sequence[str]) -> list[float]:
-    """The probability of these classes together, for each text."""
-    return [sum(one.probabilities[label] for label in labels) for one in engine.predict(list(texts))]
+    """The probability of these classes together, in the window of each text where it is highest."""
+    from burnish.guards.classified import judge, of, read
+    from burnish.guards.policy import WINDOW
+
+    return [one.score for one in judge(read(engine, texts, WINDOW), of(labels))]
 
 
 def harm(engine: Any, known: Labelled, test: Labelled, chinese: bool = False) -> dict[str, float]:
@@ -85,7 +88,7 @@ def attacks(data: Path) -> dict[str, list[str]]:
 
 
 def blocked(engine: Any, texts: Sequence[str], checks: Sequence[dict[str, Any]]) -> float:
-    """Share of texts that any of the checks finds; of a text only what the model reads of it at once."""
+    """Share of texts that any of the checks finds."""
     over = [[chance >= check["threshold"] for chance in chances(engine, texts, check["label"])] for check in checks]
     return sum(map(any, zip(*over, strict=True))) / max(1, len(texts))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from burnish.clashes import clashes
 from burnish.errors import ConfigError
 from burnish.mistakes import OVERRIDDEN, Lines, mistakes, override, read_yaml
 
@@ -264,71 +264,9 @@ class Job(_Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Job:
-        if clashes := "\n".join(_clashes(self)):
-            raise ValueError(clashes)
+        if told := "\n".join(clashes(self)):
+            raise ValueError(told)
         return self
-
-
-def _clashes(job: Job) -> Iterator[str]:
-    """What does not go together, a line each."""
-    data, tune, freeze = job.data, job.tune, job.tune.freeze
-    if data.multi_label and job.task != "classify":
-        yield "data.multi_label goes with task: classify"
-    if tune.crf and (tune.label_smoothing or tune.focal):
-        yield "tune.crf has a loss of its own; leave out tune.label_smoothing and tune.focal"
-    if (tune.crf or tune.context) and job.task != "tag":
-        yield "tune.crf and tune.context go with task: tag"
-    if tune.context and ((not data.dev and data.split.dev) or (not data.test and data.split.test)):
-        yield (
-            "tune.context shows the neighbours of a sentence, and splitting rows off would take them away: give "
-            "data.dev and data.test, or data.split: {dev: 0, test: 0}"
-        )
-    if tune.context and any(tune.augment.model_dump().values()):
-        yield "tune.context shows the neighbours of a sentence, and augmented ones have none"
-    if tune.bigrams and (job.task not in ("classify", "pair") or data.multi_label):
-        yield "tune.bigrams goes with one class a text: task classify or pair, and no multi_label"
-    if tune.r_drop and (job.task == "score" or data.multi_label):
-        yield "tune.r_drop goes with one class a row or word, so not with score or multi_label"
-    if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
-        yield f"tune.freeze: {freeze!r} is none of none, embeddings, head, top:K"
-    if tune.lora and freeze in ("head", "top:0"):
-        yield f"tune.lora adapts the layers that tune.freeze lets learn, and {freeze!r} leaves none"
-    if tune.labels and tune.method != "adopt":
-        yield "tune.labels goes with tune.method: adopt; else the classes are those of the rows"
-    if tune.method == "adopt" and (tune.crf or tune.context or tune.bigrams or tune.lora or tune.word_shape):
-        yield "tune.method: adopt adds nothing to a model; leave out crf, context, bigrams, lora and word_shape"
-    if tune.method == "adopt" and tune.pooling == "mean":
-        yield "tune.method: adopt keeps the model's own head; leave out tune.pooling"
-    if tune.privacy:
-        yield from _not_private(job)
-    if tune.method == "few-shot":
-        if job.task != "classify" or data.multi_label:
-            yield "tune.method: few-shot goes with task: classify and one class a row"
-        if job.model == "scratch":
-            yield "tune.method: few-shot needs a pretrained model, not model: scratch"
-        if freeze in ("head", "top:0") or tune.pooling == "cls":
-            yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head or top:0, no pooling: cls"
-        if tune.r_drop or tune.tokens_per_step or tune.bigrams:
-            yield "tune.method: few-shot has a way of its own; leave out r_drop, tokens_per_step and bigrams"
-
-
-def _not_private(job: Job) -> Iterator[str]:
-    """What `tune.privacy` cannot answer for, a line each."""
-    data, tune = job.data, job.tune
-    if job.task not in ("classify", "pair"):
-        yield "tune.privacy goes with task: classify or pair, whose rows give the names of the labels and nothing else"
-    if not (data.dev or data.test or data.split.dev or data.split.test):
-        yield "tune.privacy measures on no training row; give data.dev or data.test, or a share in data.split"
-    if tune.method != "full" or job.model == "scratch":
-        yield "tune.privacy goes with method: full and a pretrained model; everything else is made from the rows"
-    if tune.freeze != "head" or tune.lora or tune.pooling == "cls":
-        yield "tune.privacy trains the head on mean vectors; leave out tune.freeze, tune.lora and tune.pooling"
-    if tune.class_weights != "none" or tune.bigrams or any(tune.augment.model_dump().values()):
-        yield "tune.privacy counts nothing in the rows; leave out tune.class_weights, tune.bigrams and tune.augment"
-    if tune.patience or tune.tokens_per_step or tune.r_drop:
-        yield "tune.privacy has steps of its own; leave out tune.patience, tune.tokens_per_step and tune.r_drop"
-    if job.compress:
-        yield "compress teaches and calibrates on the training rows, which tune.privacy keeps; use: burnish export"
 
 
 def schema() -> dict[str, Any]:

@@ -54,6 +54,11 @@ def _allocate(mmap_threshold: int, trim_threshold: int, top_pad: int) -> bool:
     return all(done)
 
 
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cores() -> int:
     """Threads that work side by side on small networks; 1 where an accelerator does the work."""
     import torch

@@ -20,7 +20,9 @@ from burnish.artifact import MANIFEST, Artifact
 from burnish.config import parse
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
+from burnish.guards.classified import judge, of, read
 from burnish.guards.material.sets import Row, rows_of
+from burnish.guards.policy import WINDOW
 from burnish.guards.recipes import RECIPES, Check, Recipe
 from burnish.guards.threshold import Point, point, spans_point
 from burnish.variant import TUNED
@@ -111,10 +113,10 @@ def _model(name: str, place: Path, rows: Mapping[Any, Sequence[Row]], base: str,
 
 
 def measure(name: str, engine: Engine, rows: Sequence[Row]) -> tuple[Point, ...]:
-    """The operating point of each check of a model, chosen on these rows."""
-    said = list(engine.stream({"text": row.text} for row in rows)) if engine.task.name == "classify" else []
-    if not said:
-        pairs = zip(engine.predict([row.text for row in rows]), rows, strict=True)
+    """The operating point of each check of a model, chosen on these rows, read as a guard reads them."""
+    texts = [row.text for row in rows]
+    if engine.task.name == "tag":
+        pairs = zip(engine.predict(texts), rows, strict=True)
         return (
             spans_point(
                 (
@@ -124,11 +126,11 @@ def measure(name: str, engine: Engine, rows: Sequence[Row]) -> tuple[Point, ...]
                 for found, row in pairs
             ),
         )
-    kinds = [row.kind for row in rows]
+    kinds, reading = [row.kind for row in rows], read(engine, texts, WINDOW)
     groups = [f"{row.label}: {row.group}" if row.group else "" for row in rows]
     return tuple(
         point(
-            [sum(one.probabilities[label] for label in check.labels) for one in said],
+            [one.score for one in judge(reading, of(check.labels))],
             [row.label in check.labels for row in rows],
             kinds,
             check.limits,

@@ -18,6 +18,9 @@ Kind = Literal[KINDS]  # type: ignore[valid-type]
 Way = Literal["encoded", "zero-width", "mixed-scripts", "styled", "leetspeak", "split-words"]
 
 
+WINDOW = 64  # tokens
+
+
 class _Check(BaseModel):
     """What every check has."""
 
@@ -47,7 +50,7 @@ class Secrets(_Check):
 
 class _ByModel(_Check):
     model: str = Field(description="Model folder of a classifier.")
-    window: int = Field(64, ge=8, description="Tokens of a stretch of a long text; they overlap by a quarter.")
+    window: int = Field(WINDOW, ge=8, description="Tokens of a stretch of a long text; they overlap by a quarter.")
 
 
 class Harm(_ByModel):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from burnish.device import processors
 from burnish.errors import BurnishError
 from burnish.serving import wire
 from burnish.serving.batcher import Batcher, Item, estimate
@@ -299,7 +300,7 @@ class Deployment:
 
     @property
     def _processes(self) -> int:
-        return self.limits.processes or cores()
+        return self.limits.processes or processors()
 
     def _fill(self) -> None:
         """Start the processes that are missing, later with each that could not start."""
@@ -309,7 +310,7 @@ class Deployment:
 
     async def _started(self, after: float) -> None:
         await asyncio.sleep(after)
-        own = max(1, cores() // self._processes)
+        own = max(1, processors() // self._processes)
         before = "" if self._hurry else "warm" if self.about else "measure"  # the first one measures for all
         try:
             place = await self._nursery.bear(str(self.folder), self.asked, own, self.budget, before)
@@ -345,8 +346,3 @@ class Deployment:
     def _turn(self, state: State) -> None:
         self.state = state
         self.changed.set()
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -32,7 +32,7 @@ from burnish.training.bigrams import fit_bigrams
 from burnish.training.build import loss_for
 from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
-from burnish.training.head import fit_plain_head, refit_head
+from burnish.training.head import fit_plain_head, plain_states, refit_head
 from burnish.training.loop import Setting, Trainer
 from burnish.training.private import Private, must_be_apart
 from burnish.training.sinks import Sinks
@@ -125,7 +125,8 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         states = refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
         fit_bigrams(net, features, options, pad_id, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
-    fit_plain_head(net, task, features, options, pad_id, ran, states)
+    if plain := states or plain_states(net, features, pad_id, ran):
+        fit_plain_head(net.model, task, options, plain)
     return Fitted(ran, trained, seconds, curve, *speeds)
 
 

@@ -91,27 +91,21 @@ def refit_head(
     return states
 
 
-def fit_plain_head(
-    net: Net,
-    task: Task,
-    features: Features,
-    options: LossOptions,
-    pad_id: int,
-    precision: Precision,
-    given: Gathered | None = None,
-) -> None:
+def plain_states(net: Net, features: Features, pad_id: int, precision: Precision) -> Gathered | None:
+    """What `fit_plain_head` reads; None for models with one head, which is the one that was trained."""
+    if not _has_both(net):
+        return None
+    with autocast(next(net.parameters()).device, precision):
+        return gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
+
+
+def fit_plain_head(model: Bert, task: Task, options: LossOptions, given: Gathered) -> None:
     """Fit pooler and classifier of a BERT on the first token's states, on the task's loss; the encoder stays.
 
-    Nothing is done for other models, and where the model's own head is the one that was trained.
-
     Args:
-        given: the states, where they are known, and the targets.
+        given: the states (n, hidden), and the targets.
     """
-    model = net.model
-    if not _has_both(net):
-        return
-    with autocast(next(net.parameters()).device, precision):
-        states, targets = given or gather(net, net.first_states, features, min(_ROWS, len(features)), pad_id)
+    states, targets = given
     head = [*model.bert.pooler.parameters(), *model.classifier.parameters()]
     for parameter in head:
         parameter.requires_grad_(True)
@@ -126,7 +120,7 @@ def _has_both(net: Net) -> bool:
 
 def gather(
     net: Net, states_of: Callable[[Batch], torch.Tensor], features: Features, count: int, pad_id: int
-) -> tuple[torch.Tensor, Batch]:
+) -> Gathered:
     """Vectors (m, hidden) in fp32 of `count` pieces at equal distances, or of their labelled words; and the targets."""
     device = next(net.parameters()).device
     chosen = np.linspace(0, len(features) - 1, count).astype(np.int64)
