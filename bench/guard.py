@@ -1,16 +1,16 @@
 """Personal data: burnish's guard against Presidio's recognizers and a spaCy tagger trained on the same rows.
 
-Rows are those of presidio-research's synthetic set (--data FILE), split by template, as the set repeats its templates:
-60 % of them to train on, 20 % to choose on, 20 % to report. A span counts as found when one of the same type shares
-half of the longer of the two with it, one to one. All types count but TITLE, AGE and NRP. Every engine runs in a
-process of its own, in turns; texts a second are the best of its rounds. With --negatives FILE texts of ordinary
-correspondence, one a line, are searched too, and findings per 1,000 of them are counted.
+Rows are those of presidio-research's synthetic set (in the folder --data), split by template, as the set repeats its
+templates, in the way of `burnish guard init`: 60 % of them to train on, 20 % to choose on, 20 % to report. A span
+counts as found when one of the same type shares half of the longer of the two with it, one to one. All types count but
+TITLE, AGE and NRP. Every engine runs in a process of its own, in turns; texts a second are the best of its rounds.
+With --negatives FILE texts of ordinary correspondence, one a line, are searched too, and findings per 1,000 of them
+are counted.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import measure
 
 from burnish.guards.forms import KINDS, kind_of
+from burnish.guards.material import public
 
 OUT = ("TITLE", "AGE", "NRP")
 ENGINES = ["patterns", "burnish", "presidio", "spacy", "presidio+spacy"]
@@ -27,19 +28,15 @@ NEEDS_PEERS = ("presidio", "spacy", "presidio+spacy")
 Span = tuple[int, int, str]
 
 
-def split(path: str, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Rows as text and spans, by the part that their template belongs to."""
-    rows = json.loads(Path(path).read_text(encoding="utf-8"))
-    templates = sorted({row["template_id"] for row in rows}, key=str)
-    random.Random(seed).shuffle(templates)
-    first, second = int(0.6 * len(templates)), int(0.8 * len(templates))
-    part = {t: "train" if i < first else "dev" if i < second else "test" for i, t in enumerate(templates)}
-    found: dict[str, list[dict[str, Any]]] = {"train": [], "dev": [], "test": []}
-    for row in rows:
-        spans = [(s["start_position"], s["end_position"], s["entity_type"]) for s in row["spans"]]
-        kept = [(a, b, kind_of(name)) for a, b, name in spans if name not in OUT]
-        found[part[row["template_id"]]].append({"text": row["full_text"], "spans": kept})
-    return found
+def rows_of(folder: Path, part: public.Split) -> list[dict[str, Any]]:
+    """Rows as text and spans, with the kinds of the guard."""
+    return [
+        {
+            "text": row["text"],
+            "spans": [(s["start"], s["end"], kind_of(s["label"])) for s in row["spans"] if s["label"] not in OUT],
+        }
+        for row in public.presidio(folder, part)
+    ]
 
 
 def tally(rows: list[dict[str, Any]], found: list[list[Span]]) -> dict[str, Counter[str]]:
@@ -66,26 +63,25 @@ def figures(counts: dict[str, Counter[str]], kinds: list[str]) -> tuple[float, f
 
 def main() -> None:
     parser = measure.options(__doc__)
-    parser.add_argument("--data", required=True, help="synth_dataset_v2.json of presidio-research")
-    parser.add_argument("--part", default="test", choices=["train", "dev", "test"], help="rows that are reported")
-    parser.add_argument("--tagger", help="model folder of a tagger trained on the train rows")
+    parser.add_argument("--data", type=Path, required=True, help="folder of public sets")
+    parser.add_argument("--part", default="test", choices=["dev", "test"], help="rows that are reported")
+    parser.add_argument("--tagger", help="model folder of a tagger, such as models/personal of guard init")
     parser.add_argument("--negatives", nargs="*", default=[], help="files with an ordinary text a line")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, help="all, but burnish without --tagger")
     parser.add_argument("--peers-python", default=str(measure.ROOT / ".bench-env" / "bin" / "python"))
     parser.add_argument("--rounds", type=int, help="runs of each engine; 1 with --quick, else 3")
-    parser.add_argument("--seed", type=int, default=0, help="of the split")
     args = parser.parse_args()
     rounds = args.rounds or (1 if args.quick else 3)
     names = args.engines or [name for name in ENGINES if name != "burnish" or args.tagger]
-    parts = split(args.data, args.seed)
-    rows = parts[args.part][:100] if args.quick else parts[args.part]
-    print(f"{args.part}: {len(rows)} rows of {len(parts['train'])} + {len(parts['dev'])} + {len(parts['test'])}")
+    train, rows = rows_of(args.data, "train"), rows_of(args.data, args.part)
+    rows = rows[:100] if args.quick else rows
+    print(f"{args.part}: {len(rows)} rows, {len(train)} to train on")
 
     spans: dict[str, list[list[Span]]] = {}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         given = {
-            "folder": folder, "train": parts["train"], "test": [row["text"] for row in rows], "types": KINDS,
+            "folder": folder, "train": train, "test": [row["text"] for row in rows], "types": KINDS,
             "tagger": args.tagger and str(Path(args.tagger).resolve()), "threshold": 0.4, "rounds": 1,
             "epochs": 3 if args.quick else 20,
         }  # fmt: skip

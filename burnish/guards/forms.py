@@ -47,6 +47,17 @@ def kind_of(label: str) -> str:
     return _LABELS.get(label.upper(), label.lower())
 
 
+_SIGNS = {"email": re.compile("@"), "url": re.compile(r"\.")} | dict.fromkeys(
+    ("card", "iban", "resident_id", "phone", "ssn", "passport", "licence", "postcode"), re.compile(r"\d")
+)
+_SIGN = re.compile(r"[^\W_]")
+
+
+def may_be(kind: str, text: str) -> bool:
+    """Whether a text has the sign that all of a kind have: an @, a dot, a digit, or any letter or digit at all."""
+    return _SIGNS.get(kind, _SIGN).search(text) is not None
+
+
 def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?i)(?<![a-z])(?:{pattern})")
 

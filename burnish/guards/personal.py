@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from burnish.data.personal import CHECKED, Found, find
-from burnish.guards.forms import ALL, kind_of
+from burnish.guards.forms import ALL, kind_of, may_be
 from burnish.guards.plain import View
 
 Tagger = Callable[[Sequence[str]], list[list[Found]]]
@@ -59,12 +59,16 @@ def merged(forms: Sequence[Found], tagged: Sequence[Found]) -> list[Found]:
 
 
 def tagger_of(engine: Any) -> Tagger:
-    """The entities of a model of the task `tag`."""
+    """The entities of a model of the task `tag`, without those that cannot be what they are said to be."""
 
     def tag(texts: Sequence[str]) -> list[list[Found]]:
         return [
-            [Found(one.start, one.end, kind_of(one.label), min(one.score, 0.99)) for one in said.entities]
-            for said in engine.predict(list(texts))
+            [
+                Found(one.start, one.end, kind, min(one.score, 0.99))
+                for one in said.entities
+                if may_be(kind := kind_of(one.label), text[one.start : one.end])
+            ]
+            for text, said in zip(texts, engine.predict(list(texts)), strict=True)
         ]
 
     return tag

@@ -22,7 +22,7 @@ from tests import tiny
 def fitted(
     rows: list[list[int]],
     labels: list[int],
-    dev: tuple[float, float] | None = None,
+    dev: tuple[float, ...] | None = None,
     options: LossOptions | None = None,
 ) -> Bigrams:
     class Beside(torch.nn.Module):
@@ -51,10 +51,24 @@ def test_order_tells_classes_apart(classes: int) -> None:
     assert model.rarity[(9 * 2477) % len(model.rarity)] == pytest.approx(1 + torch.tensor(10.0 * classes + 1).log())
 
 
-def test_a_model_that_dev_loses_by_stays_out() -> None:
+def test_dev_says_how_much_it_counts() -> None:
     rows, labels = [[5, 6], [6, 5]] * 10, [0, 1] * 10
-    assert not fitted(rows, labels, (0.5, 0.4)).weight.any()
-    assert fitted(rows, labels, (0.5, 0.5)).weight.any()
+    itself = fitted(rows, labels).weight
+    for values, times in (
+        ((0.5, 0.4, 0.3, 0.2, 0.4), 0.0),
+        ((0.5, 0.5, 0.5, 0.5, 0.5), 1.0),
+        ((0.5, 0.6, 0.8, 0.7, 0.2), 2.0),
+        ((0.5, 0.4, 0.3, 0.2, 0.6), 0.5),
+    ):
+        assert torch.allclose(fitted(rows, labels, values).weight, itself * times)
+
+
+def test_of_two_classes_what_tells_them_apart_counts_most() -> None:
+    rows = [[5, 9], [5, 8], [6, 9], [6, 8]] * 10  # 8 and 9 stand in both
+    model = fitted(rows, [0, 0, 1, 1] * 10)
+    told, common = (model.weight[(token * 2477) & (len(model.rarity) - 1), 1].abs() for token in (5, 9))
+    assert told > 1
+    assert common < 1e-3
 
 
 def test_a_rare_class_is_never_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,8 @@ class Row:
 
 _INJECTION = {"injection": 1400, "jailbreak": 1400, "harmful": 1600, "benign": 2600}
 _CHINESE_ATTACKS = {"injection": 700, "jailbreak": 500, "harmful": 700, "benign": 900}
-_HARM = {"hate": 1800, "offensive": 800, "neither": 2200}
-_TWEETS, _COMMENTS, _CHINESE, _PERSONAL = 9000, 700, 23_000, 4000
+_HARM = {"hate": 2200, "offensive": 950, "neither": 2800}
+_TWEETS, _COMMENTS, _CHINESE, _PERSONAL = 15_000, 700, 23_000, 4000
 _BUSINESS = 800  # of the material, and as many of public sets
 _SHORT = 400  # characters of a comment: long ones cost more than they teach
 _COPIES = 2  # of a row with other people's names
@@ -82,7 +82,9 @@ def personal(part: Part, data: Path | None, share: float) -> list[Row]:
         known = known[: max(1, int(share * len(known)))]
         rows += known
         if part == "train":
-            rows += swapped(known * _COPIES, given, random.Random(0))
+            news = public.news(data)
+            news = news[: max(1, int(share * len(news)))]
+            rows += [*news, *swapped(known * _COPIES + news, given, random.Random(0))]
     return _mixed(Row(row["text"], spans=tuple(row["spans"])) for row in rows)
 
 
