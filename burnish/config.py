@@ -176,7 +176,7 @@ class Tune(_Section):
     focal: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Gamma of the focal loss; 0 is cross entropy.")
     crf: bool = Field(False, description="`tag`: learned transitions between tags, a linear-chain CRF.")
     bigrams: bool = Field(
-        False, description="`classify`, `pair`: a linear model of token pairs adds its logits, as far as dev gains by it."
+        False, description="`classify`, `pair`: a linear model of token pairs adds its logits where dev gains by it."
     )
     context: int = Field(
         0, ge=0, description="`tag`: tokens of the same document shown on each side of a sentence; 0 is off."
