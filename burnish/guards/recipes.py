@@ -55,6 +55,14 @@ _CHARACTERS = {  # no encoder of Chinese comes with burnish
     "bigrams": True,
     "scratch": {"layers": 2, "hidden": 128, "heads": 4, "vocabulary": 6000},
 }
+_HELD = {  # an encoder of so few rows knows them by heart after two epochs else
+    "head_learning_rate": 1e-3,
+    "layer_decay": 1.0,
+    "weight_decay": 0.1,
+    "dropout": 0.3,
+    "label_smoothing": 0.1,
+    "average": 0.998,
+}
 _HARM = {"check": "harm", "side": "both"}
 
 RECIPES = {
@@ -76,7 +84,7 @@ RECIPES = {
     ),
     "harm-zh": Recipe(
         "classify",
-        {**_CHARACTERS, "epochs": 3},
+        {**_CHARACTERS, **_HELD, "epochs": 3},
         (Check(("offensive",), {PLAIN: 0.05}, {**_HARM, "action": "flag", "language": "zh"}),),
         "scratch",
     ),
