@@ -84,7 +84,7 @@ def test_together_they_know_what_neither_knows(tuned: flow.Tuned) -> None:
     assert max(one.value for one in report.before.values()) <= 0.75
     assert report.after.value >= 0.95
     assert report.comparison is not None
-    assert report.comparison.gain > 0.2
+    assert report.comparison.second_value - report.comparison.first_value > 0.2
     assert report.inputs == "text+image"
     names = {str(path.relative_to(tuned.artifact.folder)) for path in tuned.artifact.folder.rglob("*.safetensors")}
     assert {"text/model.safetensors", "image/model.safetensors"} <= names
@@ -99,7 +99,7 @@ def test_an_input_may_lack_some_of_them(tuned: flow.Tuned) -> None:
     assert image.label.endswith("red")
     alone = Engine.open(tuned.artifact.folder / "text").predict("very good")[0]
     assert text.label == alone.label
-    assert engine.predict({"text": "very good", "image": None})[0] == text
+    assert engine.predict({"text": "very good", "image": None})[0].probabilities == pytest.approx(text.probabilities)
     assert sum(both.probabilities.values()) == pytest.approx(1)
 
 
