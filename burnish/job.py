@@ -158,6 +158,7 @@ def _together(job: Job, kinds: tuple[str, ...], parts: dict[str, Rows], quiet: b
         further=found.further,
         inputs=name_of(kinds),
         own=True,
+        shares=found.shares,
     )
     saved = save_together(job, made, found, report)
     shutil.rmtree(work, ignore_errors=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import factorial
 from typing import Any, Self
 
 import torch
@@ -60,6 +61,32 @@ class Pool:
         joined = (weights.unsqueeze(-1) * known.clamp(min=LEAST)).sum(1)
         nothing = torch.tensor(self.prior).to(logs).expand_as(joined)
         return torch.where(there.any(1, keepdim=True), joined, nothing).log_softmax(-1)
+
+
+def shapley(pool: Pool, logs: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+    """What each input adds to the log-probability of the answer, (n, kinds): the mean, over all orders in which inputs
+    could come, of the change that its coming makes (Shapley 1953). Their sum is what the answer gains over the prior.
+
+    Args:
+        logs: as in `Pool.join`.
+        there: as in `Pool.join`; an input that is not there adds nothing.
+    """
+    answers = pool.join(logs, there).argmax(-1, keepdim=True)
+    count = len(pool.kinds)
+
+    def worth(some: tuple[int, ...]) -> torch.Tensor:
+        chosen = torch.zeros(count, dtype=torch.bool)
+        chosen[list(some)] = True
+        return pool.join(logs, there & chosen).gather(1, answers).squeeze(1)
+
+    worths = {some: worth(some) for size in range(count + 1) for some in combinations(range(count), size)}
+    found = torch.zeros(there.shape, dtype=logs.dtype)
+    for some, value in worths.items():
+        for kind in set(range(count)) - set(some):
+            with_it = worths[tuple(sorted((*some, kind)))]
+            orders = factorial(len(some)) * factorial(count - len(some) - 1) / factorial(count)
+            found[:, kind] += orders * (with_it - value)
+    return found
 
 
 def subsets(kinds: Sequence[str]) -> list[tuple[str, ...]]:

@@ -15,14 +15,14 @@ from burnish.data.several import name_of
 from burnish.engine import Engine
 from burnish.engine.run import BUDGET
 from burnish.engine.together import Together
-from burnish.models.fusion import LEAST, Pool, subsets
+from burnish.models.fusion import LEAST, Pool, shapley, subsets
 from burnish.results import Comparison, Evaluation
 from burnish.tasks.classify import Classify
 from burnish.training.evaluate import Outcome, compare, evaluation, outcome, single_latencies
 
 _ROWS = 30  # of dev that have some inputs; with fewer, each network counts as it is
 _PULL = 0.1  # on the squared logarithm of a weight, in rows
-_KEPT = 10_000  # dev rows that are looked at
+_KEPT = 10_000  # rows that are looked at
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Joined:
         before: each network alone, on the rows of `after`.
         comparison: of the best of these with all together.
         further: all but one, where there are more than two, and all together on dev.
+        shares: see `TuneReport`.
     """
 
     engine: Engine
@@ -41,6 +42,7 @@ class Joined:
     before: dict[str, Evaluation]
     comparison: Comparison
     further: dict[str, Evaluation]
+    shares: dict[str, float]
 
 
 def join(job: Job, engines: Mapping[str, Engine], parts: Mapping[str, Rows]) -> Joined:
@@ -77,20 +79,14 @@ def join(job: Job, engines: Mapping[str, Engine], parts: Mapping[str, Rows]) -> 
         further["dev"] = evaluated(measured(tuple(engines), parts["dev"])[1], "dev")
     before = {name: evaluated(one, split) for name, one in alone.items()}
     comparison = compare(task, alone[best].tallies, found.tallies, names=(best, name_of(engines)))
-    return Joined(engine, pool, after, before, comparison, further)
+    return Joined(engine, pool, after, before, comparison, further, _shares(engine, rows))
 
 
 def fitted(engine: Engine, rows: Rows) -> Pool:
     """The weights of a pool that make these rows likeliest, for each set of inputs; those that a row lacks play no part
     in it, so that each set is fitted on all rows that have it."""
-    together, task = _runtime(engine), engine.task
-    if len(rows) > _KEPT:
-        rows = rows.select(np.linspace(0, len(rows) - 1, _KEPT).astype(np.int64))
-    features = engine.encode(rows)
-    logs = torch.zeros(len(rows), len(together.parts), together.classes)
-    there = torch.zeros(len(rows), len(together.parts), dtype=torch.bool)
-    for pieces in by_length(features.lengths, BUDGET):
-        logs[pieces], there[pieces] = together.each(collate(features, pieces, engine.pad_id))
+    together, task, rows = _runtime(engine), engine.task, _some(rows)
+    logs, there = _each(engine, rows)
     known = {label: place for place, label in enumerate(task.labels)}
     truth = torch.tensor([known.get(row["label"], -1) for row in rows])
     weights = dict(together.pool.weights)
@@ -100,6 +96,26 @@ def fitted(engine: Engine, rows: Rows) -> Pool:
         if int(chosen.sum()) >= _ROWS:
             weights[some] = _weights(logs[chosen][:, places], truth[chosen])
     return Pool(together.pool.kinds, weights, together.pool.prior)
+
+
+def _some(rows: Rows) -> Rows:
+    return rows if len(rows) <= _KEPT else rows.select(np.linspace(0, len(rows) - 1, _KEPT).astype(np.int64))
+
+
+def _each(engine: Engine, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+    """What each network says of rows, as `Together.each`."""
+    together, features = _runtime(engine), engine.encode(rows)
+    logs = torch.zeros(len(rows), len(together.parts), together.classes)
+    there = torch.zeros(len(rows), len(together.parts), dtype=torch.bool)
+    for pieces in by_length(features.lengths, BUDGET):
+        logs[pieces], there[pieces] = together.each(collate(features, pieces, engine.pad_id))
+    return logs, there
+
+
+def _shares(engine: Engine, rows: Rows) -> dict[str, float]:
+    together = _runtime(engine)
+    added = shapley(together.pool, *_each(engine, _some(rows))).mean(0)
+    return {kind: float(one / added.sum()) for kind, one in zip(together.parts, added, strict=True)}
 
 
 def _weights(logs: torch.Tensor, truth: torch.Tensor) -> tuple[float, ...]:

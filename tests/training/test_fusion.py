@@ -16,7 +16,7 @@ from burnish import verbs
 from burnish.config import Job, parse
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError, InputError
-from burnish.models.fusion import Pool, subsets
+from burnish.models.fusion import Pool, shapley, subsets
 from burnish.training.fusion import _weights
 from tests import tiny, tiny_images
 
@@ -86,6 +86,9 @@ def test_together_they_know_what_neither_knows(tuned: flow.Tuned) -> None:
     assert report.comparison is not None
     assert report.comparison.second_value - report.comparison.first_value > 0.2
     assert report.inputs == "text+image"
+    assert sum(report.shares.values()) == pytest.approx(1)
+    assert min(report.shares.values()) > 0.2
+    assert "Shapley" in (tuned.artifact.folder / "report.html").read_text(encoding="utf-8")
     names = {str(path.relative_to(tuned.artifact.folder)) for path in tuned.artifact.folder.rglob("*.safetensors")}
     assert {"text/model.safetensors", "image/model.safetensors"} <= names
 
@@ -204,3 +207,17 @@ def test_a_pool_answers_with_what_is_there() -> None:
     assert subsets(("a", "b", "c"))[-1] == ("a", "b", "c")
     even = Pool.even(KINDS, (-0.7, -0.7)).join(logs, there)
     assert torch.allclose(even[0], logs[0].sum(0).log_softmax(-1))
+
+
+def test_shares_add_up_to_what_the_answer_gains() -> None:
+    kinds = ("text", "image", "sound")
+    pool = Pool.even(kinds, (-0.7, -0.7))
+    logs = torch.randn(5, 3, 2, generator=torch.Generator().manual_seed(1)).log_softmax(-1)
+    there = torch.ones(5, 3, dtype=torch.bool)
+    there[1, 2] = False
+    added = shapley(pool, logs, there)
+    gained = pool.join(logs, there).max(-1).values - torch.tensor(pool.prior).log_softmax(-1)[0]
+    assert torch.allclose(added.sum(1), gained, atol=1e-5)
+    assert added[1, 2] == 0
+    same = shapley(pool, logs[:, :1].expand(-1, 3, -1), torch.ones(5, 3, dtype=torch.bool))
+    assert torch.allclose(same, same[:, :1].expand(-1, 3), atol=1e-5)
