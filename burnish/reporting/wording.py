@@ -199,7 +199,7 @@ def alone_words(report: TuneReport) -> str:
     if report.shares:
         named = ", ".join(f"{kind} {share:.0%}" for kind, share in report.shares.items())
         return (
-            "Each kind of input has a model in a folder of its name, and their log-probabilities are added with weights "
+            "Each kind of input has a model in a folder of its name; their log-probabilities are added, with weights "
             f"fitted on dev. Shares in the answers, by Shapley values: {named}."
         )
     if report.own:
