@@ -16,8 +16,10 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from burnish.data.mixed import Mixed
 from burnish.data.reader import Reader
 from burnish.data.readers import READERS, TEXT
+from burnish.data.several import parts_of
 from burnish.data.text import Tokenizer
 from burnish.errors import InputError
 from burnish.models.net import Pooling
@@ -100,8 +102,13 @@ class Artifact:
 
     @property
     def inputs(self) -> str:
-        """What the model reads: text, or another kind of input."""
+        """What the model reads: text, or another kind of input, or several, as `text+image`."""
         return str(self.manifest["network"].get("inputs", TEXT))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of input where there are several; a model for each lies in a folder of its name."""
+        return parts_of(self.inputs)
 
     def tokenizer(self) -> Tokenizer | Reader:
         """What turns rows into the inputs of the network.
@@ -109,6 +116,9 @@ class Artifact:
         Raises:
             InputError: when this burnish does not know the kind of input, or its file is damaged.
         """
+        if self.kinds:
+            parts = {kind: Artifact.open(self.folder / kind, verify=False).tokenizer() for kind in self.kinds}
+            return Mixed(parts, self.max_tokens)
         if self.inputs != TEXT and self.inputs not in READERS:
             raise InputError(f"'{self.folder}' reads '{self.inputs}', which this burnish does not know")
         return Tokenizer(self.folder) if self.inputs == TEXT else READERS[self.inputs].open(self.folder)

@@ -27,7 +27,11 @@ class Columns(_Section):
 
     text: str | None = Field(None, description="Text to read.")
     text_b: str | None = Field(None, description="Second text, for `pair`.")
-    image: str | None = Field(None, description="File of an image, named from the folder of the data, for `classify`.")
+    image: str | None = Field(
+        None,
+        description="File of an image, from the folder of the data, for `classify`; or how its name is made of other "
+        "columns, as `images/{id}.jpg`.",
+    )
     label: str | None = Field(None, description="Class, classes or number to predict.")
     words: str | None = Field(None, description="List of words, for `tag`.")
     tags: str | None = Field(None, description="List of tags, one a word; in a CoNLL file the column's number or name.")
@@ -58,6 +62,10 @@ class Data(_Section):
     columns: Columns = Columns()
     split: Split = Split()
     multi_label: bool = Field(False, description="A row may carry several classes (`classify`).")
+    incomplete: Literal["keep", "skip"] = Field(
+        "keep",
+        description="Rows of several kinds of input that lack some of them, a picture that cannot be read for one.",
+    )
     separator: str = Field("|", description="Between classes in one cell, with `multi_label`.")
     limit: int | None = Field(None, ge=1, description="Read no more than this many rows of each file.")
 
@@ -241,6 +249,13 @@ class Audit(_Section):
     )
 
 
+class Part(_Section):
+    """How the model of one kind of input is made, where rows hold several kinds."""
+
+    model: str | None = Field(None, description="As `model`; unset: that of the job for text, `scratch` for all else.")
+    tune: Tune | None = Field(None, description="As `tune`, and in its place; that of the job when unset.")
+
+
 class Job(_Section):
     """One job: data, model, and what is done with them."""
 
@@ -251,6 +266,11 @@ class Job(_Section):
     seed: int = Field(0, ge=0)
     check: Check = Check()
     tune: Tune = Tune()
+    parts: dict[str, Part] = Field(
+        default_factory=dict,
+        description="By kind of input, as text or image, where `data.columns` names columns of several: each kind has "
+        "a model of its own, and they answer together.",
+    )
     report: Report = Report()
     compress: Compress | None = Field(
         None, description="Search a smaller or faster form once the model is tuned; `{}` for the defaults."

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from burnish import device
-from burnish.artifact import Artifact, must_be_replaceable
+from burnish.artifact import MANIFEST, Artifact, must_be_replaceable
 from burnish.config import Job
 from burnish.data.check import check as check_rows
 from burnish.data.check import stopping
 from burnish.data.load import fingerprint, usable
 from burnish.data.load import load as load_rows
 from burnish.data.rows import Rows
+from burnish.data.several import kinds_of, name_of, only, part
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, GateFailed, InputError, nearest
@@ -28,9 +29,11 @@ from burnish.training import transfer
 from burnish.training.adopt import adopt
 from burnish.training.build import net_for, tokenizer_for
 from burnish.training.fit import AS_IT_IS, fit, work_folder
+from burnish.training.fusion import join
 from burnish.training.measure import measure
-from burnish.training.save import save
+from burnish.training.save import save, save_together
 from burnish.training.sinks import need_trackers
+from burnish.variant import TUNED
 
 __all__ = ["Tuned", "check", "fingerprint", "tune", "work_folder"]
 
@@ -46,9 +49,15 @@ class Tuned:
 
 
 def check(job: Job) -> tuple[Finding, ...]:
-    """Look for what is wrong with the data of a job."""
+    """Look for what is wrong with the data of a job, of each kind of input by itself."""
     parts = load_rows(job)
-    return check_rows(parts, job, tokenizer_for(job, parts["train"]))
+    if not (kinds := kinds_of(job.data.columns)):
+        return check_rows(parts, job, tokenizer_for(job, parts["train"]))
+    found: list[Finding] = []
+    for kind in kinds:
+        own, rows = part(job, kind), _only(parts, kind)
+        found += check_rows(rows, own, tokenizer_for(own, rows["train"]))
+    return tuple(found)
 
 
 def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
@@ -61,7 +70,6 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         GateFailed: when a gate of the job is missed; the model is saved all the same.
     """
     started = time.perf_counter()
-    device.seed_everything(job.seed)
     need_trackers(job)
     if job.tune.privacy:
         need("opacus", "private")
@@ -69,6 +77,14 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     must_be_replaceable(Path(job.out))  # before the work, and again when saving
     say("reading the data")
     parts = load_rows(job)
+    if kinds := kinds_of(job.data.columns):
+        return _together(job, kinds, parts, quiet, say)
+    return _tuned(job, parts, source, started, quiet, say)
+
+
+def _tuned(job: Job, parts: dict[str, Rows], source: Artifact | None, started: float, quiet: bool, say: Say) -> Tuned:
+    """Tune on rows that hold one kind of input."""
+    device.seed_everything(job.seed)
     tokenizer = tokenizer_for(job, parts["train"])
     findings = check_rows(parts, job, tokenizer)
     _stop_on(findings, job)
@@ -112,6 +128,60 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     shutil.rmtree(work_folder(job), ignore_errors=True)
     _gate(job, report.after)
     return Tuned(saved, report)
+
+
+def _together(job: Job, kinds: tuple[str, ...], parts: dict[str, Rows], quiet: bool, say: Say) -> Tuned:
+    """Tune a model for each kind of input, then join them. Those that an earlier run has finished are kept."""
+    started, work = time.perf_counter(), work_folder(job)
+    made = {kind: _alone(part(job, kind, str(work / kind)), _only(parts, kind), quiet, say) for kind in kinds}
+    say(f"joining {', '.join(kinds)}")
+    engines = {kind: Engine.open(one.folder, TUNED) for kind, one in made.items()}
+    parts = {name: usable(rows, job.task) for name, rows in parts.items()}
+    found = join(job, engines, parts)
+    report = TuneReport(
+        task=job.task,
+        base_model=", ".join(f"{kind}: {one.manifest['job']['model']}" for kind, one in made.items()),
+        labels=found.engine.task.labels,
+        job=job.model_dump(mode="json"),
+        rows={name: len(rows) for name, rows in parts.items()},
+        fingerprint=fingerprint(parts["train"]),
+        findings=(),
+        curve=AS_IT_IS.curve,
+        environment=device.environment(),
+        parameters=sum(_count(one.net) for one in engines.values()),
+        trained_parameters=sum(_count(one.net) for one in engines.values()),
+        tokens_per_second=0.0,
+        seconds=time.perf_counter() - started,
+        before=found.before,
+        after=found.after,
+        comparison=found.comparison,
+        further=found.further,
+        inputs=name_of(kinds),
+        own=True,
+        shares=found.shares,
+    )
+    saved = save_together(job, made, found, report)
+    shutil.rmtree(work, ignore_errors=True)
+    _gate(job, report.after)
+    return Tuned(saved, report)
+
+
+def _alone(job: Job, parts: dict[str, Rows], quiet: bool, say: Say) -> Artifact:
+    """The model of one kind of input: one that was finished from the same job and rows, or a new one."""
+    folder = Path(job.out)
+    if (folder / MANIFEST).is_file():
+        found = Artifact.open(folder)
+        same = found.manifest["job"] == job.model_dump(mode="json")
+        if same and found.manifest["data"]["fingerprint"] == fingerprint(usable(parts["train"], job.task)):
+            say(f"{folder.name}: kept, as it was tuned from the same rows")
+            return found
+    say(f"{folder.name}:")
+    source = transfer.source_of(job)
+    return _tuned(job, parts, source, time.perf_counter(), quiet, say).artifact
+
+
+def _only(parts: dict[str, Rows], kind: str) -> dict[str, Rows]:
+    return {name: only(rows, kind) for name, rows in parts.items()}
 
 
 def _started(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:

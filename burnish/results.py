@@ -188,6 +188,8 @@ class TuneReport:
         privacy: what a private training has cost; `findings` and what is fitted to the rows are then left out.
         inputs: what the model reads: text, or another kind.
         own: whether the network is burnish's own, which plain transformers cannot load.
+        shares: by kind of input, where there are several: its mean share in what an answer gains in log-probability
+            over the frequency of its class (Shapley 1953). They add up to one, and one below zero misled.
     """
 
     task: str
@@ -213,6 +215,7 @@ class TuneReport:
     calibration: Calibration | None = None
     inputs: str = "text"
     own: bool = False
+    shares: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

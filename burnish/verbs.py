@@ -234,7 +234,8 @@ def _job(model: str | Path, data: str) -> Job:
     kept = artifact.manifest["job"]
     other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
     other["columns"] = kept["data"]["columns"] | {"group": None, "time": None}  # they are for splitting alone
-    if artifact.inputs != TEXT and not other["columns"].get(artifact.inputs):  # tuned on a folder of files
+    single = artifact.inputs != TEXT and not artifact.kinds
+    if single and not other["columns"].get(artifact.inputs):  # tuned on a folder of files
         other["columns"][artifact.inputs] = artifact.inputs
     return parse({"task": kept["task"], "data": kept["data"] | other})
 

@@ -116,8 +116,10 @@ def _files(source: _Source, kind: str) -> _Plan:
     rows, folder = source.rows, source.rows.format == files.FOLDER
     if rows.source.startswith("hub:"):
         raise InputError(f"'{rows.source}': files named in rows of the hub are not read; copy them into a folder")
-    name = kind if folder else str(source.pick(kind))
+    made = "" if folder else files.template(getattr(source.job.data.columns, kind), source.columns, rows.source)
+    name = kind if folder else made or str(source.pick(kind))
     label = (files.LABEL,) if folder else _label(source, (name,))
+    cell = (lambda row: files.filled(made, row)) if made else (lambda row: row[name])
     base = Path(rows.source).expanduser()
     base = base if folder else base.parent
     fault = READERS[kind].fault
@@ -127,14 +129,14 @@ def _files(source: _Source, kind: str) -> _Plan:
         fields["label"] = of
 
     def convert(row: Row, index: int) -> Row:
-        path, digest, reason = files.found(base, row[name], fault)
+        path, digest, reason = files.found(base, cell(row), fault)
         out: Row = {kind: path, "digest": digest, "fault": reason or None}
         if "label" in fields:
             out["label"] = value(row, index)
         return out
 
     used = f"columns: {kind} = '{name}'" + (f", label = '{','.join(label)}'" if "label" in fields else "")
-    return _Plan(fields, convert, (used,), (files.state(base, (row[name] for row in rows)),))
+    return _Plan(fields, convert, (used,), (files.state(base, map(cell, rows)),))
 
 
 def _texts(source: _Source) -> _Plan:

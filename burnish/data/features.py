@@ -89,6 +89,9 @@ class Features:
         cut: tokens that did not fit, in all.
         dense: per-piece inputs of one shape by name, such as pixels.
         cost: tokens that these count as in the budget of a batch.
+        parts: for rows of several kinds of input, by kind: features of rows that have it, and for each row its place
+            in them, -1 without one.
+        whole: what each row takes of the budget of a batch, all of its parts together.
     """
 
     ragged: dict[str, Ragged]
@@ -97,6 +100,8 @@ class Features:
     cut: int = 0
     dense: Mapping[str, Dense | NDArray[Any]] = field(default_factory=dict)
     cost: int = 0
+    parts: Mapping[str, tuple[Features, NDArray[np.int64]]] = field(default_factory=dict)
+    whole: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ragged["input_ids"]) if self.ragged else len(self.row)
@@ -104,6 +109,8 @@ class Features:
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """What each piece takes of the budget of a batch: its tokens, and the cost of its dense inputs."""
+        if self.whole is not None:
+            return self.whole
         if not self.ragged:
             return np.full(len(self.row), self.cost)
         own = self.ragged["input_ids"].lengths
@@ -142,6 +149,11 @@ def collate(features: Features, pieces: Sequence[int] | NDArray[np.int64], pad_i
     inputs and targets."""
     chosen = np.asarray(pieces)
     batch = _padded(features, chosen, pad_id) if features.ragged else {}
+    for kind, (part, places) in features.parts.items():
+        own = places[chosen]
+        batch[f"{kind}/there"] = torch.from_numpy(own >= 0)
+        inner = collate(part, own[own >= 0], pad_id) if (own >= 0).any() else {}
+        batch |= {f"{kind}/{name}": value for name, value in inner.items()}
     for name, dense in features.dense.items():
         batch[name] = torch.from_numpy(np.asarray(dense[chosen]))
     for name, target in features.targets.items():

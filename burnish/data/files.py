@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from burnish.data import store
 from burnish.data.images import is_image_name
-from burnish.errors import InputError
+from burnish.errors import InputError, nearest
 
 FOLDER = "folder"  # format of rows that are the files below a folder
 LABEL = "label"
 _KIND = "image"  # what these files are; others will be told apart by their endings
+_SLOT = re.compile(r"\{([^{}]+)\}")
 _SHOWN = 80  # characters of a name in a message
 
 
@@ -38,6 +40,30 @@ def found(base: Path, cell: Any, fault: Callable[[Path], str | None]) -> tuple[s
         reason = error.strerror or type(error).__name__
     shown = name if len(name) <= _SHOWN else f"…{name[-_SHOWN:]}"
     return None, None, f"{shown}: {reason}"
+
+
+def template(name: str | None, columns: Sequence[str], source: str) -> str:
+    """The name of a column as it was given, where it says how names of files are made of columns; else empty.
+
+    Raises:
+        InputError: when it uses a column that is not there.
+    """
+    if not name or name in columns or not _SLOT.search(name):
+        return ""
+    for slot in _SLOT.findall(name):
+        if slot not in columns:
+            raise InputError(
+                f"data.columns: '{name}' uses {{{slot}}}, which '{source}' lacks; {nearest(slot, columns)}"
+            )
+    return name
+
+
+def filled(name: str, row: Mapping[str, Any]) -> str | None:
+    """The name of a row's file by such a template; None where a cell is empty."""
+    cells = {slot: row[slot] for slot in _SLOT.findall(name)}
+    if any(cell is None or not str(cell).strip() for cell in cells.values()):
+        return None
+    return _SLOT.sub(lambda found: str(cells[found[1]]).strip(), name)
 
 
 def inside(base: Path, name: str) -> Path:

@@ -10,8 +10,9 @@ import numpy as np
 from burnish.config import Job
 from burnish.data.columns import canonical
 from burnish.data.read import read
-from burnish.data.readers import kind_of, one_of
+from burnish.data.readers import one_of
 from burnish.data.rows import Rows
+from burnish.data.several import joined, kinds_in, kinds_of, name_of
 from burnish.data.split import split, strata
 from burnish.errors import InputError
 
@@ -24,7 +25,7 @@ def load(job: Job) -> dict[str, Rows]:
     """
     data = job.data
     given = {"train": data.train} | {n: s for n, s in (("dev", data.dev), ("test", data.test)) if s}
-    sides = {name: canonical(read(source, data, role=name), job) for name, source in given.items()}
+    sides = {name: _canonical(read(source, data, role=name), job) for name, source in given.items()}
     open_shares = data.split.model_copy(update={name: 0.0 for name in sides if name != "train"})
     if open_shares.dev or open_shares.test:
         train = sides["train"]
@@ -35,7 +36,12 @@ def load(job: Job) -> dict[str, Rows]:
 
 def load_file(source: str, job: Job, *, labelled: bool = True) -> Rows:
     """Return one further source in the columns of the job, for `evaluate` and `predict`."""
-    return canonical(read(source, job.data, role="test"), job, labelled=labelled)
+    return _canonical(read(source, job.data, role="test"), job, labelled=labelled)
+
+
+def _canonical(rows: Rows, job: Job, labelled: bool = True) -> Rows:
+    bring = joined if kinds_of(job.data.columns) else canonical
+    return bring(rows, job, labelled=labelled)
 
 
 def usable(rows: Rows, task: str) -> Rows:
@@ -44,19 +50,19 @@ def usable(rows: Rows, task: str) -> Rows:
     Raises:
         InputError: when none is left.
     """
-    kept, kind = np.zeros(len(rows), dtype=bool), kind_of(rows.columns)
+    kept, kinds = np.zeros(len(rows), dtype=bool), kinds_in(rows.columns)
     start = 0
     for batch in rows.batches():
         if task == "tag":
             pairs = zip(batch["words"], batch["tags"], strict=True)
             good = [bool(words) and tags is not None and len(words) == len(tags) for words, tags in pairs]
         else:
-            cells = zip(batch[kind], batch["label"], strict=True)
-            good = [bool(given and given.strip()) and label is not None for given, label in cells]
+            cells = zip(zip(*(batch[kind] for kind in kinds), strict=True), batch["label"], strict=True)
+            good = [any(one and one.strip() for one in given) and label is not None for given, label in cells]
         kept[start : start + len(good)] = good
         start += len(good)
     if not kept.any():
-        raise InputError(f"'{rows.source}' has no row with both {one_of(kind)} and a label; see data.columns")
+        raise InputError(f"'{rows.source}' has no row with both {one_of(name_of(kinds))} and a label; see data.columns")
     return rows if kept.all() else rows.select(np.flatnonzero(kept))
 
 
@@ -64,7 +70,8 @@ def fingerprint(rows: Rows) -> str:
     """SHA-256 over the canonical rows; of files it is their content that counts, and not where they lie."""
     digest = hashlib.sha256()
     for batch in rows.batches():
-        if "digest" in batch:
-            del batch[kind_of(batch)]
+        for kind in kinds_in(batch):
+            if "digest" in batch or f"{kind}_digest" in batch:
+                del batch[kind]
         digest.update(json.dumps(batch, sort_keys=True, ensure_ascii=True, default=str).encode())
     return digest.hexdigest()

@@ -26,5 +26,5 @@ def one_of(kind: str) -> str:
 
 def shown(row: Row) -> str:
     """What a report shows of a row's input: its text, or the name of its file and of the folder that holds it."""
-    kind = kind_of(row)
-    return str(row[TEXT] or "") if kind == TEXT else "/".join(Path(str(row[kind])).parts[-2:])
+    files = ["/".join(Path(str(row[kind])).parts[-2:]) for kind in READERS if row.get(kind)]
+    return " · ".join([str(row[TEXT]), *files] if row.get(TEXT) else files)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from burnish.artifact import Artifact
 from burnish.data.features import Features
+from burnish.data.mixed import Mixed
 from burnish.data.reader import Reader
 from burnish.data.rows import Row
 from burnish.device import cpu_flags
 from burnish.engine import witness
 from burnish.engine.run import portions, predictions, unlabelled
 from burnish.engine.runtime import Eager, Runtime
+from burnish.engine.together import Part, Together
 from burnish.errors import InputError
+from burnish.models.fusion import Pool
 from burnish.models.net import Net, load_modules, open_net
 from burnish.tasks import Task, task_named
 from burnish.variant import TUNED, Variant, best
@@ -55,6 +58,11 @@ class Engine:
             weights: where the modules lie that decoding needs, when not in the model's own folder.
         """
         task = task_named(artifact.task).restore(artifact.state)
+        if artifact.kinds:
+            engines = {kind: cls.open(artifact.folder / kind) for kind in artifact.kinds}
+            engine = cls.joined(engines, task, Pool.restore(artifact.manifest["pool"]))
+            engine.artifact = artifact
+            return engine
         if variant is None:
             runtime: Runtime = Eager(net_of(artifact, task).eval())
         else:
@@ -65,6 +73,15 @@ class Engine:
         engine = cls(runtime, task, artifact.tokenizer(), artifact.max_tokens)
         engine.artifact = artifact
         return engine
+
+    @classmethod
+    def joined(cls, engines: Mapping[str, Engine], task: Task, pool: Pool) -> Self:
+        """One engine of several, by kind of input; `task` has the classes of all of them."""
+        known = {label: place for place, label in enumerate(task.labels)}
+        parts = {kind: Part(one.runtime, [known[label] for label in one.task.labels]) for kind, one in engines.items()}
+        longest = max(one.max_tokens for one in engines.values())
+        reader = Mixed({kind: one.tokenizer for kind, one in engines.items()}, longest)
+        return cls(Together(parts, pool, len(task.labels)), task, reader, longest)
 
     @property
     def net(self) -> Net:
@@ -96,7 +113,8 @@ class Engine:
 
         Args:
             inputs: texts; for `tag` texts or lists of words; for `pair` [text, text]; for a model of images paths,
-                Pillow images, arrays (height, width, 3) of bytes, or mappings {"image": one of these}.
+                Pillow images, arrays (height, width, 3) of bytes, or mappings {"image": one of these}; for a model of
+                several kinds mappings of kind to value, in which kinds may be missing.
 
         Returns:
             One prediction of the task's class for each input.

@@ -20,6 +20,7 @@ from burnish.models.pretrained import Kind, last_line, load, reads_images
 from burnish.models.vision import Scaled, Vision, preprocessing
 
 Pooling = Literal["cls", "mean"]
+READ = "read"  # of a batch: what the head reads, in place of what the encoder would read
 EXTRAS_FILE = "burnish.safetensors"  # not model*.safetensors: plain transformers must not read it
 
 
@@ -90,6 +91,8 @@ class Net(nn.Module):
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
         logits: torch.Tensor
+        if READ in batch:
+            return self._of_read(batch[READ])
         if self.scaled is not None:
             logits = self.model(pixel_values=self.scaled(batch["pixels"])).logits
         elif "head" in self.extras:
@@ -142,9 +145,19 @@ class Net(nn.Module):
 
     def read(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """What the head reads, before dropout: vectors (n, hidden), or states (n, tokens, hidden)."""
+        if READ in batch:
+            return batch[READ]
         if self.scaled is not None:
             return self._given_to_head(batch)
         return self.vectors(batch) if self.kind == "sequence" else self._states(batch)
+
+    def _of_read(self, read: torch.Tensor) -> torch.Tensor:
+        """Logits of what the head reads, with the dropout before it."""
+        head = self.linear
+        before = self.extras["dropout"] if "head" in self.extras else self.model.dropout
+        assert head is not None
+        logits: torch.Tensor = head(before(read))
+        return logits
 
     def _given_to_head(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """What reaches the model's own head: each architecture pools in its own way."""

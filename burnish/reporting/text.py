@@ -114,7 +114,7 @@ def print_report(report: TuneReport, console: Console) -> None:
         console.print(_text(wording.transfer_words(report)))
     if report.calibration:
         console.print(_text(wording.calibration_words(report)))
-    if report.alone:
+    if report.alone or report.shares:
         console.print(_text(wording.alone_words(report)))
     if report.privacy:
         console.print(_text(wording.privacy_words(report)))

@@ -196,6 +196,12 @@ def privacy_words(report: TuneReport) -> str:
 
 def alone_words(report: TuneReport) -> str:
     """Say what plain transformers reaches with the folder, with and without what it cannot express."""
+    if report.shares:
+        named = ", ".join(f"{kind} {share:.0%}" for kind, share in report.shares.items())
+        return (
+            "Each kind of input has a model in a folder of its name; their log-probabilities are added, with weights "
+            f"fitted on dev. Shares in the answers, by Shapley values: {named}."
+        )
     if report.own:
         return "The network is burnish's own: plain transformers does not load this folder."
     if report.alone is None:

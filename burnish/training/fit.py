@@ -35,6 +35,7 @@ from burnish.training.fewshot import FewShot, names
 from burnish.training.head import fit_plain_head, plain_states, refit_head
 from burnish.training.loop import Setting, Trainer
 from burnish.training.private import Private, must_be_apart
+from burnish.training.rest import rests, vectors
 from burnish.training.sinks import Sinks
 
 
@@ -87,6 +88,11 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     options, pad_id = loss_for(job, task, train), tokenizer.pad_token_id or 0
     precision = device.measure_precision(place, net.hidden) if tune.precision == "auto" else tune.precision
     setting = Setting(identity(job, train), precision, torch.get_num_threads())
+    resting = not tune.privacy and not few and rests(net, tune, features)
+    seen = features
+    if resting:
+        seen = vectors(net.to(place), features, pad_id, precision)
+        tune = tune.model_copy(update={"backward": "full"})  # there is nothing below the head
     folder = work_folder(job)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +100,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         trainer = (Private if tune.privacy else FewShot if few else Trainer)(
             net,
             task,
-            features,
+            seen,
             tune,
             options,
             setting,
@@ -102,7 +108,9 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
             pad_id=pad_id,
             seed=job.seed,
             device=place,
-            evaluate=None if tune.privacy else _measure_on_dev(job, parts, task, net, tokenizer),
+            evaluate=None
+            if tune.privacy
+            else _measure_on_dev(job, parts, task, net, tokenizer, precision if resting else None),
             vary=tokenizer.vary if isinstance(tokenizer, Reader) else None,
         )
         with device.freed_memory_kept(), Sinks(job, folder, quiet) as sinks:
@@ -131,13 +139,15 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
 
 
 def _measure_on_dev(
-    job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any
+    job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, at_rest: Precision | None
 ) -> Callable[[Precision], float] | None:
     if "dev" not in parts:
         return None
     dev, pad_id = parts["dev"], tokenizer.pad_token_id or 0
     features = task.encode(unlabelled(dev), tokenizer, job.tune.max_tokens).kept()  # once, not at each measurement
     place = device.choose_device()
+    if at_rest:
+        features = vectors(net, features, pad_id, at_rest)
 
     def measure(precision: Precision) -> float:
         said = predictions(Eager(net, place, precision), task, features, dev, pad_id=pad_id)

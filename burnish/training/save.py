@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from burnish import artifact as artifacts
@@ -14,6 +15,36 @@ from burnish.reporting.html import report_html
 from burnish.reporting.jsonable import as_json
 from burnish.results import TuneReport
 from burnish.training.fit import Fitted, work_folder
+from burnish.training.fusion import Joined
+
+
+def save_together(job: Job, made: Mapping[str, Artifact], found: Joined, report: TuneReport) -> Artifact:
+    """Save models that answer together, each in a folder of its kind, with their weights, report and card.
+
+    Raises:
+        InputError: when the disk does not take it; an earlier model then stays as it was.
+    """
+
+    def write(folder: Path) -> None:
+        for kind, one in made.items():
+            shutil.copytree(one.folder, folder / kind)
+        (folder / "report.html").write_text(report_html(report), encoding="utf-8")
+        (folder / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
+
+    longest = max(one.max_tokens for one in made.values())
+    manifest = {
+        "task": job.task,
+        "state": found.engine.task.state(),
+        "network": {"pooling": "cls", "word_shape": False, "max_tokens": longest, "inputs": report.inputs},
+        "pool": found.pool.state(),
+        "job": report.job,
+        "data": {"fingerprint": report.fingerprint, "rows": report.rows},
+        "metrics": report.after.metrics,
+        "before": {name: e.metrics for name, e in report.before.items()},
+        "training": {"seconds": report.seconds},
+        "environment": report.environment,
+    }
+    return artifacts.save(Path(job.out), write, manifest)
 
 
 def save(job: Job, engine: Engine, report: TuneReport, fitted: Fitted) -> Artifact:

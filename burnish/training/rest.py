@@ -1,0 +1,44 @@
+"""An encoder at rest gives the same vectors in every epoch: they are made once, and the epochs train a head on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from burnish.config import Tune
+from burnish.data.features import Features, by_length, collate
+from burnish.device import Precision, autocast
+from burnish.engine.run import BUDGET
+from burnish.models.net import READ, Net
+
+_NUMBERS = 100_000_000  # that are held: 400 MB
+
+
+def rests(net: Net, tune: Tune, features: Features) -> bool:
+    """Whether nothing below a linear head learns or changes from epoch to epoch, and the vectors fit the memory.
+
+    Dropout inside of the encoder does not count: it has nothing to keep from learning.
+    """
+    head = net.linear
+    if net.kind != "sequence" or head is None or tune.r_drop or (net.scaled is not None and tune.vary != "none"):
+        return False
+    if set(net.extras) - {"dropout", "head"}:
+        return False
+    fresh = net.head_parameters()  # that of plain transformers among them, which is fitted later
+    still = all(name in fresh or not one.requires_grad for name, one in net.named_parameters())
+    return still and len(features) * net.hidden <= _NUMBERS and hasattr(net.model, "dropout")
+
+
+def vectors(net: Net, features: Features, pad_id: int, precision: Precision) -> Features:
+    """The same pieces, of the same lengths and targets, as what the head reads of them."""
+    device, was_training = next(net.parameters()).device, net.training
+    found = np.empty((len(features), net.hidden), dtype=np.float32)
+    net.eval()
+    with torch.no_grad(), autocast(device, precision):
+        for pieces in by_length(features.lengths, BUDGET):
+            batch = {name: value.to(device) for name, value in collate(features, pieces, pad_id).items()}
+            found[pieces] = net.read(batch).float().cpu().numpy()
+    net.train(was_training)
+    return replace(features, ragged={}, dense={READ: found}, whole=features.lengths)

@@ -1,0 +1,223 @@
+"""A job on rows of a text and an image each: tuned apart, joined, and asked with what there is."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from burnish import job as flow
+from burnish import verbs
+from burnish.config import Job, parse
+from burnish.engine import Engine
+from burnish.errors import BurnishError, ConfigError, InputError
+from burnish.models.fusion import Pool, shapley, subsets
+from burnish.training.fusion import _weights
+from tests import tiny, tiny_images
+
+KINDS = ("text", "image")
+IMAGES = {
+    "epochs": 16,
+    "learning_rate": 1e-2,
+    "head_learning_rate": 1e-1,
+    "layer_decay": 1.0,
+    "tokens_per_batch": 16,
+    "precision": "fp32",
+    "scratch": {"layers": 2, "hidden": 16},
+}
+
+
+def table(folder: Path, rows: int = 240) -> Path:
+    """Two classes of four by the word, two by the colour: neither the text nor the image tells all of them apart."""
+    photos = folder / "photos"
+    photos.mkdir(parents=True, exist_ok=True)
+    draw = random.Random(0)
+    with (folder / "rows.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "title", "class"])
+        for number in range(rows):
+            word, colour = ("good", "bad")[number % 2], ("red", "blue")[number // 2 % 2]
+            tiny_images.picture(colour, number).save(photos / f"{number}.png")
+            text = " ".join(draw.sample(["the film was", "very", "today"], 2))
+            writer.writerow([number, f"{text} {word}", f"{word} {colour}"])
+    return folder / "rows.csv"
+
+
+def job(folder: Path, **changed: Any) -> Job:
+    document: dict[str, Any] = {
+        "task": "classify",
+        "model": str(tiny.encoder(folder)),
+        "out": str(folder / "out"),
+        "data": {
+            "train": str(folder / "rows.csv"),
+            "columns": {"text": "title", "image": "photos/{id}.png", "label": "class"},
+            "split": {"dev": 0.3, "test": 0.3},
+        },
+        "tune": {
+            "epochs": 6,
+            "precision": "fp32",
+            "learning_rate": 1e-3,
+            "head_learning_rate": 1e-2,
+            "tokens_per_batch": 128,
+        },
+        "parts": {"image": {"tune": IMAGES}},
+        "report": {"bootstrap": 20},
+    }
+    return parse(document | changed)
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> flow.Tuned:
+    folder = tmp_path_factory.mktemp("fusion")
+    table(folder)
+    return flow.tune(job(folder))
+
+
+def test_together_they_know_what_neither_knows(tuned: flow.Tuned) -> None:
+    report = tuned.report
+    assert set(report.before) == {"text alone", "image alone"}
+    assert max(one.value for one in report.before.values()) <= 0.75
+    assert report.after.value >= 0.95
+    assert report.comparison is not None
+    assert report.comparison.second_value - report.comparison.first_value > 0.2
+    assert report.inputs == "text+image"
+    assert sum(report.shares.values()) == pytest.approx(1)
+    assert min(report.shares.values()) > 0.2
+    assert "Shapley" in (tuned.artifact.folder / "report.html").read_text(encoding="utf-8")
+    names = {str(path.relative_to(tuned.artifact.folder)) for path in tuned.artifact.folder.rglob("*.safetensors")}
+    assert {"text/model.safetensors", "image/model.safetensors"} <= names
+
+
+def test_an_input_may_lack_some_of_them(tuned: flow.Tuned) -> None:
+    engine = Engine.open(tuned.artifact.folder)
+    photo = tiny_images.picture("red", 500)
+    both, text, image = engine.predict([{"text": "very good", "image": photo}, {"text": "very good"}, {"image": photo}])
+    assert both.label == "good red"
+    assert text.label.startswith("good")
+    assert image.label.endswith("red")
+    alone = Engine.open(tuned.artifact.folder / "text").predict("very good")[0]
+    assert text.label == alone.label
+    assert engine.predict({"text": "very good", "image": None})[0].probabilities == pytest.approx(text.probabilities)
+    assert sum(both.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "none of text, image"),
+        ({"text": " "}, "none of"),
+        ({"text": 3}, "takes a text"),
+        ("abc", "mapping"),
+        ({"sound": "x"}, "'sound'"),
+        ({"text": "good", "image": "missing.png"}, "missing.png"),
+    ],
+)
+def test_bad_inputs_are_told(tuned: flow.Tuned, given: Any, told: str) -> None:
+    with pytest.raises(BurnishError, match=told):
+        Engine.open(tuned.artifact.folder).predict([given])
+
+
+def test_rows_of_a_file(tuned: flow.Tuned) -> None:
+    folder = tuned.artifact.folder
+    source = folder.parent / "rows.csv"
+    assert verbs.evaluate(folder, str(source)).value >= 0.95
+    (folder.parent / "photos" / "3.png").rename(folder.parent / "photos" / "away")
+    try:
+        said = list(verbs.predict_lines(folder, str(source)))
+    finally:
+        (folder.parent / "photos" / "away").rename(folder.parent / "photos" / "3.png")
+    assert len(said) == 240
+    assert said[3]["image"] is None
+    assert said[3]["label"].startswith("bad")
+    assert said[0]["label"] == "good red"
+
+
+def test_rows_that_lack_one_stay_or_are_skipped(tmp_path: Path) -> None:
+    table(tmp_path, 24)
+    for number in range(8):
+        (tmp_path / "photos" / f"{number}.png").unlink()
+    given = job(tmp_path)
+    found = {finding.name for finding in flow.check(given)}
+    assert "broken_files" in found
+    rows = flow.load_rows(given)
+    assert sum(map(len, rows.values())) == 24
+    skipping = given.model_copy(update={"data": given.data.model_copy(update={"incomplete": "skip"})})
+    assert sum(map(len, flow.load_rows(skipping).values())) == 16
+
+
+def test_what_is_finished_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table(tmp_path, 48)
+    given = job(tmp_path)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(flow, "join", killed)
+        with pytest.raises(KeyboardInterrupt):
+            flow.tune(given)
+    said: list[str] = []
+    flow.tune(given, say=said.append)
+    assert [line for line in said if "kept" in line] == [
+        "text: kept, as it was tuned from the same rows",
+        "image: kept, as it was tuned from the same rows",
+    ]
+
+
+def test_mistakes_in_a_job(tmp_path: Path) -> None:
+    table(tmp_path, 24)
+    with pytest.raises(InputError, match=r"\{number\}"):
+        flow.check(job(tmp_path, data={"train": str(tmp_path / "rows.csv")} | _columns("photos/{number}.png")))
+    with pytest.raises(InputError, match=r"parts\.sound"):
+        flow.check(job(tmp_path, parts={"sound": {}}))
+    with pytest.raises(ConfigError, match="modell"):
+        job(tmp_path, parts={"image": {"modell": "scratch"}})
+
+
+def _columns(image: str) -> dict[str, Any]:
+    return {"columns": {"text": "title", "image": image, "label": "class"}}
+
+
+def test_weights_follow_what_a_network_is_worth() -> None:
+    truth = torch.arange(400) % 2
+    generator = torch.Generator().manual_seed(0)
+    sure = torch.nn.functional.one_hot(truth, 2).float() * 2 + torch.randn(400, 2, generator=generator)
+    guess = torch.randn(400, 2, generator=generator) * 3
+    good, bad = _weights(torch.stack([sure.log_softmax(-1), guess.log_softmax(-1)], 1), truth)
+    assert good > 0.7
+    assert bad < 0.15
+
+
+def test_a_pool_answers_with_what_is_there() -> None:
+    pool = Pool(KINDS, {("text",): (2.0,), ("image",): (1.0,), KINDS: (1.0, 0.5)}, (-0.1, -2.4))
+    logs = torch.tensor([[[-0.2, -1.7], [-1.2, -0.4]]]).expand(4, 2, 2).log_softmax(-1)
+    there = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
+    joined = pool.join(logs, there)
+    for row, expected in enumerate(
+        (logs[0, 0] + 0.5 * logs[0, 1], 2 * logs[0, 0], logs[0, 1], torch.tensor([-0.1, -2.4]))
+    ):
+        assert torch.allclose(joined[row], expected.log_softmax(-1))
+    again = Pool.restore(json.loads(json.dumps(pool.state())))
+    assert torch.equal(again.join(logs, there), joined)
+    assert subsets(("a", "b", "c"))[-1] == ("a", "b", "c")
+    even = Pool.even(KINDS, (-0.7, -0.7)).join(logs, there)
+    assert torch.allclose(even[0], logs[0].sum(0).log_softmax(-1))
+
+
+def test_shares_add_up_to_what_the_answer_gains() -> None:
+    kinds = ("text", "image", "sound")
+    pool = Pool.even(kinds, (-0.7, -0.7))
+    logs = torch.randn(5, 3, 2, generator=torch.Generator().manual_seed(1)).log_softmax(-1)
+    there = torch.ones(5, 3, dtype=torch.bool)
+    there[1, 2] = False
+    added = shapley(pool, logs, there)
+    gained = pool.join(logs, there).max(-1).values - torch.tensor(pool.prior).log_softmax(-1)[0]
+    assert torch.allclose(added.sum(1), gained, atol=1e-5)
+    assert added[1, 2] == 0
+    same = shapley(pool, logs[:, :1].expand(-1, 3, -1), torch.ones(5, 3, dtype=torch.bool))
+    assert torch.allclose(same, same[:, :1].expand(-1, 3), atol=1e-5)
