@@ -167,7 +167,10 @@ def must_be_replaceable(folder: Path) -> None:
     own = {MANIFEST, SIGNATURE}
     if (folder / MANIFEST).is_file():
         try:
-            own |= set(Artifact.open(folder, verify=False).manifest["files"]) | _files_of_variants(folder)
+            found = Artifact.open(folder, verify=False)
+            own |= set(found.manifest["files"]) | _files_of_variants(folder)
+            for kind in found.kinds:
+                own |= {str(Path(kind, name)) for name in _files_of_variants(folder / kind)}
         except InputError as error:
             raise InputError(f"out: '{folder}' is left as it is: {error}; remove it, or choose another out") from None
     there = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())

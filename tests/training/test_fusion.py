@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from burnish import job as flow
 from burnish import verbs
+from burnish.artifact import must_be_replaceable
 from burnish.config import Job, parse
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError, InputError
@@ -135,6 +137,19 @@ def test_rows_of_a_file(tuned: flow.Tuned) -> None:
     assert said[3]["image"] is None
     assert said[3]["label"].startswith("bad")
     assert said[0]["label"] == "good red"
+
+
+def test_each_model_can_be_exported_by_itself(tuned: flow.Tuned, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tuned.artifact.folder, tmp_path / "out"))
+    given = [{"text": "very good", "image": tiny_images.picture("red", 500)}, {"text": "very bad"}]
+    before = Engine.open(folder).predict(given)
+    verbs.export(folder / "text", "onnx")
+    for one, other in zip(before, Engine.open(folder).predict(given), strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+    must_be_replaceable(folder)
+    (folder / "text" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match=r"mine\.txt"):
+        must_be_replaceable(folder)
 
 
 def test_rows_that_lack_one_stay_or_are_skipped(tmp_path: Path) -> None:
