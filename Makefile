@@ -18,8 +18,8 @@ check: $(VENV)/.ready  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check  ## check, then the tests; no network
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+test: check  ## check, then the tests, side by side with a thread each; no network
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: $(VENV)/.ready bench-env  ## the quick form of every measurement
 	for file in bench/tune.py bench/folds.py bench/transfer.py bench/fewshot.py bench/kill.py bench/memory.py bench/startup.py bench/options.py bench/compress.py bench/kill_search.py bench/batch.py; do $(BIN)/python $$file --quick || exit 1; done
