@@ -67,7 +67,7 @@ def compress(
         InputError: when the model or its rows cannot be read.
     """
     artifact = Artifact.open(Path(model).resolve())
-    artifact.must_read_text("burnish compress")
+    artifact.must_go_with("compress")
     task = task_named(artifact.task).restore(artifact.state)
     job = _job(artifact, train, options)
     options = options.model_copy(update={"metric": options.metric or job.tune.metric or task.metric})

@@ -9,9 +9,12 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from burnish.device import cpu_flags
 from burnish.engine.flat import Arrays
 from burnish.engine.openvino import library
 from burnish.extras import need
+
+_ATTENTION = ("Softmax", "ScaledDotProductAttention")
 
 
 def dynamic(whole: Path, path: Path) -> None:
@@ -28,16 +31,38 @@ def dynamic(whole: Path, path: Path) -> None:
         logger.setLevel(level)
 
 
+def fixed(whole: Path, path: Path, inputs: Iterable[Arrays]) -> None:
+    """Write an ONNX graph with int8 weights, a scale a channel, and activations whose scales are fitted to `inputs`."""
+    need("onnx", "onnx")
+    quantization = need("onnxruntime.quantization", "onnx")
+    given = iter(inputs)
+
+    class Given(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> Arrays | None:
+            return next(given, None)
+
+    quantization.quantize_static(
+        whole,
+        path,
+        Given(),
+        per_channel=True,
+        reduce_range="avx512_vnni" not in cpu_flags(),  # older processors add up pairs of products in 16 bits
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+    )
+
+
 def static(model: Any, inputs: Iterable[Arrays]) -> Any:
     """An OpenVINO model with int8 weights and activations, their scales fitted to `inputs`, one for each batch."""
     nncf = _nncf()
     given = list(inputs)
+    attends = any(one.get_type_name() in _ATTENTION for one in model.get_ops())
     with redirect_stdout(StringIO()):  # it draws its own progress there
         return nncf.quantize(
             model,
             nncf.Dataset(given),
             subset_size=len(given),
-            model_type=nncf.ModelType.TRANSFORMER,
+            model_type=nncf.ModelType.TRANSFORMER if attends else None,
             preset=nncf.QuantizationPreset.MIXED,
         )
 

@@ -26,7 +26,7 @@ from burnish.compression.measure import size_of
 from burnish.compression.prune import Importance, Shape, shrunk
 from burnish.compression.students import Learner, World
 from burnish.config import Compress
-from burnish.data.features import Batch, Features, by_length, collate
+from burnish.data.features import Batch, Features, by_length, collate, rows_in
 from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager, Runtime
@@ -332,4 +332,4 @@ def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float, floa
         joules.append(meter.joules() - before)
         if sum(seconds[1:]) > _ENOUGH:
             break
-    return sum(len(batch["input_ids"]) for batch in batches), median(seconds[1:]), median(joules[1:])
+    return sum(rows_in(batch) for batch in batches), median(seconds[1:]), median(joules[1:])

@@ -21,7 +21,7 @@ from burnish.artifact import Artifact
 from burnish.compression import forms
 from burnish.compression.beside import together
 from burnish.compression.distill import TOKENS, Lesson, lessons, soften, taught
-from burnish.compression.export import made_up
+from burnish.compression.export import example_of
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape, importance, merged, shrunk
 from burnish.data.features import Batch, Features, collate, shuffled
@@ -73,11 +73,15 @@ class World:
         used = np.unique(self.encode(self.rows).ragged["input_ids"].values).tolist()
         return replace(self, net=merged(self.net, [self.pad_id, *used]))
 
+    def _example(self, net: Net) -> Batch:
+        made = example_of(self.task, net, self.tokenizer, self.artifact.max_tokens)
+        return collate(made, np.arange(8), self.pad_id)
+
     def written(self, net: Net, form: Form, folder: Path) -> Engine:
         """The network in some form, in a folder, opened from there."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        example = collate(made_up(self.task, net, self.artifact.max_tokens), np.arange(8), self.pad_id)
+        example = self._example(net)
         samples: list[Batch] = []
         if form.precision == "int8":
             features = self.encode(spread(self.rows, _SAMPLES))

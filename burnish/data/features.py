@@ -134,6 +134,12 @@ class Features:
 
 Batch = dict[str, torch.Tensor]
 
+
+def rows_in(batch: Batch) -> int:
+    """How many pieces a batch holds."""
+    return len(next(iter(batch.values())))
+
+
 _PADDING = {"labels": IGNORED, "words": -1}
 
 

@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 
 from burnish import verbs
 from burnish.auditing import audit
-from burnish.batch import batch
 from burnish.config import load as load_job
 from burnish.engine import Engine
 from burnish.errors import BurnishError, InputError
@@ -123,14 +122,10 @@ def test_what_is_for_texts_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="reads texts"):
         check(tiny_images.job(tmp_path, model=str(tiny.encoder(tmp_path))))
     out = tune(tiny_images.job(tmp_path, epochs=1)).artifact.folder
-    (tmp_path / "policy.yaml").write_text("version: 1\n", encoding="utf-8")
     for verb in (
-        lambda: verbs.compress(out),
-        lambda: verbs.export(out, "onnx"),
         lambda: audit(out),
         lambda: verbs.explain_text(out, "x.png"),
         lambda: verbs.explain_file(out, str(tmp_path / "data")),
-        lambda: batch(out, tmp_path / "policy.yaml", tmp_path / "b.csv"),
     ):
         with pytest.raises(InputError, match="texts"):
             verb()
