@@ -11,7 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -192,6 +192,9 @@ class Pixels(Reader):
         sides = [self._shortest if side == short else int(self._shortest * side / short) for side in image.size]
         across, down = (sides[0] - width) // 2, (sides[1] - height) // 2
         return np.asarray(image.resize((sides[0], sides[1]), how).crop((across, down, across + width, down + height)))
+
+    def varying(self, tune: Tune) -> Self:
+        return replace(self, vary_by=tune.vary)
 
     def vary(self, batch: Batch) -> Batch:
         """Shift, cover a patch in half of the images (Zhong et al. 2020), and mirror half, as `tune.vary` says."""

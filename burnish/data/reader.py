@@ -96,6 +96,10 @@ class Reader(ABC):
     def features(self, rows: Sequence[Row]) -> Features:
         """Model inputs of rows, a piece each, without targets."""
 
+    def varying(self, tune: Tune) -> Self:
+        """The same, that varies batches as a job says."""
+        return self
+
     @abstractmethod
     def vary(self, batch: Batch) -> Batch:
         """A training batch changed at random in ways that keep its meaning, drawn from torch's own generator."""

@@ -26,8 +26,8 @@ def test_a_search_ends_with_a_variant_that_serves(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("openvino", "int8")])
     monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
-    # The tiny network is the same in speed, so that its cost is made up.
-    monkeypatch.setattr("burnish.compression.search.Search._cost", lambda search, value: value["size"])
+    # Tiny networks take no time, so that costs are made up: the form with more files is the cheaper one.
+    monkeypatch.setattr("burnish.compression.search.Search._cost", lambda search, value: 1 / value["size"])
     table = tiny_images.table(tmp_path)
     with table.open("a", encoding="utf-8") as file:
         file.write("photos/none.png,red\n")
