@@ -181,6 +181,7 @@ def explain_text(
     from burnish.explanation.counterfactual import counterfactual, typical_words
     from burnish.explanation.examples import examples as behind
     from burnish.explanation.faithful import faithfulness, randomised, shuffled_twin
+    from burnish.explanation.piece import Piece
     from burnish.training.origin import training_rows
 
     if given is None:
@@ -199,7 +200,11 @@ def explain_text(
     change = None
     if edits:
         change = counterfactual(engine, row, one.explanation, typical_words(rows) if rows is not None else None)
-    found = behind(engine, one.piece, one.target, rows) if examples and rows is not None else None
+    found = (
+        behind(engine, one.piece, one.target, rows)
+        if examples and rows is not None and isinstance(one.piece, Piece)
+        else None
+    )
     return one.explanation, quality, change, found
 
 

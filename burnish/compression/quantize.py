@@ -35,21 +35,25 @@ def fixed(whole: Path, path: Path, inputs: Iterable[Arrays]) -> None:
     """Write an ONNX graph with int8 weights, a scale a channel, and activations whose scales are fitted to `inputs`."""
     need("onnx", "onnx")
     quantization = need("onnxruntime.quantization", "onnx")
-    given = iter(inputs)
-
-    class Given(quantization.CalibrationDataReader):  # type: ignore[misc]
-        def get_next(self) -> Arrays | None:
-            return next(given, None)
-
     quantization.quantize_static(
         whole,
         path,
-        Given(),
+        _Given(inputs),
         per_channel=True,
         reduce_range="avx512_vnni" not in cpu_flags(),  # older processors add up pairs of products in 16 bits
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
     )
+
+
+class _Given:
+    """Inputs as ONNX Runtime asks for them."""
+
+    def __init__(self, inputs: Iterable[Arrays]) -> None:
+        self._rest = iter(inputs)
+
+    def get_next(self) -> Arrays | None:
+        return next(self._rest, None)
 
 
 def static(model: Any, inputs: Iterable[Arrays]) -> Any:

@@ -232,8 +232,8 @@ class Search:
         world = self.world
         full = Shape.of(world.net)
         if not isinstance(world.net.model, Bert):
-            units = {min(full.units, max(8, 8 * round(full.units * share / 8))) for share in SHARES}
-            shapes = sorted({full, *(replace(full, units=count) for count in units)})
+            counts = {min(full.units, max(8, 8 * round(full.units * share / 8))) for share in SHARES}
+            shapes = sorted({full, *(replace(full, units=count) for count in counts)})
             self.say(f"timing {len(shapes)} widths")
             return {shape: self.journal.once(f"cost {shape}", self._shape_cost, form, shape) for shape in shapes}
         layers = sorted({ceil(full.layers * part / 6) for part in range(1, 7)})

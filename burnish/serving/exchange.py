@@ -234,10 +234,12 @@ def _encoded(value: Any, what: str) -> bytes:
 
 def _file(value: Any) -> str:
     """A file, of which a path or its bytes are given, as it is sent: in base64."""
-    if not isinstance(value, bytes | Path):
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if not isinstance(value, Path):
         raise TypeError(f"{type(value).__name__} is no JSON")
     try:
-        return b64encode(value if isinstance(value, bytes) else value.read_bytes()).decode()
+        return b64encode(value.read_bytes()).decode()
     except OSError as error:
         raise InputError(f"'{value}' cannot be read: {error.strerror}") from None
 
