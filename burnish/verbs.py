@@ -181,15 +181,12 @@ def explain_text(
     from burnish.explanation.counterfactual import counterfactual, typical_words
     from burnish.explanation.examples import examples as behind
     from burnish.explanation.faithful import faithfulness, randomised, shuffled_twin
-    from burnish.explanation.piece import Piece
     from burnish.training.origin import training_rows
 
     if given is None:
         raise InputError("name a text to explain, or a file with --data")
     Artifact.open(model, verify=False).must_go_with("explain")
     engine = Engine.open(model, variant)
-    if (edits or examples) and isinstance(engine.tokenizer, Reader):
-        raise InputError("--edits and --examples work on models of texts so far")
     row = engine.row(given.split("\t", 1) if "\t" in given and engine.task.name in ("pair", "score") else given)
     place = None if at is None else _place(at)
     one = explained(engine, row, target=target, against=against, at=place, method=method)
@@ -200,11 +197,7 @@ def explain_text(
     change = None
     if edits:
         change = counterfactual(engine, row, one.explanation, typical_words(rows) if rows is not None else None)
-    found = (
-        behind(engine, one.piece, one.target, rows)
-        if examples and rows is not None and isinstance(one.piece, Piece)
-        else None
-    )
+    found = behind(engine, one.piece, one.target, rows) if examples and rows is not None else None
     return one.explanation, quality, change, found
 
 
