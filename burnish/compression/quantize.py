@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from contextlib import redirect_stdout
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,28 +22,36 @@ def dynamic(whole: Path, path: Path) -> None:
     need("onnx", "onnx")
     quantization = need("onnxruntime.quantization", "onnx")
     kind = quantization.QuantType.QInt8
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it recommends a step that is for graphs of fixed shape
-    try:
+    with _quiet():
         quantization.quantize_dynamic(whole, path, weight_type=kind, per_channel=True)
-    finally:
-        logger.setLevel(level)
 
 
 def fixed(whole: Path, path: Path, inputs: Iterable[Arrays]) -> None:
     """Write an ONNX graph with int8 weights, a scale a channel, and activations whose scales are fitted to `inputs`."""
     need("onnx", "onnx")
     quantization = need("onnxruntime.quantization", "onnx")
-    quantization.quantize_static(
-        whole,
-        path,
-        _Given(inputs),
-        per_channel=True,
-        reduce_range="avx512_vnni" not in cpu_flags(),  # older processors add up pairs of products in 16 bits
-        activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8,
-    )
+    with _quiet():
+        quantization.quantize_static(
+            whole,
+            path,
+            _Given(inputs),
+            per_channel=True,
+            reduce_range="avx512_vnni" not in cpu_flags(),  # older processors add up pairs of products in 16 bits
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without ONNX Runtime's advice to take a step that is for graphs of fixed shape."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Given:

@@ -81,7 +81,7 @@ def test_a_file_can_be_dropped(photos: Any, tmp_path: Path) -> None:
 
 
 def test_the_camera_is_asked_for_and_may_be_refused(photos: Any) -> None:
-    photos.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no'))")
+    photos.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no')); }")
     photos.get_by_role("button", name="Use the camera").click()
     expect(photos.locator(".drop .outcome")).to_contain_text("gives this page no camera")
 
@@ -96,7 +96,7 @@ def test_a_picture_of_the_camera_is_sent(photos: Any, fake: Fake) -> None:
         }"""
     )
     photos.get_by_role("button", name="Use the camera").click()
-    photos.wait_for_function("document.querySelector('video').videoWidth > 0")
+    expect(photos.locator("video")).to_have_js_property("videoWidth", 16)
     photos.get_by_role("button", name="Take the picture").click()
     expect(photos.locator("img.preview")).to_be_visible()
     photos.locator("#predict").click()
