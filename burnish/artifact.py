@@ -119,7 +119,8 @@ class Artifact:
         Raises:
             InputError: when it reads another kind of input than texts, and `verb` is none that its reader allows.
         """
-        if self.inputs != TEXT and verb not in READERS[self.inputs].verbs:
+        reader = READERS.get(self.inputs)
+        if self.inputs != TEXT and (reader is None or verb not in reader.verbs):
             what = verb if " " in verb else f"burnish {verb}"
             raise InputError(f"{what} works on models of texts so far, and '{self.folder}' reads {self.inputs}s")
 

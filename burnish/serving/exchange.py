@@ -232,14 +232,14 @@ def _encoded(value: Any, what: str) -> bytes:
         raise InputError(f"{what} cannot be written as JSON: {error}") from None
 
 
-def _file(value: Any) -> str:
-    """A file, of which a path or its bytes are given, as it is sent: in base64."""
+def _file(value: Any) -> dict[str, str]:
+    """A file, of which a path or its bytes are given, as it is sent: in base64, and not to be taken for a text."""
     if isinstance(value, bytes):
-        return b64encode(value).decode()
+        return {"file": b64encode(value).decode()}
     if not isinstance(value, Path):
         raise TypeError(f"{type(value).__name__} is no JSON")
     try:
-        return b64encode(value.read_bytes()).decode()
+        return {"file": b64encode(value.read_bytes()).decode()}
     except OSError as error:
         raise InputError(f"'{value}' cannot be read: {error.strerror}") from None
 

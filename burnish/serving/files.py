@@ -13,16 +13,17 @@ from burnish.serving.errors import Problem
 
 FORM = "multipart/form-data"
 _FIELDS = ("model", "variant")
+_ANY = "file"  # name of an input of whichever kind the model reads
 _NAME = 100  # characters of a name in a message
 
 
 def encoded(one: Any, kind: str) -> str:
-    """The base64 of an input: it is a text by itself, or in {kind: text}. A path is never looked up.
+    """The base64 of an input: it is a text by itself, or in {kind: text} or {"file": text}. A path is never looked up.
 
     Raises:
         Problem: 422 for anything else.
     """
-    found = one.get(kind) if isinstance(one, dict) and len(one) == 1 else one
+    found = one.get(kind, one.get(_ANY)) if isinstance(one, dict) and len(one) == 1 else one
     if not isinstance(found, str):
         raise Problem(422, f'this model takes {{"{kind}": base64 of a file}}, or a part "{kind}" of {FORM}')
     if not found.strip():

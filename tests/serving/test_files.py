@@ -149,7 +149,7 @@ def test_what_is_binary_comes_through_a_form_as_it_is() -> None:
 
 
 def test_a_model_of_texts_takes_no_file() -> None:
-    for one in ({"image": TEXT}, {"text": "a"}):
+    for one in ({"image": TEXT}, {"text": "a"}, {"file": TEXT}):
         with pytest.raises(Problem, match="takes a text"):
             intake.fitting([one], "classify", Limits())
 

@@ -91,7 +91,9 @@ def test_a_picture_of_the_camera_is_sent(photos: Any, fake: Fake) -> None:
         """() => {
             const canvas = document.createElement("canvas");
             canvas.width = canvas.height = 16;
-            canvas.getContext("2d").fillRect(0, 0, 8, 8);
+            const pen = canvas.getContext("2d");
+            let turn = 0;
+            setInterval(() => pen.fillRect(turn++ % 8, 0, 8, 8), 50); // a stream has frames while something changes
             navigator.mediaDevices.getUserMedia = () => Promise.resolve(canvas.captureStream(5));
         }"""
     )
