@@ -123,13 +123,20 @@ class Artifact:
             raise InputError(f"'{self.folder}' reads '{self.inputs}', which this burnish does not know")
         return Tokenizer(self.folder) if self.inputs == TEXT else READERS[self.inputs].open(self.folder)
 
-    def must_read_text(self, what: str) -> None:
-        """Refuse what is made for texts.
+    def must_go_with(self, verb: str) -> None:
+        """Refuse what is not there for the kind of input that the model reads.
 
         Raises:
-            InputError: when the model reads another kind of input.
+            InputError: when it reads another kind of input than texts, and `verb` is none that its reader allows.
         """
-        if self.inputs != TEXT:
+        if self.kinds:
+            raise InputError(
+                f"'{self.folder}' reads {self.inputs}, and {verb if ' ' in verb else f'burnish {verb}'} takes models of one "
+                f"kind of input; name that of one, such as '{self.folder / self.kinds[0]}'"
+            )
+        reader = READERS.get(self.inputs)
+        if self.inputs != TEXT and (reader is None or verb not in reader.verbs):
+            what = verb if " " in verb else f"burnish {verb}"
             raise InputError(f"{what} works on models of texts so far, and '{self.folder}' reads {self.inputs}s")
 
 

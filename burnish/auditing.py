@@ -23,6 +23,7 @@ from burnish.audits.subject import FULL_SECONDS, QUICK_SECONDS, Subject, drawn, 
 from burnish.config import Job, parse
 from burnish.data.load import load, load_file, usable
 from burnish.data.read import read
+from burnish.data.readers import TEXT
 from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
@@ -66,7 +67,7 @@ def audit(
     if quick and deep:
         raise InputError("--quick and --deep do not go together")
     artifact = Artifact.open(model)
-    artifact.must_read_text("burnish audit")
+    artifact.must_go_with("audit")
     job = job_of(artifact, train)
     stated = job.audit.gates
     must_be_known(stated)
@@ -76,7 +77,7 @@ def audit(
     if chosen not in (None, TUNED, *names(artifact)):
         told = nearest(str(chosen), [TUNED, *names(artifact)])
         raise InputError(f"--variant: '{model}' has no variant '{chosen}'; {told}")
-    rows, split, reading = _held_out(job, data, say)
+    rows, split, reading = _held_out(job, data, artifact.inputs, say)
     tuned = _opened(artifact)
     rows, foreign = _apart(rows, tuned.task)
     pace = pace_of(tuned, rows, job.seed)
@@ -100,7 +101,7 @@ def audit(
         second = replace(first, engine=engine, form=str(chosen), pace=own)
         sections[second.form] = _audited(second, say)
         sections[second.form] = (change(first, second, sections), *sections[second.form])
-    gates = judged(sections, artifact.task, stated, quick=quick, tuned=TUNED)
+    gates = judged(sections, artifact.task, stated, quick=quick, tuned=TUNED, texts=artifact.inputs == TEXT)
     name = Path(model).resolve().name
     made = bill(artifact, licence_of(artifact))
     return AuditReport(name, artifact.task, len(rows), sections, gates, quick, time.perf_counter() - started, made)
@@ -152,7 +153,7 @@ def _apart(rows: Rows, task: Task) -> tuple[Rows, Rows | None]:
     return rows.select(np.flatnonzero(known)), rows.select(np.flatnonzero(~known))
 
 
-def _held_out(job: Job, data: str | None, say: Say) -> tuple[Rows, str, Job]:
+def _held_out(job: Job, data: str | None, inputs: str, say: Say) -> tuple[Rows, str, Job]:
     """Labelled rows that the model was not tuned on, what they are, and the job that reads their source.
 
     Raises:
@@ -161,6 +162,8 @@ def _held_out(job: Job, data: str | None, say: Say) -> tuple[Rows, str, Job]:
     if data is not None:
         other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
         columns = job.data.columns.model_dump() | {"group": None, "time": None}
+        if inputs != TEXT and not columns.get(inputs):  # tuned on a folder of files
+            columns[inputs] = inputs
         reading = parse({"task": job.task, "data": job.data.model_dump() | other | {"columns": columns}})
         return usable(load_file(data, reading), job.task), Path(data).name, reading
     for name in ("test", "dev"):

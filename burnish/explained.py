@@ -31,11 +31,12 @@ class Baseline:
 
     Attributes:
         kind: `padding` (each token of the text in its place, but empty), `nothing` (no word of the text), `uniform`
-            (roll-out has no baseline: attention is shared out).
+            (roll-out has no baseline: attention is shared out), `mean` (every part of an input that is no text at its
+            mean).
         value: the explained value of the model on it; NaN for `uniform`.
     """
 
-    kind: Literal["padding", "nothing", "uniform"]
+    kind: Literal["padding", "nothing", "uniform", "mean"]
     value: float
 
 
@@ -61,6 +62,8 @@ class Explanation:
         points: evaluations of the network that it took, roughly; for gradients the points of the integral.
         unread: code points at the end of the text (of both, for two) that lie behind the model's limit, or outside of
             the window that decides.
+        grid: where the input is no text, the scores of its parts, row by row, and no `scores`.
+        picture: the input as the model reads it, as a `data:` URI.
     """
 
     text: str
@@ -77,9 +80,14 @@ class Explanation:
     delta: float
     points: int
     unread: int = 0
+    grid: tuple[tuple[float, ...], ...] = ()
+    picture: str = ""
 
     def words(self, count: int | None = None) -> list[tuple[str, float]]:
-        """Words with their scores, the weightiest first."""
+        """Words with their scores, the weightiest first; of a grid the parts, each by its row and column."""
+        parts = [(f"{r}, {c}", score) for r, row in enumerate(self.grid, 1) for c, score in enumerate(row, 1)]
+        if parts:
+            return sorted(parts, key=lambda part: -abs(part[1]))[:count]
         ordered = sorted(self.scores, key=lambda span: -abs(span.score))
         return [(self.written(span), span.score) for span in ordered[:count]]
 

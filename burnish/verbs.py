@@ -77,7 +77,7 @@ def export(
     """Write a model for the runtime `to` (onnx or openvino) as a variant in its folder.
 
     Args:
-        data: file with rows, labelled or not, on which both have to agree; rows of random tokens when None.
+        data: file with rows, labelled or not, on which both have to agree; made-up ones when None.
 
     Raises:
         GateFailed: when they do not agree; nothing is then written.
@@ -185,9 +185,9 @@ def explain_text(
 
     if given is None:
         raise InputError("name a text to explain, or a file with --data")
-    Artifact.open(model, verify=False).must_read_text("burnish explain")
+    Artifact.open(model, verify=False).must_go_with("explain")
     engine = Engine.open(model, variant)
-    row = engine.task.row(given.split("\t", 1) if "\t" in given and engine.task.name in ("pair", "score") else given)
+    row = engine.row(given.split("\t", 1) if "\t" in given and engine.task.name in ("pair", "score") else given)
     place = None if at is None else _place(at)
     one = explained(engine, row, target=target, against=against, at=place, method=method)
     scorer = scores_by(one.explanation.method)
@@ -216,7 +216,7 @@ def explain_file(
     from burnish.data.load import load_file
     from burnish.explanation.overview import overview
 
-    Artifact.open(model, verify=False).must_read_text("burnish explain")
+    Artifact.open(model, verify=False).must_go_with("explain")
     rows = load_file(data, _job(model, data), labelled=False)
     return overview(Engine.open(model, variant), rows, method, say=say)
 

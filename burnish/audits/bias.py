@@ -52,6 +52,8 @@ class Swaps:
 
 def bias(subject: Subject) -> Section:
     """What changes with the group, kind by kind; and metrics by group where a sensitive column is given."""
+    if subject.reader:
+        return _of_files(subject)
     language = _language(subject)
     figures: dict[str, float] = {"shift": 0.0, "flips": 0.0}
     tables: list[Table] = []
@@ -91,6 +93,16 @@ def bias(subject: Subject) -> Section:
     )
     summary += f"; up to {figures['flips']:.1%} of the decisions are unlike those for most groups"
     return Section("bias", summary, figures, tuple(tables), told, tuple(impossible))
+
+
+def _of_files(subject: Subject) -> Section:
+    """Metrics by group alone: nobody is named in what is no text."""
+    figures: dict[str, float] = {}
+    findings: list[tuple[float, str]] = []
+    impossible = ["bias.shift, bias.flips: groups of people are swapped in texts alone"]
+    tables = group_metrics(subject, figures, findings, impossible) if subject.sensitive else []
+    said = f"metrics by {subject.sensitive}" if tables else "not measured"
+    return Section("bias", said, figures, tuple(tables), tuple(text for _, text in sorted(findings)), tuple(impossible))
 
 
 def _language(subject: Subject) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from burnish.audited import Gate, Section
+from burnish.data.readers import READERS
 from burnish.errors import ConfigError, nearest
 
 _TEXTS = frozenset({"classify", "pair", "tag"})
@@ -23,26 +24,28 @@ class Limit:
         least: whether it is the least that the figure may be.
         tasks: whose audits have the figure.
         quick: whether `--quick` finds it out too.
+        texts: whether only audits of models of texts have it.
     """
 
     value: float | None = None
     least: bool = False
     tasks: frozenset[str] = _ALL
     quick: bool = True
+    texts: bool = False
 
 
 GATES: dict[str, Limit] = {
     "slices.worst_gap": Limit(0.2),
     "slices.leaked": Limit(0.01),
-    "bias.shift": Limit(0.05),
-    "bias.flips": Limit(0.1),
+    "bias.shift": Limit(0.05, texts=True),
+    "bias.flips": Limit(0.1, texts=True),
     "bias.group_gap": Limit(),
     "bias.parity_gap": Limit(),
-    "robustness.typos_drop": Limit(0.1),
-    "robustness.keyboard_drop": Limit(0.1),
+    "robustness.typos_drop": Limit(0.1, texts=True),
+    "robustness.keyboard_drop": Limit(0.1, texts=True),
     "robustness.homoglyphs_drop": Limit(),
-    "robustness.casing_drop": Limit(0.1),
-    "robustness.whitespace_drop": Limit(0.02, tasks=_ALL - {"tag"}),
+    "robustness.casing_drop": Limit(0.1, texts=True),
+    "robustness.whitespace_drop": Limit(0.02, tasks=_ALL - {"tag"}, texts=True),
     "robustness.full_width_drop": Limit(),
     "robustness.synonyms_drop": Limit(),
     "robustness.attack_success": Limit(tasks=_TEXTS, quick=False),
@@ -66,6 +69,7 @@ GATES: dict[str, Limit] = {
     "security.signed": Limit(least=True),
     "security.licensed": Limit(least=True),
     "security.triggers": Limit(quick=False),
+    **{f"robustness.{way}_drop": Limit() for reader in READERS.values() for way in reader.ways},
 }
 
 
@@ -81,7 +85,13 @@ def must_be_known(stated: Mapping[str, float]) -> None:
 
 
 def judged(
-    forms: Mapping[str, Sequence[Section]], task: str, stated: Mapping[str, float], *, quick: bool, tuned: str
+    forms: Mapping[str, Sequence[Section]],
+    task: str,
+    stated: Mapping[str, float],
+    *,
+    quick: bool,
+    tuned: str,
+    texts: bool = True,
 ) -> tuple[Gate, ...]:
     """Every gate on every form; that of a variant is called `section.figure@variant`.
 
@@ -93,7 +103,7 @@ def judged(
         ran = {one.name for one in sections}
         for name, limit in GATES.items():
             bound = stated.get(name, limit.value)
-            due = name in stated or (task in limit.tasks and (limit.quick or not quick))
+            due = name in stated or (task in limit.tasks and (limit.quick or not quick) and (texts or not limit.texts))
             if bound is None or not due or name.split(".")[0] not in ran:
                 continue
             value = figures.get(name)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from burnish.audits.rewrite import words_of
 from burnish.audits.subject import LEAST, Subject, text_of
+from burnish.data.reader import Reader
 from burnish.data.rows import Row
 from burnish.data.words import kind
 
@@ -38,12 +39,10 @@ class Group:
 def groups_of(subject: Subject) -> list[Group]:
     """Every simple group of a subject's rows, also small ones."""
     rows = subject.given
-    lengths = np.array([len(words_of(row)) for row in rows])
-    found = _by("script", [script(text_of(row)) for row in rows])
-    found += _lengths(lengths) + _labels(subject)
+    found = _traits(subject.reader, rows) if subject.reader else _of_texts(rows)
+    found += _labels(subject)
     if subject.task == "tag":
         found += _by("entities", ["some" if set(row["tags"]) - {"O"} else "none" for row in rows])
-    found += _by("digits", ["yes" if any(map(str.isdigit, text_of(row))) else "no" for row in rows])
     for name, values in subject.extra.items():
         if 1 < len(set(values)) <= _VALUES:
             found += _by(name, [value if value is not None else "(empty)" for value in values])
@@ -52,8 +51,22 @@ def groups_of(subject: Subject) -> list[Group]:
     return [group for group in found if 0 < len(group) < len(rows)]
 
 
+def _of_texts(rows: Sequence[Row]) -> list[Group]:
+    found = _by("script", [script(text_of(row)) for row in rows])
+    found += _quarters("words", np.array([len(words_of(row)) for row in rows]))
+    return found + _by("digits", ["yes" if any(map(str.isdigit, text_of(row))) else "no" for row in rows])
+
+
+def _traits(reader: Reader, rows: Sequence[Row]) -> list[Group]:
+    return [
+        group for name, values in reader.traits(rows).items() for group in _quarters(name, values.round().astype(int))
+    ]
+
+
 def word_groups(rows: Sequence[Row], most: int) -> list[Group]:
     """Rows that contain a word, for the most frequent words that at least 30 rows have and half of them at most."""
+    if rows and "text" not in rows[0]:
+        return []
     sets = [{word.text.casefold() for word in words_of(row) if kind(word.text[0]) != "sign"} for row in rows]
     counts = Counter(word for words in sets for word in words)
     usual = [(word, count) for word, count in counts.items() if LEAST <= count <= len(rows) / 2]
@@ -80,13 +93,13 @@ def _by(by: str, values: Sequence[str]) -> list[Group]:
     return [Group(by, value, array == value) for value in order]
 
 
-def _lengths(lengths: NDArray[np.int64]) -> list[Group]:
-    edges = np.unique(np.quantile(lengths, [0.25, 0.5, 0.75]).astype(int))
-    bucket = np.searchsorted(edges, lengths, side="left")
+def _quarters(by: str, values: NDArray[np.int64]) -> list[Group]:
+    edges = np.unique(np.quantile(values, [0.25, 0.5, 0.75]).astype(int))
+    bucket = np.searchsorted(edges, values, side="left")
     found = []
     for index in np.unique(bucket):
-        inside = lengths[bucket == index]
-        found.append(Group("words", f"{inside.min()} to {inside.max()}", bucket == index))
+        inside = values[bucket == index]
+        found.append(Group(by, f"{inside.min()} to {inside.max()}", bucket == index))
     return found
 
 

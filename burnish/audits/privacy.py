@@ -45,11 +45,15 @@ def privacy(subject: Subject) -> Section:
     tables: list[Table] = []
     read = subject.read
     twins = _twins(subject, train, figures, findings, tables)
-    _personal(train, read, figures, findings, tables)
-    said = [
-        f"{figures['personal_rows']:,.0f} of {len(read):,} training rows hold personal data",
-        f"{figures['near_duplicates']:,.0f} of {len(subject.rows):,} held-out rows resemble one of them",
-    ]
+    said = []
+    if subject.reader:
+        impossible.append(
+            "personal data is looked for in texts alone; of other rows only files of one content are found"
+        )
+    else:
+        _personal(train, read, figures, findings, tables)
+        said.append(f"{figures['personal_rows']:,.0f} of {len(read):,} training rows hold personal data")
+    said.append(f"{figures['near_duplicates']:,.0f} of {len(subject.rows):,} held-out rows resemble one of them")
     attacks = _membership(subject, train, twins, impossible)
     for name, one in attacks.items():
         key = "membership" if name == "loss threshold" else "shadow"
@@ -99,7 +103,7 @@ def _membership(subject: Subject, train: Rows, twins: set[int], impossible: list
     task = subject.engine.task
     if not subject.deep:
         return found
-    if not isinstance(task, Classify) or task.name not in ("classify", "pair") or task.multi_label:
+    if subject.reader or not isinstance(task, Classify) or task.name not in ("classify", "pair") or task.multi_label:
         impossible.append("shadow models are there for classifiers that give a text one class")
         return found
     labels = np.array([task.target(row["label"]) for row in both], dtype=np.int64)

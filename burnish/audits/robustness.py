@@ -1,4 +1,4 @@
-"""What becomes of the decisions of a model when its texts are disturbed, by chance and on purpose."""
+"""What becomes of the decisions of a model when its inputs are disturbed, by chance and on purpose."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from burnish.audits.attack import attacked
 from burnish.audits.loss import differing
 from burnish.audits.noise import WAYS, disturbed
 from burnish.audits.subject import LEAST, Subject, tallies
+from burnish.data.reader import Reader
 
 _SHARE = 0.25  # of the time
 _MOST = (200, 1000)  # rows that are disturbed: quick, and else
 
 
 def robustness(subject: Subject) -> Section:
-    """The metric before and after each way of disturbing a text, the share of decisions that change, and an attack."""
+    """The metric before and after each way of disturbing an input, the share of decisions that change, and an attack on
+    texts."""
+    if subject.reader:
+        return _corrupted(subject, subject.reader)
     engine, task = subject.engine, subject.engine.task
     count = min(_MOST[not subject.quick], max(2 * LEAST, subject.affordable(_SHARE, len(WAYS))))
     chosen = subject.sample(count, salt=1)
@@ -69,3 +73,37 @@ def robustness(subject: Subject) -> Section:
         small.append("robustness.attack: takes more time than --quick has")
     summary = f"{worst} cost most: {drops[worst]:.3f} of {task.metric}" if worst else "nothing could be disturbed"
     return Section("robustness", summary, figures, tuple(tables), tuple(findings), tuple(small))
+
+
+def _corrupted(subject: Subject, reader: Reader) -> Section:
+    """The same for what is no text: every way at each of its strengths. A figure is the worst of a way."""
+    engine, task = subject.engine, subject.engine.task
+    passes = sum(map(len, reader.ways.values()))
+    chosen = subject.sample(min(_MOST[not subject.quick], max(LEAST, subject.affordable(_SHARE, passes))), salt=1)
+    if len(chosen) < LEAST:
+        return Section("robustness", "not measured", impossible=(f"robustness: {len(chosen)} rows, under {LEAST}",))
+    given, before = [subject.given[i] for i in chosen], float(subject.metric(subject.tallies[chosen].sum(0)))
+    figures: dict[str, float] = {}
+    rows: list[tuple[Cell, ...]] = []
+    for way, strengths in reader.ways.items():
+        for strength in strengths:
+            said = engine.predict_rows([reader.corrupted(row, way, strength, subject.seed) for row in given])
+            after = float(subject.metric(tallies(engine, said, given).sum(0)))
+            flips, decisions = differing(task, [subject.predictions[i] for i in chosen], said)
+            share = float(flips.sum() / max(1, decisions.sum()))
+            rows.append((way, strength, len(given), before, after, before - after, share))
+            figures[f"{way}_drop"] = max(before - after, figures.get(f"{way}_drop", -1.0))
+            figures[f"{way}_flips"] = max(share, figures.get(f"{way}_flips", 0.0))
+    columns = ("way", "strength", "rows", f"{task.metric} before", "after", "drop", "decisions changed")
+    note = "what a strength means is said in the documentation; the same rows in all, with a fixed seed"
+    drops = {way: figures[f"{way}_drop"] for way in reader.ways}
+    worst = max(drops, key=lambda way: drops[way])
+    findings = tuple(
+        f"{way} cost up to {drop:.3f} of {task.metric}"
+        for way, drop in sorted(drops.items(), key=lambda one: -one[1])
+        if drop > 0.1
+    )
+    table = Table(f"Disturbed {reader.kind}s", columns, tuple(rows), note)
+    summary = f"{worst} cost most: {drops[worst]:.3f} of {task.metric}"
+    attack = ("robustness.attack: a search for misspellings is for texts",)
+    return Section("robustness", summary, figures, (table,), findings, attack)

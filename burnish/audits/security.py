@@ -75,7 +75,7 @@ def _probe(subject: Subject) -> tuple[Probe | None, str]:
     task = subject.engine.task
     if not subject.deep:
         return None, "triggers were not searched for; --deep does"
-    if not isinstance(task, Classify) or task.name != "classify" or task.multi_label:
+    if subject.reader or not isinstance(task, Classify) or task.name != "classify" or task.multi_label:
         return None, "triggers are searched for in classifiers that give a text one class"
     if len(subject.rows) < LEAST:
         return None, f"{len(subject.rows)} held-out rows are too few to search for triggers in ({LEAST} are needed)"

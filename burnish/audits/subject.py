@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from burnish.artifact import Artifact
 from burnish.data.near import Pairs, Sketch, near_pairs, normal
+from burnish.data.reader import Reader
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
 
@@ -60,6 +61,11 @@ class Subject:
     @property
     def task(self) -> str:
         return self.engine.task.name
+
+    @property
+    def reader(self) -> Reader | None:
+        """What reads the rows, where they hold no text."""
+        return self.engine.tokenizer if isinstance(self.engine.tokenizer, Reader) else None
 
     @cached_property
     def given(self) -> list[Row]:
@@ -119,7 +125,9 @@ class Subject:
 
 
 def text_of(row: Row) -> str:
-    """The text of a row, or both with a tab between them."""
+    """The text of a row, or both with a tab between them; where it has none, the digest of its file."""
+    if "text" not in row:
+        return str(row["digest"])
     return str(row["text"]) + (f"\t{row['text_b']}" if row.get("text_b") else "")
 
 

@@ -12,6 +12,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from burnish.models import vision
+
 _LONGEST = 100 << 20  # bytes of a header, as in the reference implementation
 _BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U8": 8, "BOOL": 8}
 _BITS |= {"U16": 16, "U32": 32, "U64": 64, "F8_E4M3": 8, "F8_E5M2": 8}
@@ -94,8 +96,9 @@ def mismatches(config: Path) -> Iterator[str]:
             yield f"declares {declared[0]} words of size {declared[1]}, the weights have {shape}"
     layers = {int(found[1]) for name in shapes if (found := _LAYER.search(name))}
     declared_layers = given.get("num_hidden_layers")
-    if layers and isinstance(declared_layers, int) and max(layers) + 1 != declared_layers:
-        yield f"declares {declared_layers} layers, the weights have {max(layers) + 1}"
+    count = max(layers, default=0) + 1 + vision.fits(given)  # whose first stage has no number
+    if layers and isinstance(declared_layers, int) and count != declared_layers:
+        yield f"declares {declared_layers} layers, the weights have {count}"
     head, labels = shapes.get("classifier.weight"), given.get("id2label")
     if head and isinstance(labels, dict) and head[0] not in (len(labels), 1):
         yield f"declares {len(labels)} labels, the head has {head[0]} outputs"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 import torch
 
 from burnish.artifact import MANIFEST, VARIANTS, Artifact, disk_error, sha256
-from burnish.batch.columns import inputs, row_of
-from burnish.batch.read import FORMATS, Portion, Table, look_through
+from burnish.batch.columns import Inputs, inputs
+from burnish.batch.read import FORMATS, Portion, Table, listed, look_through
 from burnish.batch.write import Format, Parts, answer, free, types
 from burnish.config import Job, parse
-from burnish.data import store
-from burnish.data.features import Batch, Features
+from burnish.data import files, store
+from burnish.data.features import Batch, Features, rows_in
+from burnish.data.files import is_folder_of_files
 from burnish.data.read import nearest_file
+from burnish.data.readers import TEXT, one_of
 from burnish.data.rows import Row
 from burnish.engine import Engine
 from burnish.engine.run import predictions
@@ -41,10 +43,11 @@ class BatchReport:
         variant: the form of the model that predicted.
         columns: the names under which the predictions stand.
         rows: rows of the input, and so of the output.
-        empty: rows among them that have no text, and so no prediction.
+        empty: rows among them that have no text, or name no file that can be read, and so have no prediction.
         resumed_at: rows that an earlier run had done; 0 where there was none.
         seconds: of this run, but for the opening of the model.
         rows_per_second: of this run.
+        inputs: what the model reads.
     """
 
     out: Path
@@ -55,10 +58,11 @@ class BatchReport:
     resumed_at: int
     seconds: float
     rows_per_second: float
+    inputs: str = TEXT
 
     def in_words(self) -> str:
         """A few lines for a reader."""
-        empty = f"; {self.empty:,} without a text are left empty" if self.empty else ""
+        empty = f"; {self.empty:,} without {one_of(self.inputs)} are left empty" if self.empty else ""
         resumed = f", after {self.resumed_at:,} rows of an earlier run" if self.resumed_at else ""
         return (
             f"{self.rows:,} rows with {' and '.join(self.columns)}{empty}\n"
@@ -79,6 +83,9 @@ def batch(
 ) -> BatchReport:
     """Predict for every row of a file, and write each with its prediction, in order, to another.
 
+    A model that reads files takes a folder of them, or a file with a column of their names, which are taken from the
+    folder that it lies in; nothing outside of that is read.
+
     Formats follow from the endings: .csv, .tsv, .jsonl (an object a line) and .parquet, in any combination. The columns
     with the text are found as in the rows that the model was trained on; labels are not needed. Every column of the
     input comes first, as it was, and then, with _2 or the next free number after a name that the input has already:
@@ -87,9 +94,9 @@ def batch(
       entities, each with start, end (exclusive, in characters), label, text and score (tag);
     - `probability` (classify, pair): of that class, or of each in the list.
 
-    Both are empty (null) in a row without a text; such rows are counted and stop nothing. In .csv and .tsv, lists and
-    objects are JSON text; .tsv takes no tab and no line break in a cell, which become spaces; in .parquet, a key of
-    .jsonl whose values have no type in common is JSON text. Texts are written in UTF-8.
+    Both are empty (null) in a row without a text, or whose file cannot be read; such rows are counted and stop nothing.
+    In .csv and .tsv, lists and objects are JSON text; .tsv takes no tab and no line break in a cell, which become
+    spaces; in .parquet, a key of .jsonl whose values have no type in common is JSON text. Texts are written in UTF-8.
 
     Memory holds some thousand rows. What is finished lies in a hidden folder beside `out` until all rows are done; then
     `out` appears in one step, for which the disk has to hold it twice. After a kill or Ctrl-C the same call goes on
@@ -107,23 +114,25 @@ def batch(
         MissingExtra: when the variant's runtime is not installed.
     """
     source, out = Path(source).expanduser(), Path(out).expanduser()
-    _check(source, out, force)
     artifact = Artifact.open(model, verify=False)
-    artifact.must_read_text("burnish batch")
+    artifact.must_go_with("batch")
+    folder = artifact.inputs != TEXT and is_folder_of_files(source)
+    _check(source, out, force, folder)
     chosen = variant or best(artifact) or TUNED
     engine = Engine.open(model, chosen)
     started = time.perf_counter()
     try:
         with _bar(quiet) as show:
             job = _job(artifact, source)
-            table = look_through(source, job)
-            named = inputs(table, job, str(source))
+            table = listed(source, artifact.inputs) if folder else look_through(source, job)
+            named = inputs(table, job, str(source), artifact.inputs)
+            base = source if folder else source.parent
             format = Format(out.suffix.lower(), table.schema, free(types(engine.task), table.schema.names))
             parts = Parts(out, _key(artifact, chosen, source), say)
             if resumed_at := parts.done:
                 say(f"going on after {resumed_at:,} of {table.rows:,} rows")
             try:
-                _predict(engine, table, named, format, parts, show)
+                _predict(engine, table, Inputs(engine, base, named, say), format, parts, show)
             except KeyboardInterrupt:
                 say(f"stopped after {parts.done:,} of {table.rows:,} rows; the same command goes on from there")
                 raise
@@ -135,19 +144,19 @@ def batch(
         raise disk_error(error, out) from None
     seconds = time.perf_counter() - started
     speed = (table.rows - resumed_at) / seconds
-    return BatchReport(out, chosen, tuple(format.added), table.rows, empty, resumed_at, seconds, speed)
+    return BatchReport(out, chosen, tuple(format.added), table.rows, empty, resumed_at, seconds, speed, artifact.inputs)
 
 
-def _check(source: Path, out: Path, force: bool) -> None:
-    for path, place in ((source, "IN"), (out, "OUT")):
+def _check(source: Path, out: Path, force: bool, folder: bool) -> None:
+    for path, place in ((source, "IN"), (out, "OUT"))[folder:]:
         if path.suffix.lower() not in FORMATS:
             raise InputError(f"{place}: the format of '{path}' follows from its ending, one of {', '.join(FORMATS)}")
-    if source.is_dir():
+    if source.is_dir() and not folder:
         raise InputError(f"IN: '{source}' is a folder; name a file")
     if not source.exists():
         there = sorted(path.name for path in source.parent.iterdir())[:200] if source.parent.is_dir() else []
         raise InputError(f"IN: no file at '{source}'; {nearest_file(source.name, there)}")
-    if source.stat().st_size == 0:
+    if not folder and source.stat().st_size == 0:
         raise InputError(f"IN: '{source}' is empty (0 bytes); give a file with rows in it")
     if not out.parent.is_dir():
         raise InputError(f"OUT: there is no folder '{out.parent}'; make it, or choose another place")
@@ -170,17 +179,21 @@ def _key(artifact: Artifact, variant: str, source: Path) -> str:
     """What a partial result depends on."""
     form = MANIFEST if variant == TUNED else str(Path(VARIANTS[0], variant, VARIANTS[1]))
     made_from = (sha256(artifact.folder / name) for name in (MANIFEST, form))
-    return store.fingerprint("batch", *made_from, store.digest(source), source.suffix.lower())[:12]
+    if source.is_dir():
+        content = files.state(source, ("/".join(parts) for parts in files.listing(source)))
+    else:
+        content = store.digest(source)
+    return store.fingerprint("batch", *made_from, content, source.suffix.lower())[:12]
 
 
 def _predict(
-    engine: Engine, table: Table, named: Sequence[str], format: Format, parts: Parts, show: Callable[[int, int], None]
+    engine: Engine, table: Table, reads: Inputs, format: Format, parts: Parts, show: Callable[[int, int], None]
 ) -> None:
     """Predict for the rows that are not done. Beside it, a thread reads the next ones, and another writes the last."""
 
     def encoded(done: int) -> Iterator[tuple[Portion, list[Row | None], list[Row], Features | None]]:
-        for portion in table.portions(done, named if format.suffix == ".parquet" else None):
-            rows = [row_of(engine.task, [cells.get(name) for name in named]) for cells in portion.rows]
+        for portion in table.portions(done, reads.named if format.suffix == ".parquet" else None):
+            rows = [reads.of(cells) for cells in portion.rows]
             full = [row for row in rows if row is not None]
             yield portion, rows, full, engine.encode(full) if full else None
 
@@ -224,7 +237,7 @@ class _Watched:
 
     def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
         for given, logits in self._runtime.run(batches):
-            self.done += len(given["input_ids"])
+            self.done += rows_in(given)
             self._tell(self.done)
             yield given, logits
 

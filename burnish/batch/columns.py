@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from burnish.batch.read import Table
 from burnish.config import Columns, Job
-from burnish.data import names
+from burnish.data import files, names
 from burnish.data.cells import as_cell, kind_of, whole
+from burnish.data.reader import Reader
+from burnish.data.readers import TEXT
 from burnish.data.rows import Row
 from burnish.data.words import join_words
+from burnish.engine import Engine
 from burnish.errors import InputError, nearest
 from burnish.tasks import Task
 
+_TOLD = 10  # files that cannot be read, by name
 
-def inputs(table: Table, job: Job, source: str) -> tuple[str, ...]:
-    """The columns that a model reads, those that `data.columns.canonical` takes: of words, or of one text or two.
+
+def inputs(table: Table, job: Job, source: str, kind: str = TEXT) -> tuple[str, ...]:
+    """The columns that a model reads, those that `data.columns.canonical` takes: of words, of one text or two, or of
+    the names of files of a `kind`.
 
     Raises:
         InputError: when one is missing, or two could each be it.
     """
     given, columns = job.data.columns, table.texts
+    if kind != TEXT:
+        return (_file(given, columns, kind, source),)
     if job.task == "tag" and not given.spans:
         words = _stated(given.words, columns, source) or names.guess(columns, "words", source)
         if words in table.lists:
@@ -45,6 +54,17 @@ def inputs(table: Table, job: Job, source: str) -> tuple[str, ...]:
     if len(rest) != 1:
         raise _missing("text", columns, source)
     return (rest[0],)  # the only one beside the label is the text, whatever its name
+
+
+def _file(given: Columns, columns: Sequence[str], kind: str, source: str) -> str:
+    """The stated column where the file has it, or else one that is called like the kind, or the only one."""
+    stated = getattr(given, kind)
+    if stated in columns:
+        return str(stated)
+    rest = [name for name in columns if name != given.label]
+    if kind in rest or len(rest) == 1:
+        return kind if kind in rest else rest[0]
+    raise _missing(kind, columns, source)
 
 
 def _pair(columns: Sequence[str], given: Columns, source: str) -> tuple[str, str] | None:
@@ -79,6 +99,32 @@ def row_of(task: Task, cells: Sequence[Any]) -> Row | None:
     if any(not one or (isinstance(one, str) and one.isspace()) for one in given):
         return None
     return task.row(given if len(given) > 1 else given[0])
+
+
+class Inputs:
+    """The canonical rows that a model reads of the cells of a file.
+
+    Args:
+        base: the folder from which rows name files.
+        named: the columns that are read.
+        say: told of the first files that cannot be read.
+    """
+
+    def __init__(self, engine: Engine, base: Path, named: Sequence[str], say: Callable[[str], None]) -> None:
+        self.task, self.base, self.named, self._say = engine.task, base, named, say
+        self._reader = engine.tokenizer if isinstance(engine.tokenizer, Reader) else None
+        self._told = 0
+
+    def of(self, cells: Mapping[str, Any]) -> Row | None:
+        """The row, or None where there is nothing to predict for."""
+        given = [cells.get(name) for name in self.named]
+        if self._reader is None:
+            return row_of(self.task, given)
+        path, _, fault = files.found(self.base, given[0], self._reader.fault)
+        if fault and self._told < _TOLD:
+            self._told += 1
+            self._say(f"left empty: {fault}" + (" (no more are named)" if self._told == _TOLD else ""))
+        return None if path is None else {self._reader.kind: path}
 
 
 def _text(cell: Any, words: bool) -> str | list[str] | None:

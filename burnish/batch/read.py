@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from burnish.config import Columns, Job
-from burnish.data import store, tabular
+from burnish.data import files, store, tabular
 from burnish.data.encoding import detect
 from burnish.data.formats import PEEK
 from burnish.data.text import chunked
@@ -71,6 +71,18 @@ def look_through(path: Path, job: Job) -> Table:
     if not table.rows:
         raise InputError(f"IN: '{path}' holds no rows; give a file with rows in it")
     return table
+
+
+def listed(folder: Path, kind: str) -> Table:
+    """The files below a folder as rows with a column of their names."""
+    found = ["/".join(parts) for parts in files.listing(folder)]
+
+    def read(done: int, size: int, wanted: Sequence[str] | None) -> Iterator[Portion]:
+        for chunk in chunked(found[done:], size):
+            yield Portion([{kind: name} for name in chunk])
+
+    size = sum(map(len, found))
+    return Table(pa.schema([(kind, store.TEXT)]), (kind,), frozenset(), len(found), size, read)
 
 
 def _cells(path: Path, job: Job) -> Table:

@@ -83,7 +83,7 @@ def export(
     model: Model,
     to: Annotated[str, typer.Option(help="Runtime: onnx or openvino.", show_default=False)],
     data: Annotated[
-        str | None, typer.Option(help="File with rows on which it has to agree; random tokens when unset.")
+        str | None, typer.Option(help="File with rows on which it has to agree; random inputs when unset.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -20,17 +20,17 @@ from burnish.compression import parity, stand_in
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import measure
-from burnish.compression.prune import Shape
+from burnish.compression.prune import Shape, can_shrink
 from burnish.compression.search import Found, Search
 from burnish.compression.students import Learner, World, spread
 from burnish.config import Compress, Job, Made, parse
 from burnish.data.load import fingerprint, load, usable
+from burnish.data.reader import Reader
 from burnish.data.rows import Rows
 from burnish.engine import Engine, net_of
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
 from burnish.errors import InputError, nearest
-from burnish.models.bert import Bert
 from burnish.models.net import Net
 from burnish.reporting.html import compress_html
 from burnish.reporting.jsonable import as_json
@@ -67,7 +67,7 @@ def compress(
         InputError: when the model or its rows cannot be read.
     """
     artifact = Artifact.open(Path(model).resolve())
-    artifact.must_read_text("burnish compress")
+    artifact.must_go_with("compress")
     task = task_named(artifact.task).restore(artifact.state)
     job = _job(artifact, train, options)
     options = options.model_copy(update={"metric": options.metric or job.tune.metric or task.metric})
@@ -81,6 +81,8 @@ def compress(
     parts = {name: usable(rows, job.task) for name, rows in load(job).items()}
     _must_be_the_same(artifact, job, parts["train"], say)
     net, tokenizer = net_of(artifact, task).eval(), artifact.tokenizer()
+    if isinstance(tokenizer, Reader):
+        tokenizer = tokenizer.varying(job.tune)
     tuned = World(artifact, artifact.folder, task, net, tokenizer, parts["train"], job.seed)
     work = work_folder(artifact.folder, options)
     given = [_weights(artifact), options.model_dump(), fingerprint(parts["train"]), device.environment()]
@@ -239,7 +241,7 @@ def _written(tuned: World, net: Net, form: Form, folder: Path, name: str | None 
     tuned.written(net, form, folder)
     if name:
         _save(tuned.artifact, folder, form, name, {"parity": {}})
-    return {"shape": str(Shape.of(net)) if isinstance(net.model, Bert) else ""}
+    return {"shape": str(Shape.of(net)) if can_shrink(net) else ""}
 
 
 def _save(artifact: Artifact, folder: Path, form: Form, name: str, about: dict[str, Any]) -> Variant:

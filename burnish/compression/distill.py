@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from burnish.artifact import Artifact
 from burnish.config import Augment, Tune
 from burnish.data.augment import augment
 from burnish.data.features import Features, Ragged, by_length, collate
+from burnish.data.reader import Reader
 from burnish.data.rows import Rows
 from burnish.device import Precision, choose_device, measure_precision
 from burnish.engine import net_of
@@ -30,7 +31,8 @@ from burnish.tasks.base import LossOptions
 from burnish.training.events import Event
 from burnish.training.loop import Setting, Trainer
 
-TOKENS = 2048  # of a step
+_TOKENS, _ROWS = 2048, 64  # of a step; rows where each costs the same
+_MOST = 1 << 30  # bytes of varied copies
 _RATE = 1.5e-3  # learning rate: a student is small and its task is easy, so that it bears much
 # Changed copies show a student more of what its teacher knows; their labels do not matter, as the teacher gives them.
 _MENTIONS, _WORDS = Augment(mention=0.9), Augment(delete=0.5, swap=0.5)
@@ -38,9 +40,33 @@ _MENTIONS, _WORDS = Augment(mention=0.9), Augment(delete=0.5, swap=0.5)
 
 def lessons(task: Task, rows: Rows, copies: int, tokenizer: Any, max_tokens: int, seed: int) -> Features:
     """Inputs for a student: training rows, and `copies` passes of changed ones."""
+    if isinstance(tokenizer, Reader):
+        return _varied(tokenizer, rows, copies, seed)
     change = _MENTIONS if task.kind == "token" else _WORDS
     changed = (augment(rows, task.name, change, seed + 1 + turn) for turn in range(copies))
     return task.encode(unlabelled(chain(rows, *changed)), tokenizer, max_tokens)
+
+
+def _varied(reader: Reader, rows: Rows, copies: int, seed: int) -> Features:
+    """Rows as they are, and as they are varied in training, as often as memory allows."""
+    features = reader.features(list(unlabelled(rows))).kept()
+    size = sum(np.asarray(dense).nbytes for dense in features.dense.values())
+    copies = min(copies, _MOST // max(1, size))
+    found: dict[str, list[NDArray[Any]]] = {name: [np.asarray(dense)] for name, dense in features.dense.items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for _ in range(copies):
+            for start in range(0, len(features), 256):
+                batch = reader.vary(collate(features, np.arange(start, min(start + 256, len(features))), 0))
+                for name, parts in found.items():
+                    parts.append(batch[name].numpy())
+    dense = {name: np.concatenate(parts) for name, parts in found.items()}
+    return replace(features, dense=dense, row=np.arange(len(features) * (1 + copies)))
+
+
+def tokens_of_a_step(features: Features) -> int:
+    """Tokens of a step of training."""
+    return _TOKENS if features.ragged else _ROWS * features.cost
 
 
 @dataclass(frozen=True)
@@ -72,6 +98,7 @@ def taught(lesson: Lesson, features: Features | None = None) -> Iterator[Event]:
     out = Path(lesson.out)
     if out.is_dir():
         return
+    features = features or Features.of(load_file(lesson.features))
     artifact = Artifact.open(lesson.model, verify=False)
     task = task_named(artifact.task).restore(artifact.state)
     net = net_of(artifact, task, Path(lesson.start))
@@ -80,12 +107,12 @@ def taught(lesson: Lesson, features: Features | None = None) -> Iterator[Event]:
     yield from distill(
         net,
         task,
-        features or Features.of(load_file(lesson.features)),
+        features,
         Tune(
             epochs=lesson.epochs,
             learning_rate=_RATE,
             backward="full",
-            tokens_per_batch=TOKENS,
+            tokens_per_batch=tokens_of_a_step(features),
             precision=lesson.precision,
         ),
         folder=fit,
@@ -145,8 +172,8 @@ def soften(features: Features, teacher: Runtime, pad_id: int) -> Features:
 
     Each row is looked at once, however many epochs follow: memory is 2 bytes a token (or row) and class.
     """
-    offsets, lengths = features.ragged["input_ids"].offsets, features.lengths
-    token = "words" in features.ragged
+    token, lengths = "words" in features.ragged, features.lengths
+    offsets = features.ragged["input_ids"].offsets if token else np.zeros(1, np.int64)
     places = int(offsets[-1]) if token else len(features)
     soft: NDArray[np.float16] = np.zeros((places, 0), np.float16)
     for pieces, logits in _said(features, teacher, pad_id):
@@ -160,7 +187,7 @@ def soften(features: Features, teacher: Runtime, pad_id: int) -> Features:
     ragged = {name: value for name, value in features.ragged.items() if name != "labels"}
     if token:
         return Features(ragged | {"soft": Ragged(soft, offsets)}, {}, features.row, features.cut)
-    return Features(ragged, {"soft": soft}, features.row, features.cut)
+    return replace(features, ragged=ragged, targets={"soft": soft})
 
 
 def _said(features: Features, teacher: Runtime, pad_id: int) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:

@@ -16,6 +16,8 @@ from burnish.compression import forms
 from burnish.compression.forms import Form
 from burnish.compression.parity import compare, require_exact
 from burnish.data.features import Features, Ragged, collate
+from burnish.data.load import readable
+from burnish.data.reader import Reader
 from burnish.data.rows import Rows
 from burnish.data.shape import SHAPES
 from burnish.engine import net_of, start, witness
@@ -38,7 +40,7 @@ def export(
     """Write the variant `to` of a model folder, in fp32.
 
     Args:
-        rows: those on which it has to agree with the tuned model; rows of random tokens when None.
+        rows: those on which it has to agree with the tuned model; made-up ones when None.
 
     Raises:
         GateFailed: when it does not agree; nothing is then written.
@@ -46,11 +48,13 @@ def export(
         MissingExtra: when the runtime is not installed.
     """
     artifact = Artifact.open(folder)
-    artifact.must_read_text("burnish export")
+    artifact.must_go_with("export")
     task = task_named(artifact.task).restore(artifact.state)
     net, tokenizer = net_of(artifact, task), artifact.tokenizer()
     pad_id = tokenizer.pad_token_id or 0
-    example = made_up(task, net, artifact.max_tokens)
+    example = example_of(task, net, tokenizer, artifact.max_tokens)
+    if rows is not None:
+        rows = readable(rows)
     features = example if rows is None else task.encode(unlabelled(rows), tokenizer, artifact.max_tokens)
     where: Callable[[int], str] = "made-up row {}".format if rows is None else rows.where
 
@@ -70,14 +74,21 @@ def export(
         found = compare(task, features, Eager(net), other, pad_id)
         witness.write(other, collate(example, np.arange(8), pad_id), fresh)
         require_exact(found, f"the export to {to}", where)
-        parity = {**asdict(found), "rows_of": "random tokens" if rows is None else "data"}
+        parity = {**asdict(found), "rows_of": "random inputs" if rows is None else "data"}
         return {**form.manifest, "parity": parity}
 
     return variant.save(artifact, to, write)
 
 
+def example_of(task: Task, net: Net, tokenizer: Any, max_tokens: int) -> Features:
+    """Made-up inputs of 64 rows: what every model can be tried on, and nobody's data."""
+    if isinstance(tokenizer, Reader):
+        return tokenizer.made_up(64, np.random.default_rng(0))
+    return made_up(task, net, max_tokens)
+
+
 def made_up(task: Task, net: Net, max_tokens: int, rows: int = 64, seed: int = 0) -> Features:
-    """Inputs of random tokens, each a word: what every model can be tried on, and nobody's data."""
+    """Inputs of random tokens, each a word, for a model of texts."""
     draw = np.random.default_rng(seed)
     config = net.model.config
     longest = max(3, min(48, most_tokens(net, max_tokens)))

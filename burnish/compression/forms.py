@@ -11,7 +11,7 @@ from burnish import device
 from burnish.compression import quantize
 from burnish.data.features import Batch
 from burnish.engine import ONNX, OPENVINO, TORCH, onnx, openvino
-from burnish.engine.flat import arrays
+from burnish.engine.flat import arrays, has_tokens
 from burnish.engine.flat import export as flat_export
 from burnish.extras import have
 from burnish.models.net import Net
@@ -70,7 +70,10 @@ def write(net: Net, form: Form, folder: Path, example: Batch, max_tokens: int, s
         whole = path if form.precision == "f32" else folder / f"whole.{onnx.GRAPH}"
         onnx.save(program, names, whole)
         if whole != path:
-            quantize.dynamic(whole, path)
+            if has_tokens(example):
+                quantize.dynamic(whole, path)
+            else:  # scales that come with each batch would cost a convolution more than int8 saves
+                quantize.fixed(whole, path, (arrays(batch, names) for batch in samples))
             whole.unlink()
         return
     model = openvino.convert(program, names)

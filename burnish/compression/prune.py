@@ -1,4 +1,5 @@
-"""Make a BERT smaller in whole pieces, so that speed follows: layers, attention heads, feed-forward units, words."""
+"""Make a BERT smaller in whole pieces, so that speed follows: layers, attention heads, feed-forward units, words. A
+convolutional network gets narrower (`narrow`)."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from burnish.compression.narrow import narrowed
 from burnish.data.features import Features, by_length, collate
 from burnish.models.bert import Bert
 from burnish.models.net import Net
+from burnish.models.vision import Vision
 from burnish.tasks import Task
 
 _PREFIX = "bert.encoder.layer."
@@ -20,7 +23,8 @@ _PREFIX = "bert.encoder.layer."
 
 @dataclass(frozen=True, order=True)
 class Shape:
-    """How much of a network there is: layers, and the attention heads and feed-forward units of each."""
+    """How much of a network there is: layers, and the attention heads and feed-forward units of each; of a
+    convolutional one its stages, 1, and the channels of the last one."""
 
     layers: int
     heads: int
@@ -29,6 +33,8 @@ class Shape:
     @classmethod
     def of(cls, net: Net) -> Shape:
         config = net.model.config
+        if isinstance(net.model, Vision):
+            return cls(config.num_hidden_layers, 1, config.hidden_size)
         return cls(config.num_hidden_layers, config.num_attention_heads, config.intermediate_size)
 
     def __str__(self) -> str:
@@ -43,6 +49,11 @@ class Importance:
     units: list[torch.Tensor]
 
 
+def can_shrink(net: Net) -> bool:
+    """Whether a network can be taken apart here."""
+    return isinstance(net.model, Bert | Vision)
+
+
 def evenly(count: int, total: int) -> tuple[int, ...]:
     """Indices of `count` of `total` layers at equal distances, the last one among them, and the first if two stay."""
     return tuple(np.linspace(0 if count > 1 else total - 1, total - 1, count).round().astype(int).tolist())
@@ -54,6 +65,8 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> Importa
     The first-order Taylor score |activation * gradient| (Molchanov et al. 2017), summed over the tokens of `features`,
     which have to carry a teacher's logits, and over the dimensions of a head.
     """
+    if isinstance(net.model, Vision):  # its norms say it
+        return Importance([], [])
     layers = net.model.base_model.encoder.layer
     readers = [reader for layer in layers for reader in (layer.attention.output.dense, layer.output.dense)]
     device = readers[0].weight.device
@@ -108,6 +121,8 @@ def merged(net: Net, used: Iterable[int]) -> Net:
 def shrunk(net: Net, shape: Shape, importance: Importance) -> Net:
     """A new network of some layers at equal distances and of the heads and units that matter most in each of them; its
     weights are copies."""
+    if isinstance(net.model, Vision):
+        return narrowed(net, shape.units)
     old: Bert = net.model
     chosen = evenly(shape.layers, len(old.bert.encoder.layer))
     size = old.bert.encoder.layer[0].attention.output.dense.in_features // old.config.num_attention_heads

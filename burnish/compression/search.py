@@ -23,10 +23,11 @@ from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import size_of
-from burnish.compression.prune import Importance, Shape, shrunk
+from burnish.compression.narrow import SHARES
+from burnish.compression.prune import Importance, Shape, can_shrink, shrunk
 from burnish.compression.students import Learner, World
 from burnish.config import Compress
-from burnish.data.features import Batch, Features, by_length, collate
+from burnish.data.features import Batch, Features, by_length, collate, rows_in
 from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager, Runtime
@@ -168,7 +169,7 @@ class Search:
     def _students(self, form: Form, seconds: float, again: float) -> tuple[tuple[Shape, int], ...]:
         """Shapes within the budget with their epochs: the one to take, then those that cost more."""
         world = self.world
-        if not isinstance(world.net.model, Bert):
+        if not can_shrink(world.net):
             kind = type(world.net.model).__name__
             self.say(f"{kind}: its layers cannot be taken apart here; runtimes and precisions alone were tried")
             return ()
@@ -230,6 +231,11 @@ class Search:
         from what a layer adds."""
         world = self.world
         full = Shape.of(world.net)
+        if not isinstance(world.net.model, Bert):
+            counts = {min(full.units, max(8, 8 * round(full.units * share / 8))) for share in SHARES}
+            shapes = sorted({full, *(replace(full, units=count) for count in counts)})
+            self.say(f"timing {len(shapes)} widths")
+            return {shape: self.journal.once(f"cost {shape}", self._shape_cost, form, shape) for shape in shapes}
         layers = sorted({ceil(full.layers * part / 6) for part in range(1, 7)})
         widths = {(max(1, round(full.heads * heads)), max(1, round(full.units * units))) for heads, units in _WIDTHS}
         self.say(f"timing layers of {len(widths)} widths")
@@ -332,4 +338,4 @@ def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float, floa
         joules.append(meter.joules() - before)
         if sum(seconds[1:]) > _ENOUGH:
             break
-    return sum(len(batch["input_ids"]) for batch in batches), median(seconds[1:]), median(joules[1:])
+    return sum(rows_in(batch) for batch in batches), median(seconds[1:]), median(joules[1:])

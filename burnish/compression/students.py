@@ -20,8 +20,8 @@ from burnish import device
 from burnish.artifact import Artifact
 from burnish.compression import forms
 from burnish.compression.beside import together
-from burnish.compression.distill import TOKENS, Lesson, lessons, soften, taught
-from burnish.compression.export import made_up
+from burnish.compression.distill import Lesson, lessons, soften, taught, tokens_of_a_step
+from burnish.compression.export import example_of
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape, importance, merged, shrunk
 from burnish.data.features import Batch, Features, collate, shuffled
@@ -73,11 +73,15 @@ class World:
         used = np.unique(self.encode(self.rows).ragged["input_ids"].values).tolist()
         return replace(self, net=merged(self.net, [self.pad_id, *used]))
 
+    def _example(self, net: Net) -> Batch:
+        made = example_of(self.task, net, self.tokenizer, self.artifact.max_tokens)
+        return collate(made, np.arange(8), self.pad_id)
+
     def written(self, net: Net, form: Form, folder: Path) -> Engine:
         """The network in some form, in a folder, opened from there."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        example = collate(made_up(self.task, net, self.artifact.max_tokens), np.arange(8), self.pad_id)
+        example = self._example(net)
         samples: list[Batch] = []
         if form.precision == "int8":
             features = self.encode(spread(self.rows, _SAMPLES))
@@ -113,10 +117,12 @@ class Learner:
         net = shrunk(self.world.net, shape, self._importance).train()
         place = choose_device()
         net.to(place).requires_grad_(True)
-        net.model.get_input_embeddings().weight.requires_grad_(False)
+        if net.words is not None:
+            net.words.requires_grad_(False)
+        steps = shuffled(self.features.lengths, tokens_of_a_step(self.features), np.random.default_rng(0))
         seconds, rows = [], []
         with device.threads(threads):
-            for pieces in shuffled(self.features.lengths, TOKENS, np.random.default_rng(0))[:_STEPS]:
+            for pieces in steps[:_STEPS]:
                 started = time.perf_counter()
                 batch = {k: v.to(place) for k, v in collate(self.features, pieces, self.world.pad_id).items()}
                 with autocast(place, self._precision):

@@ -125,21 +125,30 @@ class Features:
         """All of it in arrays by name, for a file; `of` is the way back."""
         ragged = {f"ragged {name}": rows.values for name, rows in self.ragged.items()}
         targets = {f"target {name}": target for name, target in self.targets.items()}
-        return ragged | targets | {"offsets": self.ragged["input_ids"].offsets, "row": self.row}
+        dense = {f"dense {name}": np.ascontiguousarray(one) for name, one in self.dense.items()}
+        offsets = {"offsets": self.ragged["input_ids"].offsets} if self.ragged else {}
+        return ragged | targets | dense | offsets | {"row": self.row, "cost": np.array([self.cost])}
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Features:
         """Features from their arrays."""
-        parts: dict[str, dict[str, NDArray[Any]]] = {"ragged": {}, "target": {}}
+        parts: dict[str, dict[str, NDArray[Any]]] = {"ragged": {}, "target": {}, "dense": {}}
         for name, values in arrays.items():
             kind, _, inner = name.partition(" ")
             if inner:
                 parts[kind][inner] = values
         ragged = {name: Ragged(values, arrays["offsets"]) for name, values in parts["ragged"].items()}
-        return cls(ragged, parts["target"], arrays["row"])
+        cost = int(arrays["cost"][0])
+        return cls(ragged, parts["target"], arrays["row"], dense=parts["dense"], cost=cost)
 
 
 Batch = dict[str, torch.Tensor]
+
+
+def rows_in(batch: Batch) -> int:
+    """How many pieces a batch holds."""
+    return len(next(iter(batch.values())))
+
 
 _PADDING = {"labels": IGNORED, "words": -1}
 

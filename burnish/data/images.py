@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -29,7 +30,8 @@ def is_image_name(name: str) -> bool:
 
 
 def decode(given: Any, draft: int | None = None) -> Image.Image:
-    """The RGB image in a file, an open Pillow image, or an array (height, width, 3) or (height, width) of bytes.
+    """The RGB image in a file, in the bytes of one, in an open Pillow image, or in an array (height, width, 3) or
+    (height, width) of bytes.
 
     The turn that a camera noted is carried out; of several frames the first is read; what is transparent becomes
     white; 16 bits become 8.
@@ -43,6 +45,8 @@ def decode(given: Any, draft: int | None = None) -> Image.Image:
     """
     if isinstance(given, np.ndarray):
         return _of_array(given)
+    if isinstance(given, bytes):
+        given = io.BytesIO(given)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is refused below, and of odd metadata
@@ -59,7 +63,7 @@ def decode(given: Any, draft: int | None = None) -> Image.Image:
     except Image.DecompressionBombError:
         raise InputError(f"it has more than {LARGEST:,} pixels") from None
     except UnidentifiedImageError:
-        size = Path(given).stat().st_size if isinstance(given, str | Path) else 1
+        size = Path(given).stat().st_size if isinstance(given, str | Path) else given.getbuffer().nbytes
         raise InputError("it is empty (0 bytes)" if not size else "it is no image in a known format") from None
     except _BROKEN + _ALSO_BROKEN as error:
         raise InputError(f"it is damaged or cut short ({str(error) or type(error).__name__})") from None

@@ -10,7 +10,7 @@ import numpy as np
 from burnish.config import Job
 from burnish.data.columns import canonical
 from burnish.data.read import read
-from burnish.data.readers import one_of
+from burnish.data.readers import TEXT, kind_of, one_of
 from burnish.data.rows import Rows
 from burnish.data.several import joined, kinds_in, kinds_of, name_of
 from burnish.data.split import split, strata
@@ -64,6 +64,21 @@ def usable(rows: Rows, task: str) -> Rows:
     if not kept.any():
         raise InputError(f"'{rows.source}' has no row with both {one_of(name_of(kinds))} and a label; see data.columns")
     return rows if kept.all() else rows.select(np.flatnonzero(kept))
+
+
+def readable(rows: Rows) -> Rows:
+    """Leave out rows whose file cannot be read; a text can always be read, be it empty.
+
+    Raises:
+        InputError: when none is left.
+    """
+    kind = kind_of(rows.columns)
+    if kind == TEXT:
+        return rows
+    kept = np.flatnonzero([bool(given) for batch in rows.batches() for given in batch[kind]])
+    if not len(kept):
+        raise InputError(f"'{rows.source}' has no row with {one_of(kind)} that can be read")
+    return rows if len(kept) == len(rows) else rows.select(kept)
 
 
 def fingerprint(rows: Rows) -> str:

@@ -8,9 +8,10 @@ import io
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from burnish.config import Tune
-from burnish.data import store
+from burnish.data import corrupt, store
 from burnish.data.features import Batch, Features
 from burnish.data.images import decode
+from burnish.data.parts import Grid
 from burnish.data.reader import Reader
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError
@@ -34,6 +36,7 @@ _SIZES = range(32, 97, 16)  # to choose from; larger ones cost more than most se
 _VERSION = 1  # part of the key of kept arrays
 _GREY, _COVERED, _SHIFT = 128, 0.5, 8  # value and share of rows of a covered patch; a shift is 1/8 of a side
 _SHOWN = 64  # pixels: side of a picture in a report
+_PATCHES = 8  # along the longer side, of an explanation
 _COARSE, _LEVELS = 12, 4  # of the numbers for a linear model: side in pixels, and steps of each colour
 
 
@@ -51,6 +54,8 @@ class Pixels(Reader):
     document: Mapping[str, Any]
     vary_by: str = "none"
     kind: ClassVar[str] = "image"
+    verbs: ClassVar[frozenset[str]] = frozenset({"export", "compress", "serve", "batch", "explain", "audit"})
+    ways: ClassVar[Mapping[str, tuple[float, ...]]] = {way: strengths for way, (_, strengths) in corrupt.WAYS.items()}
     about_numbers: ClassVar[str] = "coarse pixels and colours"
 
     @classmethod
@@ -106,25 +111,65 @@ class Pixels(Reader):
         return None
 
     def is_one(self, given: Any) -> bool:
-        whole = isinstance(given, str | os.PathLike | Mapping | Image.Image)
+        whole = isinstance(given, str | bytes | os.PathLike | Mapping | Image.Image)
         return whole or (isinstance(given, np.ndarray) and given.ndim < 4)
 
     def row(self, given: Any) -> Row:
         image = given.get(self.kind) if isinstance(given, Mapping) else given
         if isinstance(image, os.PathLike):
             image = os.fspath(image)
-        if not isinstance(image, str | Image.Image | np.ndarray):
+        if not isinstance(image, str | bytes | Image.Image | np.ndarray):
             raise InputError(
-                "an image is a path, a Pillow image, an array (height, width, 3) of bytes or {'image': one of these}, "
-                f"not {type(given).__name__}"
+                "an image is a path, the bytes of a file, a Pillow image, an array (height, width, 3) of bytes or "
+                f"{{'image': one of these}}, not {type(given).__name__}"
             )
         return {self.kind: image}
 
     def features(self, rows: Sequence[Row]) -> Features:
+        return self._featured(Made([row[self.kind] for row in rows], [row.get("digest") for row in rows], self))
+
+    def example(self) -> str:
+        pixels = self.made_up(1, np.random.default_rng(0)).dense["pixels"][np.arange(1)]
+        return _png(Image.fromarray(pixels[0]))
+
+    def made_up(self, count: int, draw: np.random.Generator) -> Features:
+        """Images of noise, whose means and spreads differ."""
+        shape = (count, *self.shape, 3)
+        low, spread = draw.integers(0, 128, (2, count, 1, 1, 3))
+        return self._featured((low + spread * draw.random(shape)).astype(np.uint8))
+
+    def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
+        pixels = self.array(row[self.kind])
+        chance = np.random.default_rng((seed, zlib.crc32(pixels.tobytes())))
+        return {**row, self.kind: corrupt.WAYS[way][0](pixels, strength, chance)}
+
+    def traits(self, rows: Sequence[Row]) -> dict[str, NDArray[np.float64]]:
+        """Pixels of the shorter side as the file has it, and mean brightness, 0 to 255."""
+        found = np.empty((len(rows), 2))
+        for place, row in enumerate(rows):
+            image = decode(row[self.kind])
+            found[place] = min(image.size), np.asarray(image.resize((1, 1), Image.Resampling.BOX), float).mean()
+        return {"shorter side": found[:, 0], "brightness": found[:, 1]}
+
+    def parts(self, row: Row) -> Grid:
+        """Patches, eight along the longer side; where one has gone, the image has its mean colour."""
+        pixels = self.array(row[self.kind])
         height, width = self.shape
-        made = Made([row[self.kind] for row in rows], [row.get("digest") for row in rows], self)
-        cost = -(-height // PATCH) * -(-width // PATCH)
-        return Features({}, row=np.arange(len(rows)), dense={"pixels": made}, cost=cost)
+        side = max(1, -(-max(height, width) // _PATCHES))
+        down, across = np.arange(height) // side, np.arange(width) // side
+        shape = int(down[-1]) + 1, int(across[-1]) + 1
+        owner = down[:, None] * shape[1] + across[None, :]
+        mean = np.broadcast_to(pixels.mean((0, 1)).round().astype(np.uint8), pixels.shape)
+        shown = f"data:image/png;base64,{_png(Image.fromarray(pixels))}"
+        return Grid("pixels", pixels, mean, owner, shape, self._cost, shown)
+
+    def _featured(self, pixels: Made | NDArray[np.uint8]) -> Features:
+        return Features({}, row=np.arange(len(pixels)), dense={"pixels": pixels}, cost=self._cost)
+
+    @property
+    def _cost(self) -> int:
+        height, width = self.shape
+        return -(-height // PATCH) * -(-width // PATCH)
 
     def array(self, given: Any) -> NDArray[np.uint8]:
         """One image at the network's size, shape (height, width, 3).
@@ -147,6 +192,9 @@ class Pixels(Reader):
         sides = [self._shortest if side == short else int(self._shortest * side / short) for side in image.size]
         across, down = (sides[0] - width) // 2, (sides[1] - height) // 2
         return np.asarray(image.resize((sides[0], sides[1]), how).crop((across, down, across + width, down + height)))
+
+    def varying(self, tune: Tune) -> Self:
+        return replace(self, vary_by=tune.vary)
 
     def vary(self, batch: Batch) -> Batch:
         """Shift, cover a patch in half of the images (Zhong et al. 2020), and mirror half, as `tune.vary` says."""
@@ -186,9 +234,7 @@ class Pixels(Reader):
     def picture(self, row: Row) -> str:
         image = decode(row[self.kind], draft=2 * _SHOWN)
         image.thumbnail((_SHOWN, _SHOWN))
-        written = io.BytesIO()
-        image.save(written, "PNG")
-        return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
+        return f"data:image/png;base64,{_png(image)}"
 
 
 _SCRATCH: dict[str, Any] = {
@@ -202,6 +248,13 @@ _SCRATCH: dict[str, Any] = {
     "image_mean": [0.5, 0.5, 0.5],
     "image_std": [0.25, 0.25, 0.25],
 }
+
+
+def _png(image: Image.Image) -> str:
+    """A PNG file, as base64."""
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    return base64.b64encode(written.getvalue()).decode()
 
 
 class Made:

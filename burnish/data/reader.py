@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from burnish.config import Tune
 from burnish.data.features import Batch, Features
+from burnish.data.parts import Grid
 from burnish.data.rows import Row, Rows
+from burnish.errors import InputError
 
 
 class Reader(ABC):
@@ -25,6 +28,9 @@ class Reader(ABC):
     about_numbers: ClassVar[str]  # what `numbers` gives, for the name of a baseline
     kind: ClassVar[str]  # name of the column, and of what a network must read
     pad_token_id: ClassVar[int] = 0  # nothing is padded
+    verbs: ClassVar[frozenset[str]] = frozenset()  # of those that need more than the methods that every reader has
+
+    ways: ClassVar[Mapping[str, tuple[float, ...]]] = {}  # how `corrupted` makes an input worse, and how strongly
 
     @classmethod
     @abstractmethod
@@ -65,9 +71,34 @@ class Reader(ABC):
             InputError: when it is of another kind.
         """
 
+    def from_request(self, given: str) -> Row:
+        """The row of a file that came over a network: its bytes as base64, with or without `data:...;base64,` before
+        it. It is never taken for a path.
+
+        Raises:
+            InputError: when it is no base64, or empty.
+        """
+        head, comma, after = given.partition(",")
+        written = after if comma and head.startswith("data:") and head.endswith(";base64") else given
+        try:
+            content = b64decode("".join(written.split()), validate=True)
+        except ValueError:
+            raise InputError(f"the {self.kind} is no base64; send the bytes of a file in it, and no path") from None
+        if not content:
+            raise InputError(f"the {self.kind} is empty (0 bytes)")
+        return {self.kind: content}
+
+    def example(self) -> str:
+        """A made-up input as `from_request` takes it, for timing."""
+        raise NotImplementedError
+
     @abstractmethod
     def features(self, rows: Sequence[Row]) -> Features:
         """Model inputs of rows, a piece each, without targets."""
+
+    def varying(self, tune: Tune) -> Self:
+        """The same, that varies batches as a job says."""
+        return self
 
     @abstractmethod
     def vary(self, batch: Batch) -> Batch:
@@ -76,6 +107,26 @@ class Reader(ABC):
     @abstractmethod
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """What a linear model may read of rows, shape (n, numbers)."""
+
+    def parts(self, row: Row) -> Grid:
+        """A row in the parts that an explanation may leave out.
+
+        Raises:
+            InputError: when its file cannot be read.
+        """
+        raise NotImplementedError
+
+    def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
+        """A row made worse in one of `ways`, the same for the same row and seed."""
+        raise NotImplementedError
+
+    def traits(self, rows: Sequence[Row]) -> dict[str, NDArray[np.float64]]:
+        """Numbers by which rows differ, by name, (rows,): where a model may be worse than elsewhere."""
+        return {}
+
+    def made_up(self, count: int, draw: np.random.Generator) -> Features:
+        """Random inputs of `count` rows, nobody's data, for trying whether two forms of a network agree."""
+        raise NotImplementedError
 
     def picture(self, row: Row) -> str:
         """What a row looks like, small, as a `data:` URI; empty where that says nothing."""

@@ -113,16 +113,23 @@ class Engine:
 
         Args:
             inputs: texts; for `tag` texts or lists of words; for `pair` [text, text]; for a model of images paths,
-                Pillow images, arrays (height, width, 3) of bytes, or mappings {"image": one of these}; for a model of
-                several kinds mappings of kind to value, in which kinds may be missing.
+                the bytes of files, Pillow images, arrays (height, width, 3) of bytes, or mappings {"image": one of
+                these}; for a model of several kinds mappings of kind to value, in which kinds may be missing.
 
         Returns:
             One prediction of the task's class for each input.
         """
         reader = self.tokenizer if isinstance(self.tokenizer, Reader) else None
         alone = reader.is_one(inputs) if reader else isinstance(inputs, str)
-        row = reader.row if reader else self.task.row
-        return self.predict_rows([row(one) for one in ([inputs] if alone else inputs)])
+        return self.predict_rows([self.row(one) for one in ([inputs] if alone else inputs)])
+
+    def row(self, given: Any) -> Row:
+        """Turn one input, as `predict` takes it, into a row.
+
+        Raises:
+            InputError: when it has another form than the model takes.
+        """
+        return self.tokenizer.row(given) if isinstance(self.tokenizer, Reader) else self.task.row(given)
 
     def predict_rows(self, rows: Iterable[Row]) -> list[Any]:
         """Predict for canonical rows; labels they carry are not looked at."""
@@ -145,7 +152,7 @@ class Engine:
 def net_of(artifact: Artifact, task: Task, folder: Path | None = None) -> Net:
     """Load the tuned network of a model folder, or one of its kind from another folder."""
     kept = artifact.pooling, artifact.word_shape, task.modules()
-    return open_net(str(folder or artifact.folder), task.kind, task.outputs, *kept)
+    return open_net(str(folder or artifact.folder), task.kind, task.outputs, *kept, reads=str(artifact.folder))
 
 
 def start(variant: Variant, artifact: Artifact, task: Task) -> Runtime:

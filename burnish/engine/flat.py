@@ -1,7 +1,8 @@
 """A network as one graph of plain arrays, the form in which ONNX Runtime and OpenVINO run it.
 
 The graph of a token model gives the logits of the places where words begin and of no others, so that its last layer
-computes no more than these.
+computes no more than these. Where rows hold no text, the graph reads them as they are kept: one shape, any number
+of rows.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from torch import nn
 from burnish.data.features import Batch
 from burnish.models.net import Net
 
-Arrays = dict[str, NDArray[np.int32]]
+Arrays = dict[str, NDArray[Any]]
 _WIDTH, _FEW = 16, 512  # tokens that a row is rounded up to, and tokens of a batch that is worth it
 _KEPT = 32  # places of words are rounded up to
 
 
 class Flat(nn.Module):
-    """Takes tensors of int32 by position, in the order of `names`."""
+    """Takes tensors by position, in the order of `names`: int32 where there are tokens, else as rows are kept."""
 
     def __init__(self, net: Net, names: tuple[str, ...]) -> None:
         super().__init__()
@@ -36,9 +37,16 @@ class Flat(nn.Module):
 
 
 def names_of(net: Net, batch: Batch) -> tuple[str, ...]:
-    """What the graph of a network reads, in order; `batch` is an example."""
+    """What the graph of a network reads, in order; `batch` is an example without targets."""
+    if not has_tokens(batch):
+        return tuple(sorted(batch))
     optional = ["token_type_ids"] * ("token_type_ids" in batch) + ["shapes"] * net.word_shape
     return ("input_ids", "attention_mask", *optional, *["kept"] * ("words" in batch))
+
+
+def has_tokens(batch: Batch) -> bool:
+    """Whether a batch is of texts."""
+    return "input_ids" in batch
 
 
 def arrays(batch: Batch, names: Iterable[str], longest: int = 0) -> Arrays:
@@ -46,8 +54,10 @@ def arrays(batch: Batch, names: Iterable[str], longest: int = 0) -> Arrays:
 
     Their sizes are rounded up, as a runtime compiles anew for each it meets: the places by some that nobody looks at,
     and the tokens of a few rows by padding, where it does not make them longer than `longest`. One row alone has one
-    of few sizes: 16, 24, 32, 48, 64 and so on, with as many places.
+    of few sizes: 16, 24, 32, 48, 64 and so on, with as many places. What is no text has one shape, and stays as it is.
     """
+    if not has_tokens(batch):
+        return {name: batch[name].numpy() for name in names}
     n, tokens = batch["input_ids"].shape
     width = min(_rounded(n, tokens), max(tokens, longest))
     more = width - tokens
@@ -97,7 +107,8 @@ def most_tokens(net: Net, max_tokens: int) -> int:
 
 
 def export(net: Net, batch: Batch, max_tokens: int) -> tuple[torch.export.ExportedProgram, tuple[str, ...]]:
-    """Trace the network for any number of rows and tokens; returns the program and the names of its inputs.
+    """Trace the network for any number of rows, and of tokens where there are any; returns the program and the names of
+    its inputs.
 
     Args:
         batch: an example of at least two rows and, in a token model, two words.
@@ -105,8 +116,11 @@ def export(net: Net, batch: Batch, max_tokens: int) -> tuple[torch.export.Export
     names = names_of(net, batch)
     example = arrays(batch, names)
     rows = torch.export.Dim("rows", min=1)
-    tokens = torch.export.Dim("tokens", min=2, max=most_tokens(net, max_tokens))
-    shapes = tuple({0: torch.export.Dim("kept", min=1)} if name == "kept" else {0: rows, 1: tokens} for name in names)
+    shapes: tuple[dict[int, Any], ...] = tuple({0: rows} for _ in names)
+    if has_tokens(batch):
+        tokens = torch.export.Dim("tokens", min=2, max=most_tokens(net, max_tokens))
+        kept = torch.export.Dim("kept", min=1)
+        shapes = tuple({0: kept} if name == "kept" else {0: rows, 1: tokens} for name in names)
     inputs = tuple(torch.from_numpy(example[name].copy()) for name in names)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of torch about itself

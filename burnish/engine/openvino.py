@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from burnish.data.features import Batch
+from burnish.data.features import Batch, rows_in
 from burnish.device import fast_bf16
 from burnish.engine.flat import Arrays, arrays, spread
 from burnish.extras import need
@@ -78,7 +78,7 @@ class OpenVino:
         try:
             for batch in batches:
                 given = arrays(batch, self._names, self._longest)
-                alone = self._for_one(given) if len(batch["input_ids"]) == 1 else None
+                alone = self._for_one(given) if rows_in(batch) == 1 else None
                 if alone:
                     while running:
                         yield self._finish(*running.popleft())

@@ -18,7 +18,7 @@ def explain(
     at: tuple[int, int] | None = None,
     method: str | None = None,
 ) -> Explanation:
-    """Give every word of a text a score: what it adds to the model's answer.
+    """Give every word of a text, or part of another input, a score: what it adds to the model's answer.
 
     Args:
         text: what the engine predicts for: a text; for `pair` [text, text]; for `tag` a text or a list of words.
@@ -35,7 +35,7 @@ def explain(
     Raises:
         InputError: for a text without words, an unknown label or method, and a place without a word.
     """
-    row = engine.task.row(text)
+    row = engine.row(text)
     return explained(engine, row, target=target, against=against, at=at, method=method).explanation
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.parts import Grid
+from burnish.data.readers import TEXT, kind_of, shown
 from burnish.data.rows import Row
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
@@ -18,7 +20,7 @@ from burnish.explained import METHODS, Baseline, Explanation, Method, Span
 from burnish.explanation.faithful import Scorer, chances_of
 from burnish.explanation.gradients import Found, integrated_gradients
 from burnish.explanation.occlusion import occlusion, values_of
-from burnish.explanation.piece import Piece
+from burnish.explanation.piece import Cut, Piece
 from burnish.explanation.rollout import rollout
 from burnish.explanation.target import Target, aim
 
@@ -32,7 +34,7 @@ class Explained:
     """
 
     explanation: Explanation
-    piece: Piece
+    piece: Cut
     target: Target
     weights: NDArray[np.float64]
 
@@ -53,26 +55,35 @@ def explained(
     found = _METHODS[chosen](engine, piece, aimed)
     through_twin = chosen != "occlusion" and not isinstance(engine.runtime, Eager)
     (chance,) = chances_of(engine, piece, aimed, np.ones((1, len(piece.words)), bool)).tolist()
+    grid, words = (piece, ()) if isinstance(piece, Grid) else (None, piece.words)
     explanation = Explanation(
-        text=row["text"] or "",
+        text=_shown(row),
         second=(row["text_b"] or "") if "text_b" in row else None,
         target=aimed.label,
         against=aimed.against,
         at=aimed.at,
         scores=tuple(
             Span(word.start, word.end, score, word.second)
-            for word, score in zip(piece.words, found.scores.tolist(), strict=True)
+            for word, score in zip(words, found.scores.tolist(), strict=False)
         ),
         method=chosen,
         form="twin" if through_twin else "itself",
         value=found.value,
         probability=chance if aimed.scale is None else chance * aimed.scale + aimed.shift,
-        baseline=Baseline(_BASELINES[chosen], found.baseline),
+        baseline=Baseline("mean" if grid else _BASELINES[chosen], found.baseline),
         delta=found.delta,
         points=found.points,
         unread=piece.unread,
+        grid=tuple(map(tuple, found.scores.reshape(grid.shape).tolist())) if grid else (),
+        picture=grid.picture if grid else "",
     )
     return Explained(explanation, piece, aimed, found.scores)
+
+
+def _shown(row: Row) -> str:
+    """The text of a row, or the name of its file where it has one."""
+    kind = kind_of(row)
+    return shown(row) if kind == TEXT or isinstance(row[kind], str) else kind
 
 
 def scores_by(method: Method) -> Scorer:
@@ -87,17 +98,19 @@ def _known(name: str) -> Method:
     raise InputError(f"--method: '{name}' is no way to explain; {nearest(name, METHODS)}")
 
 
-def _by_gradients(engine: Engine, piece: Piece, target: Target) -> Found:
+def _by_gradients(engine: Engine, piece: Cut, target: Target) -> Found:
     return integrated_gradients(engine.twin, piece, target, engine.pad_id)
 
 
-def _by_rollout(engine: Engine, piece: Piece, target: Target) -> Found:
+def _by_rollout(engine: Engine, piece: Cut, target: Target) -> Found:
+    if not isinstance(piece, Piece):
+        raise InputError("--method: rollout follows the attention between words; take occlusion or gradients")
     scores = rollout(engine.twin, piece, engine.pad_id)
     (value,) = values_of(engine, piece, target, np.ones((1, len(piece.words)), bool)).tolist()
     return Found(scores, value, nan, nan, 1)
 
 
-_METHODS: dict[Method, Callable[[Engine, Piece, Target], Found]] = {
+_METHODS: dict[Method, Callable[[Engine, Cut, Target], Found]] = {
     "gradients": _by_gradients,
     "occlusion": occlusion,
     "rollout": _by_rollout,

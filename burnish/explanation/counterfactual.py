@@ -40,6 +40,8 @@ def counterfactual(
     Raises:
         InputError: for `score`, which decides nothing, and for a label that the model does not give.
     """
+    if explanation.grid:
+        raise InputError("--edits works on models of texts so far")
     search = _Search(engine, row, explanation)
     (first,) = search.ask([{}])
     if first.turned:

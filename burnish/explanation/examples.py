@@ -16,7 +16,7 @@ from burnish.engine.run import BUDGET
 from burnish.errors import InputError
 from burnish.explained import Example, Examples
 from burnish.explanation.gradients import at_places
-from burnish.explanation.piece import Piece
+from burnish.explanation.piece import Cut, Piece
 from burnish.explanation.target import Target
 from burnish.explanation.training import label_of, spread
 from burnish.models.net import Net
@@ -25,7 +25,7 @@ from burnish.tasks.base import LossOptions
 _ROWS = 20_000  # looked at, at equal distances where there are more
 
 
-def examples(engine: Engine, piece: Piece, target: Target, rows: Rows, count: int = 5) -> Examples:
+def examples(engine: Engine, piece: Cut, target: Target, rows: Rows, count: int = 5) -> Examples:
     """The `count` nearest training rows, and those with the most influence for and against the target.
 
     Near is the cosine between text vectors (the mean of the last states). Influence is that of TracIn (Pruthi et al.
@@ -33,8 +33,10 @@ def examples(engine: Engine, piece: Piece, target: Target, rows: Rows, count: in
     the explained value. It is taken on the value and not on its loss, whose gradient is gone where the model is sure.
 
     Raises:
-        InputError: when the network does not end in one linear layer.
+        InputError: when the network does not end in one linear layer, or reads no text.
     """
+    if not isinstance(piece, Piece):
+        raise InputError("--examples works on models of texts so far")
     net = engine.twin.eval()
     head = last_layer(net)
     chosen = spread(rows, _ROWS)

@@ -14,7 +14,7 @@ from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.explained import Faithfulness
 from burnish.explanation.occlusion import logits_of
-from burnish.explanation.piece import Piece
+from burnish.explanation.piece import Cut
 from burnish.explanation.target import Target
 from burnish.models.net import Net
 
@@ -22,10 +22,10 @@ SHARES = (0.01, 0.05, 0.10, 0.20, 0.50)  # of the words, the best first, as in E
 _STEPS = 20  # of the curve of deletion
 _ORDERS = 5  # random ones, to compare with
 
-Scorer = Callable[[Engine, Piece, Target], NDArray[np.float64]]
+Scorer = Callable[[Engine, Cut, Target], NDArray[np.float64]]
 
 
-def chances_of(engine: Engine, piece: Piece, target: Target, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+def chances_of(engine: Engine, piece: Cut, target: Target, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Probability of the target (texts,) with some of the words; for `score` the number, in the labels' spread."""
     found: NDArray[np.float64] = target.chance(logits_of(engine, piece, kept).double()).numpy()
     return found
@@ -40,7 +40,7 @@ def without_best(scores: NDArray[np.float64], shares: Sequence[float] | NDArray[
 
 
 def faithfulness(
-    engine: Engine, piece: Piece, target: Target, scores: NDArray[np.float64], shuffled: float = nan
+    engine: Engine, piece: Cut, target: Target, scores: NDArray[np.float64], shuffled: float = nan
 ) -> Faithfulness:
     """Measure the scores of one text on the engine that gave the prediction.
 
@@ -102,7 +102,7 @@ def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) ->
 
 
 def randomised(
-    engine: Engine, other: Engine, piece: Piece, target: Target, scores: NDArray[np.float64], scorer: Scorer
+    engine: Engine, other: Engine, piece: Cut, target: Target, scores: NDArray[np.float64], scorer: Scorer
 ) -> float:
     """Rank correlation of scores with those under the weights of `other`, a `shuffled_twin` (Adebayo et al. 2018).
 

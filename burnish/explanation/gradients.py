@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from burnish.data.features import Batch, collate
-from burnish.explanation.piece import Piece
+from burnish.data.parts import Grid
+from burnish.explanation.piece import Cut, Piece
 from burnish.explanation.target import Target
 from burnish.models.bigrams import Bigrams
 from burnish.models.net import Net
@@ -32,15 +33,15 @@ class Found:
     points: int
 
 
-def integrated_gradients(net: Net, piece: Piece, target: Target, pad_id: int) -> Found:
-    """Scores of the words of a piece: the sum over the tokens of each.
+def integrated_gradients(net: Net, piece: Cut, target: Target, pad_id: int) -> Found:
+    """Scores of the words of a piece: the sum over the tokens of each, or over all that lies in a part of a grid.
 
     The integral is taken by Gauss-Legendre quadrature, in one batch for each number of points; that number doubles
     until the scores add up to the difference between text and baseline. Special tokens keep their vectors. What a
     linear model of token pairs adds beside the network (`Bigrams`) is led along the same path, so that the scores
     contain it.
     """
-    path = _Path(net, piece, target, pad_id)
+    path = _Path(net, piece, target, pad_id) if isinstance(piece, Piece) else _Line(net, piece, target)
     for points in _POINTS:
         found = path.integrate(points)
         if abs(found.delta) <= max(_ENOUGH * abs(found.value - found.baseline), _SLIGHT):
@@ -50,6 +51,9 @@ def integrated_gradients(net: Net, piece: Piece, target: Target, pad_id: int) ->
 
 class _Path:
     """The straight line from baseline to text."""
+
+    piece: Cut
+    beside: torch.Tensor | None
 
     def __init__(self, net: Net, piece: Piece, target: Target, pad_id: int) -> None:
         self.net, self.target, self.piece = net.eval(), target, piece
@@ -63,18 +67,20 @@ class _Path:
         with torch.no_grad():
             self.base, self.full = net.embed(empty), net.embed(self.batch)
             self.beside = _beside(net, self.batch, piece)
+        self.cost = self.full.shape[1]
 
     def integrate(self, points: int) -> Found:
         places, weights = np.polynomial.legendre.leggauss(points)
         along = torch.from_numpy(np.concatenate([[0.0, 1.0], (places + 1) / 2])).to(self.full)
         shares = torch.from_numpy(np.concatenate([[0.0, 0.0], weights / 2])).to(self.full)
-        size = max(1, _BUDGET // self.full.shape[1])
+        size = max(1, _BUDGET // self.cost)
+        owner = self.piece.owner
         values, scores = [], np.zeros(len(self.piece.words))
         for share, at in zip(torch.split(shares, size), torch.split(along, size), strict=True):
             value, gradient, slope = self._slopes(at)
             values.append(value)
-            tokens = ((gradient * share.view(-1, 1, 1)).sum(0) * (self.full - self.base)[0]).sum(-1)
-            owner = self.piece.owner
+            mean = torch.tensordot(share, gradient, ([0], [0]))
+            tokens = (mean * (self.full - self.base)[0]).reshape(*owner.shape, -1).sum(-1)
             np.add.at(scores, owner[owner >= 0], tokens.double().cpu().numpy()[owner >= 0])
             if self.beside is not None:
                 scores += (self.beside @ (slope.sum(1) * share.view(-1, 1)).sum(0)).double().cpu().numpy()
@@ -95,6 +101,27 @@ class _Path:
             value = self.target.value(logits)
             gradient, slope = torch.autograd.grad(value.sum(), [vectors, logits])
         return value.detach(), gradient, slope
+
+
+class _Line(_Path):
+    """The same for an input of one shape, from its parts gone to all of them there."""
+
+    def __init__(self, net: Net, piece: Grid, target: Target) -> None:
+        self.net, self.target, self.piece = net.eval(), target, piece
+        self.device = next(net.parameters()).device
+        self.cost, self.beside = piece.cost, None
+        self.base, self.full = (
+            torch.from_numpy(one[None].copy()).to(self.device).float() for one in (piece.empty, piece.full)
+        )
+
+    def _slopes(self, along: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        assert isinstance(self.piece, Grid)
+        inputs = self.base + along.view(-1, *[1] * (self.base.dim() - 1)) * (self.full - self.base)
+        with torch.enable_grad():
+            logits = self.net({self.piece.name: inputs.requires_grad_(True)})
+            value = self.target.value(at_places(logits, {}))
+            (gradient,) = torch.autograd.grad(value.sum(), [inputs])
+        return value.detach(), gradient, gradient[:0]
 
 
 def at_places(logits: torch.Tensor, batch: Batch) -> torch.Tensor:

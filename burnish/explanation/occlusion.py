@@ -10,14 +10,14 @@ from burnish.data.features import by_length, collate
 from burnish.engine import Engine
 from burnish.engine.run import BUDGET, EACH
 from burnish.explanation.gradients import Found, at_places
-from burnish.explanation.piece import Kept, Piece
+from burnish.explanation.piece import Cut, Kept, Piece
 from burnish.explanation.target import Target
 
 _TEXTS = 14  # whole texts without some of their words
 _SINGLE = 8  # of these, texts without a single word
 
 
-def logits_of(engine: Engine, piece: Piece, kept: Kept) -> torch.Tensor:
+def logits_of(engine: Engine, piece: Cut, kept: Kept) -> torch.Tensor:
     """Logits (texts, places, outputs) of a piece with some of its words, as the engine's own runtime gives them."""
     features = piece.features(kept)
     groups = list(by_length(features.lengths, BUDGET, EACH))
@@ -30,13 +30,13 @@ def logits_of(engine: Engine, piece: Piece, kept: Kept) -> torch.Tensor:
     return torch.cat(parts)[torch.from_numpy(back)]
 
 
-def values_of(engine: Engine, piece: Piece, target: Target, kept: Kept) -> NDArray[np.float64]:
+def values_of(engine: Engine, piece: Cut, target: Target, kept: Kept) -> NDArray[np.float64]:
     """Explained values (texts,)."""
     found: NDArray[np.float64] = target.value(logits_of(engine, piece, kept).double()).numpy()
     return found
 
 
-def occlusion(engine: Engine, piece: Piece, target: Target) -> Found:
+def occlusion(engine: Engine, piece: Cut, target: Target) -> Found:
     """Scores of the words of a piece: the mean of what each adds to an empty text and of what the text loses with it.
 
     These are the first and the last place of a word in the average over all orders that is Shapley's value (Lundberg
@@ -49,7 +49,8 @@ def occlusion(engine: Engine, piece: Piece, target: Target) -> Found:
     ends = np.stack([np.ones(words, bool), np.zeros(words, bool)])
     values = values_of(engine, piece, target, np.concatenate([ends, alone]))
     full, empty, added = float(values[0]), float(values[1]), values[2:] - values[1]
-    blocks = _blocks(np.abs(added))
+    each = not isinstance(piece, Piece)  # parts of a grid are few, and neighbours in it no phrase
+    blocks = list(np.arange(words).reshape(-1, 1)) if each else _blocks(np.abs(added))
     gone = np.stack([np.isin(np.arange(words), block) for block in blocks])
     lost = full - values_of(engine, piece, target, ~gone)
     scores = (added + (gone * (lost / gone.sum(1))[:, None]).sum(0)) / 2

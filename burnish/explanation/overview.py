@@ -20,7 +20,8 @@ _MEASURED = 50  # of these
 def overview(
     engine: Engine, rows: Rows, method: str | None = None, count: int = 15, say: Callable[[str], None] = print
 ) -> Overview:
-    """Explain what the model says of the rows, and add up the scores by label and word.
+    """Explain what the model says of the rows, and add up the scores by label and word; parts of other inputs than
+    texts have nothing in common, and give the measure of how far explanations can be trusted alone.
 
     A word's weight is its mean score times the square root of how often it came, so that neither the odd word of one
     row nor the comma of all of them comes first. Words that came once are left out where there are others.
@@ -35,7 +36,7 @@ def overview(
     for index in chosen:
         try:
             one = explained(engine, rows[index], method=method)
-        except InputError:  # a row without words
+        except InputError:  # a row without words, or whose file cannot be read
             continue
         done += 1
         for span in one.explanation.scores:

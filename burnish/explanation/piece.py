@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from burnish.data.cells import whole
 from burnish.data.features import Features, Ragged
+from burnish.data.parts import Grid
 from burnish.data.rows import Row
 from burnish.data.shape import shape_id
 from burnish.data.text import encode_words
@@ -71,8 +72,12 @@ class Piece:
         return Features(ragged, row=np.arange(len(kept)))
 
 
+Cut = Piece | Grid
+"""What can be taken apart: a text into words, or another input into the parts that its reader knows."""
+
+
 def pieces(row: Row, tokenizer: Any, max_tokens: int) -> list[Piece]:
-    """What the model reads of a row: one piece, or for a row of words a window each.
+    """What the model reads of a row of text: one piece, or for a row of words a window each.
 
     Raises:
         InputError: when there is no word in it.

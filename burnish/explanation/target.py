@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from burnish.data.reader import Reader
 from burnish.data.rows import Row
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
-from burnish.explanation.piece import Piece, pieces
+from burnish.explanation.piece import Cut, Piece, pieces
 from burnish.tasks.classify import Classify
 from burnish.tasks.score import Score
 from burnish.tasks.tag import Entity, Tag, TagPrediction
@@ -70,7 +72,7 @@ def _picked(values: torch.Tensor, outputs: tuple[int, ...]) -> torch.Tensor:
 
 def aim(
     engine: Engine, row: Row, prediction: Any, target: str | None, against: str | None, at: tuple[int, int] | None
-) -> tuple[Target, Piece]:
+) -> tuple[Target, Cut]:
     """What to explain of a prediction, and the piece of the row in which it is decided.
 
     Args:
@@ -81,9 +83,13 @@ def aim(
         InputError: for a label the model does not have, a place without a word, and a text without words.
     """
     task = engine.task
-    found = pieces(row, engine.tokenizer, engine.max_tokens)
+    found: Sequence[Cut]
+    if isinstance(engine.tokenizer, Reader):
+        found = [engine.tokenizer.parts(row)]
+    else:
+        found = windows = pieces(row, engine.tokenizer, engine.max_tokens)
     if isinstance(task, Tag):
-        return _of_words(task, row, found, prediction, target, against, at)
+        return _of_words(task, row, windows, prediction, target, against, at)
     if at is not None:
         raise InputError(f"a place in the text can be asked about in tag, not in {task.name}")
     if isinstance(task, Score):

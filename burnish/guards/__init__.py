@@ -205,7 +205,7 @@ class Guard:
             raise ConfigError(f"{place}.model: '{model}' leaves the policy's folder; write the whole path to mean that")
         if path not in self._engines:
             try:
-                Artifact.open(path, verify=False).must_read_text("a guard")
+                Artifact.open(path, verify=False).must_go_with("a guard")
                 self._engines[path] = Engine.open(path)
             except InputError as error:
                 raise InputError(f"{place}.model: {error}") from None

@@ -239,14 +239,18 @@ def open_net(
     pooling: Pooling,
     word_shape: bool,
     modules: Mapping[str, nn.Module] | None = None,
+    reads: str | None = None,
 ) -> Net:
     """Load a saved network with all of its weights, those of a task's `modules` included.
+
+    Args:
+        reads: folder that says how inputs are prepared, where that of the weights does not.
 
     Raises:
         InputError: when weights are missing or do not fit the head.
     """
     model, missing = load(folder, kind, outputs, {}, fresh_head=False)
-    scaled = Scaled.of(preprocessing(folder)) if reads_images(model) else None
+    scaled = Scaled.of(preprocessing(reads or folder)) if reads_images(model) else None
     net = Net(model, kind, outputs, pooling, word_shape, modules, scaled)
     if net.extras:
         path = Path(folder) / EXTRAS_FILE

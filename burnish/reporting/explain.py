@@ -14,6 +14,7 @@ from rich.text import Text
 from burnish.explained import Counterfactual, Example, Examples, Explanation, Faithfulness, Overview, Span
 from burnish.reporting import wording
 from burnish.reporting.explain_words import WORDS
+from burnish.reporting.heat import heat, lines
 from burnish.reporting.html import environment
 
 _SHADES = 5
@@ -37,11 +38,13 @@ def explain_html(
 ) -> str:
     """Return the page as text to be written in UTF-8; whatever comes from data is escaped."""
     texts = [stretches(explanation, second) for second in (False, True)[: 1 + (explanation.second is not None)]]
+    texts = [] if explanation.grid else texts
     return _rendered(
         "explain.html.j2",
         explanation.text,
         explanation=explanation,
         texts=texts,
+        heat=heat(explanation) if explanation.grid else "",
         faithfulness=faithfulness,
         counterfactual=counterfactual,
         examples=examples,
@@ -91,13 +94,16 @@ def print_explanation(
     said = f"{explanation.target}" + (f" and not {explanation.against}" if explanation.against else "")
     head = f"{said}  ({wording.number(explanation.probability)})"
     console.print(Text(wording.visible(head), "bold"))
+    for line in lines(explanation):
+        console.print(line)
     for second in (False, True)[: 1 + (explanation.second is not None)]:
         line = Text()
         for part in stretches(explanation, second):
             style = "" if not part.shade else f"{'bold ' if abs(part.shade) > 2 else ''}{_colour(part.shade)}"
             line.append(wording.visible(part.text), style + (" underline" if part.marked else ""))
         console.print(line)
-    words = ", ".join(f"{word} {wording.signed(score)}" for word, score in explanation.words(8))
+    joint = "; " if explanation.grid else ", "
+    words = joint.join(f"{word} {wording.signed(score)}" for word, score in explanation.words(8))
     console.print(Text(wording.visible(words)))
     console.print(Text(wording.visible(about(explanation)), "dim"))
     if faithfulness is not None:

@@ -12,7 +12,7 @@ WORDS = {
     "value": ("value", "数值"),
     "how": ("found by", "方法"),
     "delta": ("in no score", "未计入分数"),
-    "from_to": ("from baseline to text", "从基线到文本"),
+    "from_to": ("from baseline to input", "从基线到输入"),
     "text": ("The text", "文本"),
     "second": ("The second text", "第二段文本"),
     "legend": (
@@ -29,6 +29,18 @@ WORDS = {
         "The text is held against the same text with every token empty.",
         "与每个词元都为空的同一文本比较。",
     ),
+    "mean": (
+        "Each part is held against the mean of the whole, as if nothing were to be seen there.",
+        "每个部分与整体的平均值比较，如同那里什么也没有。",
+    ),
+    "picture": ("What the model reads", "模型所读的内容"),
+    "legend_grid": (
+        "Blue: speaks for it. Orange: speaks against it. The stronger, the denser; what weighs most has a frame, solid "
+        "or dotted. The score is in each part's title.",
+        "蓝色：支持；橙色：反对。颜色越浓作用越大，作用最大的部分加框（实线支持，点线反对）；鼠标停在该部分上可见分数。",
+    ),
+    "part": ("row, column", "行，列"),
+    "strongest_grid": ("The weightiest parts", "作用最大的部分"),
     "nothing": ("The text is held against a text without words.", "与没有词的文本比较。"),
     "uniform": (
         "Attention is shared out among the words and knows no label; it is here for comparison.",
@@ -44,25 +56,25 @@ WORDS = {
     "count": ("times", "次数"),
     "faithful": ("Can this be trusted?", "是否可信？"),
     "comprehensiveness": (
-        "comprehensiveness: probability lost without the best words (high is good)",
-        "完备性：去掉最重要的词后损失的概率（越高越好）",
+        "comprehensiveness: probability lost without the best words or parts (high is good)",
+        "完备性：去掉最重要的词（或部分）后损失的概率（越高越好）",
     ),
-    "random": ("the same with words in random order", "同上，词序随机"),
+    "random": ("the same with words or parts in random order", "同上，顺序随机"),
     "sufficiency": (
-        "sufficiency: probability lost with the best words alone (low is good)",
-        "充分性：只留最重要的词后损失的概率（越低越好）",
+        "sufficiency: probability lost with the best words or parts alone (low is good)",
+        "充分性：只留最重要的词（或部分）后损失的概率（越低越好）",
     ),
     "deletion": (
-        "deletion: area below the probability while words go (low is good)",
-        "删除曲线：逐词删除时概率曲线下的面积（越低越好）",
+        "deletion: area below the probability while words or parts go (low is good)",
+        "删除曲线：逐词（或逐部分）删除时概率曲线下的面积（越低越好）",
     ),
     "randomised": (
         "rank correlation with the scores under shuffled weights (near 0 is good)",
         "与打乱权重后所得分数的秩相关（接近 0 为好）",
     ),
     "faithful_note": (
-        "Averages over the best 1, 5, 10, 20 and 50 % of the words; texts measured:",
-        "取最重要的 1、5、10、20、50 % 的词求平均；所测文本数：",
+        "Averages over the best 1, 5, 10, 20 and 50 % of the words or parts; inputs measured:",
+        "取最重要的 1、5、10、20、50 % 的词（或部分）求平均；所测输入数：",
     ),
     "figure": ("figure", "数值"),
     "edits": ("What would turn it", "怎样才会改变判断"),

@@ -16,12 +16,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from burnish.errors import BurnishError
-from burnish.serving import intake, schemas
+from burnish.serving import files, intake, schemas
 from burnish.serving.errors import Problem
 from burnish.serving.service import PREDICT, Service
 
 PAGE = Path(__file__).parent / "page"
-_CSP = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+_CSP = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 _STATUSES: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.ProblemDocument, "description": told}
     for status, told in {
@@ -90,10 +90,12 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         """What is served."""
         return {"models": [served.about() for served in registry.served.values()]}
 
-    @app.post(PREDICT, tags=["predict"], response_model=schemas.PredictResponse)
+    form = {"requestBody": {"content": {files.FORM: {"schema": schemas.FORM}}}}
+
+    @app.post(PREDICT, tags=["predict"], response_model=schemas.PredictResponse, openapi_extra=form)
     async def predict(body: schemas.PredictRequest) -> None:
-        """Predict for texts, in order. With application/x-ndjson, `?model=` and a JSON value a line, answers stream
-        back line by line."""
+        """Predict for texts, or for files as base64 or as parts of a form, in order. With application/x-ndjson,
+        `?model=` and a JSON value a line, answers stream back line by line."""
         raise AssertionError("answered by the service itself")
 
     @app.post("/v1/explain", tags=["predict"], response_model=schemas.ExplainResponse)
@@ -102,11 +104,12 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         served = registry.get(body.model)
         deployment = registry.pick(served, body.variant)
         about = deployment.about
+        given: Any = body.input
         if about:
-            intake.fitting([body.input], about["task"], service.limits)
-        if service.guarding and deployment.state == "ready":
-            await service.guarding.pass_whole(body.input, about["task"])
-        asked = {"explain": body.input, "target": body.target, "at": body.at}
+            (given,) = intake.fitting([given], about["task"], service.limits, about["inputs"])
+        if service.guarding and deployment.state == "ready" and about["inputs"] == intake.TEXT:
+            await service.guarding.pass_whole(given, about["task"])
+        asked = {"explain": given, "target": body.target, "at": body.at}
         request = deployment.submit([asked], service.limits.timeout)
         (part,) = await request.answer
         if part[:1] == b"-":
@@ -134,8 +137,9 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         about = served.active.about
         if not about:
             raise Problem(503, "the model is starting; try again in a moment", 1)
-        intake.fitting([body.input], about["task"], service.limits)
+        (one,) = intake.fitting([body.input], about["task"], service.limits, about["inputs"])
         given = body.model_dump() | {"model": served.name, "version": about["version"], "task": about["task"]}
+        given["input"] = one if about["inputs"] == intake.TEXT else files.digest(one)
         try:
             return {"id": await asyncio.to_thread(service.keeper.feedback, given)}
         except BurnishError as error:

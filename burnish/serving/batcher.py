@@ -36,12 +36,18 @@ class Item:
     place: int
 
 
-def estimate(value: Any) -> int:
-    """About how many tokens an input has: it decides on neighbours in a batch, and not on right or wrong."""
+def estimate(value: Any, each: int = 0) -> int:
+    """About how many tokens an input has: it decides on neighbours in a batch, and not on right or wrong.
+
+    Args:
+        each: tokens of every input, of a model to which all are of one size; 0 where they differ.
+    """
+    if isinstance(value, dict):
+        return _EXPLAINED * estimate(value["explain"], each)
+    if each:
+        return each
     if isinstance(value, str):
         return 3 + int((len(value) if value.isascii() else len(value.encode(errors="replace"))) / _BYTES)
-    if isinstance(value, dict):
-        return _EXPLAINED * estimate(value["explain"])
     return 2 + sum(1 + estimate(one) - 2 for one in value)
 
 

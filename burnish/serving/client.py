@@ -34,11 +34,13 @@ class Client(Shared):
     _sleep = staticmethod(time.sleep)
 
     @overload
-    def predict(self, inputs: str | tuple[str, str]) -> Prediction: ...
+    def predict(self, inputs: str | tuple[str, str] | bytes | Path) -> Prediction: ...
     @overload
     def predict(self, inputs: list[Any]) -> list[Prediction]: ...
     def predict(self, inputs: Any) -> Any:
         """The prediction for a text (for pair a tuple of two), or those for a list of any length, in order.
+
+        Where a model reads files, `pathlib.Path` and `bytes` are sent as what is in them; a path as a text is not.
 
         Raises:
             InputError: when the service refuses one of the requests.
@@ -118,7 +120,7 @@ class AsyncClient(Shared):
     _sleep = staticmethod(asyncio.sleep)
 
     @overload
-    async def predict(self, inputs: str | tuple[str, str]) -> Prediction: ...
+    async def predict(self, inputs: str | tuple[str, str] | bytes | Path) -> Prediction: ...
     @overload
     async def predict(self, inputs: list[Any]) -> list[Prediction]: ...
     async def predict(self, inputs: Any) -> Any:
@@ -184,6 +186,7 @@ class AsyncClient(Shared):
 
 def predict_lines(client: Client, source: str) -> Iterator[dict[str, Any]]:
     """Predict for a text, for the lines of a file, or for those of standard input (`-`); for pair a tab parts a line.
+    Where the model reads files, `source` is one.
 
     Raises:
         InputError: for an empty file, one that is not text, a table, a folder, or a name like that of a file where
@@ -194,8 +197,13 @@ def predict_lines(client: Client, source: str) -> Iterator[dict[str, Any]]:
 
     if os.path.isfile(source) and Path(source).suffix.lower() in TABLES:
         raise InputError(f"'{source}' holds more than lines; give a file with a text a line, or use burnish predict")
+    asked = [one for one in client.models() if client.model in (None, one["name"])]
+    kinds = {one.get("inputs", "text") for one in asked}
+    if kinds and "text" not in kinds and source != "-":
+        yield {kinds.pop(): source, **client.predict(Path(source))}
+        return
     texts, inputs = tee(texts_of(source))
-    tasks = {one["task"] for one in client.models() if client.model in (None, one["name"])}
+    tasks = {one["task"] for one in asked}
     sent: Iterator[Any] = map(_parted, inputs) if tasks == {"pair"} else inputs
     for text, prediction in zip(texts, client.stream(sent), strict=False):
         yield {"text": text, **prediction}

@@ -208,7 +208,8 @@ class Deployment:
         request = Request(len(inputs), now, timeout)
         self._open.add(request)
         request.answer.add_done_callback(lambda _: self._open.discard(request))
-        self.queue.add(Item(value, estimate(value), request, place) for place, value in enumerate(inputs))
+        each = int(self.about.get("tokens_each", 0))
+        self.queue.add(Item(value, estimate(value, each), request, place) for place, value in enumerate(inputs))
         self.pump()
         return request
 

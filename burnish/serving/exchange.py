@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from burnish.data.cells import whole
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from httpx import AsyncBaseTransport, BaseTransport, Request, RequestError, Response
 
 T = TypeVar("T")
-Input = str | tuple[str, str] | list[str]  # a text; two texts for pair; words for tag
+Input = str | tuple[str, str] | list[str] | bytes | Path  # a text; two for pair; words for tag; a file
 Prediction = dict[str, Any]
 Errors = Literal["raise", "yield"]
 
@@ -215,16 +217,31 @@ def is_ready(told: Any) -> bool:
 def listed_inputs(inputs: Any) -> list[Any]:
     if isinstance(inputs, list):
         return inputs
-    if isinstance(inputs, str | tuple):
+    if isinstance(inputs, str | tuple | bytes | Path):
         return [inputs]
-    raise InputError(f"predict takes a text, a tuple of two texts or a list, not {type(inputs).__name__}; see stream")
+    told = type(inputs).__name__
+    raise InputError(
+        f"predict takes a text, a tuple of two texts, a file (Path or bytes) or a list, not {told}; see stream"
+    )
 
 
 def _encoded(value: Any, what: str) -> bytes:
     try:
-        return whole(json.dumps(value, ensure_ascii=False, allow_nan=False)).encode()
+        return whole(json.dumps(value, default=_file, ensure_ascii=False, allow_nan=False)).encode()
     except (TypeError, ValueError) as error:
         raise InputError(f"{what} cannot be written as JSON: {error}") from None
+
+
+def _file(value: Any) -> dict[str, str]:
+    """A file, of which a path or its bytes are given, as it is sent: in base64, and not to be taken for a text."""
+    if isinstance(value, bytes):
+        return {"file": b64encode(value).decode()}
+    if not isinstance(value, Path):
+        raise TypeError(f"{type(value).__name__} is no JSON")
+    try:
+        return {"file": b64encode(value.read_bytes()).decode()}
+    except OSError as error:
+        raise InputError(f"'{value}' cannot be read: {error.strerror}") from None
 
 
 def _sent(body: bytes, kind: str = "json") -> dict[str, Any]:

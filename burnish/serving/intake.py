@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from burnish.serving import files
 from burnish.serving.deployment import Limits
 from burnish.serving.errors import Problem
 
@@ -16,6 +17,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+TEXT = "text"
 _PIECE = 1 << 16
 
 
@@ -97,12 +99,12 @@ def parsed(raw: bytes) -> Any:
 
 
 def listed(given: Any, limits: Limits) -> list[Any]:
-    """`inputs` of a request as a list; a single text is one of one.
+    """`inputs` of a request as a list; a single text or file is one of one.
 
     Raises:
         Problem: 422 when there is none, 413 when there are too many.
     """
-    inputs = [given] if isinstance(given, str) else given
+    inputs = [given] if isinstance(given, str) or (isinstance(given, dict) and given) else given
     if not isinstance(inputs, list) or not inputs:
         raise Problem(422, "'inputs' has to be a list with one input or more")
     if len(inputs) > limits.max_inputs:
@@ -111,18 +113,31 @@ def listed(given: Any, limits: Limits) -> list[Any]:
     return inputs
 
 
-def fitting(inputs: Sequence[Any], task: str, limits: Limits) -> None:
-    """See that inputs are what the task takes.
+def fitting(inputs: Sequence[Any], task: str, limits: Limits, kind: str = TEXT) -> list[Any]:
+    """Inputs as the process of the model takes them, when they are what the task takes.
+
+    Args:
+        kind: what the model reads; files come as their base64.
 
     Raises:
         Problem: 422 naming the first that is not, 413 for one that is too long.
     """
+    if kind != TEXT:
+        return [_file(place, one, kind) for place, one in enumerate(inputs)]
     for place, one in enumerate(inputs):
         texts = _texts(one, task)
         if texts is None:
             raise Problem(422, f"inputs[{place}]: {_TAKES[task]}, not {_kind(one)}")
         if sum(map(len, texts)) > limits.max_characters:
             raise Problem(413, f"inputs[{place}] has more than {limits.max_characters:,} characters; send it in parts")
+    return list(inputs)
+
+
+def _file(place: int, one: Any, kind: str) -> str:
+    try:
+        return files.encoded(one, kind)
+    except Problem as problem:
+        raise Problem(problem.status, f"inputs[{place}]: {problem.detail}") from None
 
 
 _TAKES = {

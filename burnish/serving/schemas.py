@@ -11,6 +11,18 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+Input = str | list[str] | dict[str, str]
+FORM: dict[str, Any] = {
+    "type": "object",
+    "description": "Any number of parts of the name of what the model reads, such as `image`.",
+    "properties": {
+        "model": {"type": "string"},
+        "variant": {"type": "string"},
+        "image": {"type": "array", "items": {"type": "string", "format": "binary"}},
+    },
+}
+
+
 class Entity(BaseModel):
     start: int = Field(description="Offset of its first character, in Unicode code points.")
     end: int = Field(description="Offset behind its last character.")
@@ -43,11 +55,12 @@ class Value(BaseModel):
 
 
 class PredictRequest(BaseModel):
-    """Texts; for `pair` two texts each; for `tag` texts or lists of words."""
+    """Texts; for `pair` two texts each; for `tag` texts or lists of words; where a model reads files, as `inputs` of
+    `/v1/models` says, `{"image": base64}` or the base64 alone. A path is no input."""
 
     model: str | None = Field(None, description="May be left out where one model is served.")
     variant: str | None = Field(None, description="Another variant of the model than the one that serves.")
-    inputs: str | list[str | list[str]] = Field(examples=[["Anna lives in Paris ."]])
+    inputs: Input | list[Input] = Field(examples=[["Anna lives in Paris ."]])
 
 
 class PredictResponse(BaseModel):
@@ -58,11 +71,11 @@ class PredictResponse(BaseModel):
 
 
 class ExplainRequest(_Strict):
-    """Why does a model say that? As a text, for `pair` two, for `tag` also a list of words."""
+    """Why does a model say that? As a text, for `pair` two, for `tag` also a list of words; a file as its base64."""
 
     model: str | None = None
     variant: str | None = None
-    input: str | list[str]
+    input: Input
     target: str | None = Field(
         None, max_length=200, description="The label to explain; what the model says, when unset."
     )
@@ -87,6 +100,8 @@ class Held(BaseModel):
 
 
 class Explained(BaseModel):
+    """Scores by word; where the input is no text, by part, row by row, with a picture of what the model reads."""
+
     target: str
     against: str | None
     at: tuple[int, int] | None = Field(description="For `tag`, the words that are explained.")
@@ -99,6 +114,8 @@ class Explained(BaseModel):
     delta: float | None = Field(description="What of the value is in no score.")
     points: int
     unread: int
+    grid: list[list[float]]
+    picture: str = Field(description="A data: URI; empty for texts.")
 
 
 class ExplainResponse(BaseModel):
@@ -118,7 +135,7 @@ class FeedbackRequest(_Strict):
     """What the answer should have been."""
 
     model: str | None = None
-    input: str | list[str]
+    input: Input
     label: str | float | list[str] | list[Span]
     prediction: dict[str, JsonValue] | None = None
     request_id: str | None = Field(None, max_length=64)

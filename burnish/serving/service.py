@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from burnish.serving import intake, streams
+from burnish.serving import files, intake, streams
 from burnish.serving.deployment import FULL, Limits, Request
 from burnish.serving.errors import Problem
 from burnish.serving.guarding import Guarding
@@ -134,8 +134,10 @@ class Service:
         if scope["method"] != "POST":
             raise Problem(405, f"{PREDICT} takes POST")
         kind = intake.media_type(scope)
-        if kind not in ("application/json", NDJSON):
-            raise Problem(415, f"send Content-Type: application/json, or {NDJSON}")
+        if kind not in ("application/json", NDJSON, files.FORM):
+            raise Problem(415, f"send Content-Type: application/json, or {NDJSON}; for files also {files.FORM}")
+        if kind == files.FORM:
+            files.must_be_of_this_site(intake.header(scope, b"origin"), intake.header(scope, b"host"))
         if self.open >= self.limits.max_concurrent_requests:
             self.stats.note("", 0.0, 0.0, 0, 429)
             raise Problem(429, _CROWDED, 1)
@@ -152,7 +154,11 @@ class Service:
             self.open -= 1
 
     async def _once(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
-        given = intake.parsed(await intake.body(scope, receive, self.limits.max_bytes))
+        raw = await intake.body(scope, receive, self.limits.max_bytes)
+        if intake.media_type(scope) == files.FORM:
+            given = files.form(raw, intake.header(scope, b"content-type"), self.limits.max_inputs)
+        else:
+            given = intake.parsed(raw)
         if not isinstance(given, dict):
             raise Problem(422, 'the body has to be an object: {"model": NAME, "inputs": [...]}')
         for name in ("model", "variant"):
@@ -180,9 +186,11 @@ class Service:
             if deployment.state == "starting" and asked.variant:
                 async with asyncio.timeout(self.limits.timeout):
                     await deployment.started()
-            if deployment.about:
-                intake.fitting(inputs, deployment.about["task"], self.limits)
-            admitted = await self.guarding.admit(inputs, deployment.about.get("task", "")) if self.guarding else None
+            about, admitted = deployment.about, None
+            if about:
+                inputs = intake.fitting(inputs, about["task"], self.limits, about["inputs"])
+            if self.guarding and about.get("inputs", intake.TEXT) == intake.TEXT:  # a policy is about texts
+                admitted = await self.guarding.admit(inputs, about.get("task", ""))
             if admitted:
                 inputs = admitted.inputs
                 if not inputs:
@@ -211,7 +219,8 @@ class Service:
                 self.traces.note(asked.parent, told, status, spent, waited)
         about = {"model": name, "version": deployment.about["version"], "variant": deployment.about["variant"]}
         if self.keeper:
-            self.keeper.note(asked.identity, about, deployment.about["task"], inputs, parts, 1000 * spent)
+            kept = inputs if deployment.about["inputs"] == intake.TEXT else list(map(files.digest, inputs))
+            self.keeper.note(asked.identity, about, deployment.about["task"], kept, parts, 1000 * spent)
         if admitted:
             parts, notes = admitted.parts(parts), admitted.about()
             about |= {"guard": notes} if notes else {}

@@ -77,12 +77,12 @@ async def _lines(service: Answering, asked: Asked, lines: list[bytes]) -> bytes:
     """Answers of some lines, with an error in the place of each that cannot be answered."""
     found: list[bytes | None] = [None] * len(lines)
     inputs, places = [], []
-    task = service.registry.get(asked.model).active.about.get("task", "")
+    about = service.registry.get(asked.model).active.about
     for place, line in enumerate(lines):
         try:
             value = intake.parsed(line)
-            if task:
-                intake.fitting([value], task, service.limits)
+            if about:
+                (value,) = intake.fitting([value], about["task"], service.limits, about["inputs"])
             inputs.append(value)
             places.append(place)
         except Problem as problem:

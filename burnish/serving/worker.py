@@ -27,6 +27,8 @@ import torch
 from burnish import variant
 from burnish.artifact import Artifact
 from burnish.data.features import by_length
+from burnish.data.reader import Reader
+from burnish.data.rows import Row
 from burnish.engine import Engine
 from burnish.engine.run import BUDGET, EACH, predictions
 from burnish.engine.runtime import Eager
@@ -120,10 +122,13 @@ class Model:
 
     def __init__(self, folder: Path, asked: str | None) -> None:
         artifact = Artifact.open(folder, verify=False)
-        artifact.must_read_text("burnish serve")
+        artifact.must_go_with("serve")
         name = asked or variant.best(artifact) or variant.TUNED
         self.engine = Engine.open(folder, name)
         self.about = {"variant": name, **_about(artifact)}
+        self.reader = self.engine.tokenizer if isinstance(self.engine.tokenizer, Reader) else None
+        if self.reader:
+            self.about["tokens_each"] = int(self.reader.made_up(1, np.random.default_rng(0)).lengths[0])
         self.budget = self.worth = 0
         self.pace = 0.0
 
@@ -149,9 +154,9 @@ class Model:
 
     def _all(self, inputs: list[Any]) -> tuple[list[bytes], int, int]:
         engine = self.engine
-        if isinstance(inputs[0], dict):
+        if isinstance(inputs[0], dict):  # an input is none: files come as their base64
             return [b"+" + self._explained(**one) for one in inputs], 0, 0
-        rows = [engine.task.row(one) for one in inputs]
+        rows = [self._row(one) for one in inputs]
         features = engine.encode(rows)
         said = predictions(engine.runtime, engine.task, features, rows, pad_id=engine.pad_id)
         parts = [b"+" + orjson.dumps(one, option=orjson.OPT_SERIALIZE_NUMPY) for one in said]
@@ -159,12 +164,18 @@ class Model:
         padded = sum(len(group) * int(lengths[group].max()) for group in by_length(lengths, BUDGET, EACH))
         return parts, int(np.sum(lengths)), padded
 
+    def _row(self, given: Any) -> Row:
+        return self.reader.from_request(given) if self.reader else self.engine.task.row(given)
+
     def _explained(self, explain: Any, target: str | None, at: tuple[int, int] | None) -> bytes:
         """An explanation of an input as JSON, without its text, which who asks has."""
-        from burnish import explanation
+        if self.engine.artifact:
+            self.engine.artifact.must_go_with("explain")
+        from burnish.explanation import attribute
 
         try:
-            told = asdict(explanation.explain(self.engine, explain, target=target, at=at))
+            row = self._row(explain)
+            told = asdict(attribute.explained(self.engine, row, target=target, at=at).explanation)
         except InputError as error:  # which names options of the command line
             raise InputError(re.sub("^--(target|at): ", "", str(error))) from error
         return orjson.dumps({name: value for name, value in told.items() if name not in ("text", "second")})
@@ -179,7 +190,7 @@ class Model:
         """Find out how large a batch should be: the smallest at which the model is nearly as fast here as at any size
         that takes no longer than others should wait, unless it is given; and whether few rows gain from each other."""
         examples = [self._example(words) for words in _MIXED]
-        tokens = int(self.engine.encode([self.engine.task.row(one) for one in examples]).lengths.sum())
+        tokens = int(self.engine.encode([self._row(one) for one in examples]).lengths.sum())
         paces: dict[int, float] = {}
         for budget in sorted({BUDGETS[0], given}) if given else BUDGETS:
             times = max(1, budget // tokens)
@@ -206,6 +217,8 @@ class Model:
         return spent / count
 
     def _example(self, words: int) -> Any:
+        if self.reader:
+            return self.reader.example()
         text = " ".join((_TEXT * (words // 15 + 1)).split()[:words])
         return [text, text] if self.engine.task.name == "pair" else text
 
@@ -219,6 +232,7 @@ def _about(artifact: Artifact) -> dict[str, Any]:
     return {
         "version": hashlib.sha256(files.encode()).hexdigest()[:12],
         "task": artifact.task,
+        "inputs": artifact.inputs,
         "labels": labels,
         "multi_label": bool(artifact.state.get("multi_label", False)),
         "variants": [variant.TUNED, *variant.names(artifact)],

@@ -86,13 +86,32 @@ def predict(model: dict[str, Any], variant: str, given: Any) -> dict[str, Any]:
 
 def explained(model: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """Of each text the first word speaks for the answer and the last one against it."""
+    told: dict[str, Any]
+    if model.get("inputs") == "image":
+        told = {"target": body.get("target"), "against": None, "at": None, "scores": [], "method": "occlusion"}
+        told |= {"grid": [[1.5, -0.5], [0.25, 0.0]], "picture": body["input"], "form": "itself", "value": 2.25}
+        told |= {
+            "baseline": {"kind": "mean", "value": -1.25},
+            "delta": 0.0,
+            "probability": 0.9,
+            "points": 4,
+            "unread": 0,
+        }
+        return {key: model[key] for key in ("name", "version", "variant")} | {"explanation": told}
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     scores = []
     for place, text in enumerate(texts):
         first, last = text.split()[0], text.split()[-1]
         scores.append({"start": 0, "end": len(first), "score": 1.5, "second": place > 0})
         scores.append({"start": len(text) - len(last), "end": len(text), "score": -0.5, "second": place > 0})
-    told = {"target": body.get("target", "LOC"), "against": None, "at": body.get("at"), "scores": scores}
+    told = {
+        "grid": [],
+        "picture": "",
+        "target": body.get("target", "LOC"),
+        "against": None,
+        "at": body.get("at"),
+        "scores": scores,
+    }
     told |= {"method": "occlusion", "form": "itself", "value": 2.25, "probability": 0.9, "points": 4, "unread": 0}
     told |= {"baseline": {"kind": "nothing", "value": -1.25}, "delta": 0.0}
     return {key: model[key] for key in ("name", "version", "variant")} | {"explanation": told}
@@ -198,7 +217,9 @@ def serve() -> Iterator[Fake]:
 
         def send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
-            policy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+            policy = (
+                "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+            )
             more = {"Content-Length": str(len(content)), "Content-Security-Policy": policy}
             for name, value in {**headers, **more, "X-Content-Type-Options": "nosniff"}.items():
                 self.send_header(name, value)

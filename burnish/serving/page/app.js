@@ -6,6 +6,7 @@ import { compareVariants } from "./compare.js";
 import { correction } from "./correct.js";
 import { byId, make, tell } from "./dom.js";
 import { explanation } from "./explain.js";
+import { filePicker } from "./files.js";
 import { count, figure, milliseconds } from "./numbers.js";
 import { problemNotice } from "./problems.js";
 import { remember, remembered } from "./remember.js";
@@ -20,6 +21,7 @@ const VIEWS = ["try", "compare", "traffic"];
 
 let models = [];
 let model = null;
+let picker = null; // of the file that a model of files is asked about
 let running = null; // the AbortController of the request under way
 
 // ---- models and key
@@ -98,19 +100,24 @@ function showFacts() {
 }
 
 function factsOfTask() {
-  const facts = [make("span", { say: TASKS[model.task] })];
+  const facts = [make("span", { say: readsFiles() ? "taskClassifyImage" : TASKS[model.task] })];
   for (const [name, value] of Object.entries(model.metrics ?? {}).slice(0, 1)) {
     facts.push(make("span", { translate: "no" }, `${name} `, make("b", {}, figure(value))));
   }
   facts.push(make("span", { say: ["factVariant", { variant: model.variant }] }));
   facts.push(make("span", { say: ["factVersion", { version: model.version }] }));
-  facts.push(make("span", { say: ["factTokens", { n: count(model.max_tokens) }] }));
+  if (!readsFiles()) facts.push(make("span", { say: ["factTokens", { n: count(model.max_tokens) }] }));
   return facts;
 }
 
 // ---- input
 
+const readsFiles = () => (model.inputs ?? "text") !== "text";
+
 function showTexts() {
+  picker = readsFiles() ? filePicker() : null;
+  byId("examples-of").hidden = readsFiles();
+  if (picker) return byId("texts").replaceChildren(picker.node);
   const keys = { pair: ["textA", "textB"], score: ["text", "textBMaybe"] }[model.task] ?? ["text"];
   const field = (key) => {
     const area = make("textarea", { rows: keys.length > 1 ? 3 : 4, dir: "auto" });
@@ -124,6 +131,12 @@ const areas = () => [...byId("texts").querySelectorAll("textarea")];
 
 /** What the model is asked, or null when there is nothing to ask; the cursor then goes where it is missing. */
 function inputOf() {
+  if (picker) {
+    if (picker.value()) return picker.value();
+    tell(byId("status"), "emptyImage");
+    picker.focus();
+    return null;
+  }
   const given = areas().map((area) => area.value);
   const needed = model.task === "pair" ? 2 : 1;
   const empty = given.slice(0, needed).findIndex((text) => !text.trim());
@@ -136,6 +149,7 @@ function inputOf() {
 }
 
 function showExamples() {
+  if (picker) return;
   const buttons = EXAMPLES[currentLanguage()][model.task].map((example) => {
     const texts = [example].flat();
     const use = () => {

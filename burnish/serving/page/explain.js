@@ -2,7 +2,7 @@
 
 import { table } from "./answers.js";
 import { call } from "./api.js";
-import { make, tell } from "./dom.js";
+import { make, shape, tell } from "./dom.js";
 import { pieces } from "./entities.js";
 import { figure } from "./numbers.js";
 import { problemNotice } from "./problems.js";
@@ -24,7 +24,8 @@ export function explanation(model, input, { prediction, variant }) {
       const { data } = await call("v1/explain", { model: model.name, variant, input, ...choice.value() });
       if (number !== asked) return;
       tell(outcome);
-      place.replaceChildren(...shown(model, [input].flat(), data.explanation));
+      const show = data.explanation.grid?.length ? heatMap : shown;
+      place.replaceChildren(...show(model, data.explanation, [input].flat()));
     } catch (problem) {
       if (number === asked) outcome.replaceChildren(problemNotice(problem, ask));
     }
@@ -49,7 +50,7 @@ function choiceOf(model, { labels = [], entities = [] }) {
   return { node, value };
 }
 
-function shown(model, texts, { target, at, scores, value, baseline, form }) {
+function shown(model, { target, at, scores, value, baseline, form }, texts) {
   const most = Math.max(...scores.map(({ score }) => Math.abs(score)), Number.MIN_VALUE);
   const asked = (span) => at && !span.second && span.start >= at[0] && span.end <= at[1];
   const word = ({ text, entity: span }) => {
@@ -63,26 +64,57 @@ function shown(model, texts, { target, at, scores, value, baseline, form }) {
     const own = scores.filter(({ second }) => second === index > 0);
     return make("p", { class: "text", dir: "auto", translate: "no" }, ...pieces(text, own).map(word));
   });
-  const name = model.task === "score" ? "" : target;
-  const legend = make(
+  const legend = legendOf(model.task === "score" ? "" : target);
+  const note = make("p", { class: "soft", say: [form === "twin" ? "whyTwin" : "whyHow", endsOf(value, baseline)] });
+  return [...paragraphs, legend, note, weightiest(texts, scores)];
+}
+
+/** What the model reads, with a square on each part. */
+function heatMap(model, { target, grid, picture, value, baseline, form }) {
+  const [rows, columns] = [grid.length, grid[0].length];
+  const most = Math.max(...grid.flat().map(Math.abs), Number.MIN_VALUE);
+  const canvas = shape("svg", { class: "heat", viewBox: `0 0 ${columns} ${rows}`, role: "img", "aria-label": target });
+  canvas.append(shape("image", { href: picture, width: columns, height: rows, preserveAspectRatio: "none" }));
+  grid.forEach((scores, y) => {
+    scores.forEach((score, x) => {
+      const share = Math.abs(score) / most;
+      const side = score < 0 ? "against" : "for";
+      const part = shape("rect", { x, y, width: 1, height: 1, class: side, "fill-opacity": (0.65 * share).toFixed(3) });
+      part.append(shape("title", {}, `${y + 1}, ${x + 1}: ${signed(score)}`));
+      canvas.append(part);
+    });
+  });
+  const note = make("p", { class: "soft", say: [form === "twin" ? "whyPartsTwin" : "whyParts", endsOf(value, baseline)] });
+  const parts = grid.flatMap((scores, y) => scores.map((score, x) => [`${y + 1}, ${x + 1}`, score]));
+  return [canvas, legendOf(target), note, weightTable("columnPart", parts)];
+}
+
+const endsOf = (value, baseline) => ({
+  value: figure(value),
+  baseline: baseline.value === null ? "–" : figure(baseline.value),
+});
+
+function legendOf(label) {
+  return make(
     "ul",
     { class: "legend" },
-    make("li", {}, make("span", { class: "why for key" }), make("span", { say: ["whyFor", { label: name }] })),
-    make("li", {}, make("span", { class: "why against key" }), make("span", { say: ["whyAgainst", { label: name }] })),
+    make("li", {}, make("span", { class: "why for key" }), make("span", { say: ["whyFor", { label }] })),
+    make("li", {}, make("span", { class: "why against key" }), make("span", { say: ["whyAgainst", { label }] })),
   );
-  const span = { value: figure(value), baseline: baseline.value === null ? "–" : figure(baseline.value) };
-  const note = make("p", { class: "soft", say: [form === "twin" ? "whyTwin" : "whyHow", span] });
-  return [...paragraphs, legend, note, weightiest(texts, scores)];
 }
 
 function weightiest(texts, scores) {
   const letters = texts.map((text) => [...text]);
-  const best = [...scores].sort((a, b) => Math.abs(b.score) - Math.abs(a.score)).slice(0, LISTED);
-  const rows = best.map(({ start, end, score, second }) => {
-    const words = letters[Number(second)].slice(start, end).join("");
-    return make("tr", {}, make("th", { scope: "row", dir: "auto", translate: "no" }, words), make("td", {}, signed(score)));
+  const words = scores.map(({ start, end, score, second }) => [letters[Number(second)].slice(start, end).join(""), score]);
+  return weightTable("columnText", words);
+}
+
+function weightTable(head, weights) {
+  const best = weights.sort(([, a], [, b]) => Math.abs(b) - Math.abs(a)).slice(0, LISTED);
+  const rows = best.map(([name, score]) => {
+    return make("tr", {}, make("th", { scope: "row", dir: "auto", translate: "no" }, name), make("td", {}, signed(score)));
   });
-  return make("details", { class: "figures" }, make("summary", { say: "asTable" }), table(["columnText", "columnWeight"], rows));
+  return make("details", { class: "figures" }, make("summary", { say: "asTable" }), table([head, "columnWeight"], rows));
 }
 
 const signed = (score) => `${score < 0 ? "−" : "+"}${figure(Math.abs(score))}`;

@@ -1,0 +1,104 @@
+/** Choosing an image: from a file, dropped, pasted, or taken by the camera; with a look at it. */
+
+import { make, tell } from "./dom.js";
+
+const MOST = 2_800_000; // bytes that are sent as they are: a request may have 4 MB, and base64 makes them a third more
+const SIDE = 2048; // pixels to which the longer side of a larger one is brought
+
+/** The element, and value(): the image as a data URI, or null. */
+export function filePicker() {
+  let found = null;
+  const outcome = make("div", { class: "outcome", "aria-live": "polite" });
+  const picker = make("input", { type: "file", accept: "image/*", label: "image" });
+  const preview = make("img", { class: "preview", alt: "", hidden: true });
+  const take = async (file) => {
+    tell(outcome);
+    try {
+      const { uri, smaller } = await dataOf(file);
+      found = uri;
+      preview.src = uri;
+      preview.hidden = false;
+      if (smaller) tell(outcome, "imageSmaller");
+    } catch {
+      found = null;
+      preview.hidden = true;
+      tell(outcome, "imageBroken");
+    }
+  };
+  picker.addEventListener("change", () => picker.files[0] && take(picker.files[0]));
+  const hint = make("p", { class: "soft", say: "imageHint" });
+  const row = make("div", { class: "row" }, picker, ...camera(take, outcome));
+  const node = make("div", { class: "drop stack tight" }, make("span", { say: "image" }), row, hint, preview, outcome);
+  const over = (event, on) => {
+    event.preventDefault();
+    node.classList.toggle("over", on);
+  };
+  node.addEventListener("dragover", (event) => over(event, true));
+  node.addEventListener("dragleave", (event) => over(event, false));
+  node.addEventListener("drop", (event) => {
+    over(event, false);
+    const [file] = event.dataTransfer.files;
+    if (file) take(file);
+  });
+  node.addEventListener("paste", (event) => event.clipboardData.files[0] && take(event.clipboardData.files[0]));
+  return { node, value: () => found, focus: () => picker.focus() };
+}
+
+/** A file as a data URI; one that is larger than the service takes is made smaller. Throws for what is no image. */
+async function dataOf(file) {
+  if (file.size <= MOST) {
+    const uri = await read(file);
+    return { uri: uri.replace(/^data:[^,]*/, `data:${file.type || "image/png"};base64`), smaller: false };
+  }
+  const bitmap = await createImageBitmap(file);
+  const share = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
+  return { uri: drawn(bitmap, Math.round(bitmap.width * share), Math.round(bitmap.height * share)), smaller: true };
+}
+
+function read(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", () => reject(reader.error));
+    reader.readAsDataURL(file);
+  });
+}
+
+function drawn(source, width, height) {
+  const canvas = make("canvas", { width, height });
+  canvas.getContext("2d").drawImage(source, 0, 0, width, height);
+  return canvas.toDataURL("image/jpeg", 0.92);
+}
+
+/** Buttons and the picture of a camera, where the browser lets a page have one. */
+function camera(take, outcome) {
+  if (!navigator.mediaDevices?.getUserMedia) return [];
+  let stream = null;
+  const video = make("video", { class: "preview", playsinline: true, muted: true, hidden: true });
+  const open = make("button", { type: "button", say: "cameraOpen" });
+  const shoot = make("button", { type: "button", class: "main", say: "cameraTake", hidden: true });
+  const close = () => {
+    stream?.getTracks().forEach((track) => track.stop());
+    stream = null;
+    video.hidden = shoot.hidden = true;
+    open.hidden = false;
+  };
+  open.addEventListener("click", async () => {
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    } catch {
+      return tell(outcome, "cameraFailed");
+    }
+    video.srcObject = stream;
+    video.hidden = shoot.hidden = false;
+    open.hidden = true;
+    await video.play();
+  });
+  shoot.addEventListener("click", async () => {
+    const uri = drawn(video, video.videoWidth, video.videoHeight);
+    close();
+    const bytes = Uint8Array.from(atob(uri.split(",")[1]), (letter) => letter.charCodeAt(0));
+    await take(new Blob([bytes], { type: "image/jpeg" }));
+  });
+  return [open, shoot, video];
+}
