@@ -129,14 +129,14 @@ class Artifact:
         Raises:
             InputError: when it reads another kind of input than texts, and `verb` is none that its reader allows.
         """
+        what = verb if " " in verb else f"burnish {verb}"
         if self.kinds:
             raise InputError(
-                f"'{self.folder}' reads {self.inputs}, and {verb if ' ' in verb else f'burnish {verb}'} takes models of one "
-                f"kind of input; name that of one, such as '{self.folder / self.kinds[0]}'"
+                f"'{self.folder}' reads {self.inputs}, and {what} takes models of one kind of input; name that of one, "
+                f"such as '{self.folder / self.kinds[0]}'"
             )
         reader = READERS.get(self.inputs)
         if self.inputs != TEXT and (reader is None or verb not in reader.verbs):
-            what = verb if " " in verb else f"burnish {verb}"
             raise InputError(f"{what} works on models of texts so far, and '{self.folder}' reads {self.inputs}s")
 
 

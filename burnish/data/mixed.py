@@ -25,11 +25,11 @@ class Mixed(Reader):
     """Reads each kind of input of a row with what reads that kind; a row may lack some of them.
 
     Attributes:
-        parts: tokenizer or reader by kind, in the order of the networks.
+        by_kind: tokenizer or reader, in the order of the networks.
         max_tokens: longest text.
     """
 
-    parts: Mapping[str, Any]
+    by_kind: Mapping[str, Any]
     max_tokens: int
     kind: ClassVar[str] = "mixed"
     about_numbers: ClassVar[str] = ""
@@ -55,25 +55,25 @@ class Mixed(Reader):
     def row(self, given: Any) -> Row:
         if not isinstance(given, Mapping):
             raise InputError(
-                f"one input is a mapping with any of {', '.join(self.parts)}, such as "
-                f"{{'{next(iter(self.parts))}': ...}}, not {type(given).__name__}"
+                f"one input is a mapping with any of {', '.join(self.by_kind)}, such as "
+                f"{{'{next(iter(self.by_kind))}': ...}}, not {type(given).__name__}"
             )
-        if wrong := [name for name in given if name not in self.parts]:
-            raise InputError(f"an input holds '{wrong[0]}'; this model reads {', '.join(self.parts)}")
-        row: Row = dict.fromkeys(self.parts)
-        for kind in [kind for kind in self.parts if given.get(kind) is not None]:
-            part, value = self.parts[kind], given[kind]
+        if wrong := [name for name in given if name not in self.by_kind]:
+            raise InputError(f"an input holds '{wrong[0]}'; this model reads {', '.join(self.by_kind)}")
+        row: Row = dict.fromkeys(self.by_kind)
+        for kind in [kind for kind in self.by_kind if given.get(kind) is not None]:
+            part, value = self.by_kind[kind], given[kind]
             if kind == TEXT and not isinstance(value, str):
                 raise InputError(f"'{TEXT}' takes a text, not {type(value).__name__}")
             row[kind] = part.row({kind: value})[kind] if isinstance(part, Reader) else value
         if not any(map(_given, row.values())):
-            raise InputError(f"an input holds none of {', '.join(self.parts)}")
+            raise InputError(f"an input holds none of {', '.join(self.by_kind)}")
         return row
 
     def features(self, rows: Sequence[Row]) -> Features:
         """Features of each kind for the rows that have it, and where in them each row stands."""
         parts, total = {}, np.zeros(len(rows), dtype=np.int64)
-        for kind, part in self.parts.items():
+        for kind, part in self.by_kind.items():
             there = [index for index, row in enumerate(rows) if _given(row.get(kind))]
             own = [of_kind(rows[index], kind) for index in there]
             found = part.features(own) if isinstance(part, Reader) else self._text(part, own)
@@ -94,10 +94,10 @@ class Mixed(Reader):
         return batch
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
-        raise InputError(f"{name_of(self.parts)}: there are no plain numbers of several kinds")
+        raise InputError(f"{name_of(self.by_kind)}: there are no plain numbers of several kinds")
 
     def picture(self, row: Row) -> str:
-        readers = ((kind, part) for kind, part in self.parts.items() if isinstance(part, Reader) and row.get(kind))
+        readers = ((kind, part) for kind, part in self.by_kind.items() if isinstance(part, Reader) and row.get(kind))
         return next((shown for kind, part in readers if (shown := part.picture({kind: row[kind]}))), "")
 
 

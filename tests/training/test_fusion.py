@@ -147,7 +147,7 @@ def test_each_model_can_be_exported_by_itself(tuned: flow.Tuned, tmp_path: Path)
     for one, other in zip(before, Engine.open(folder).predict(given), strict=True):
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
     must_be_replaceable(folder)
-    with pytest.raises(InputError, match="of one kind of input; name that of one, such as .*text"):
+    with pytest.raises(InputError, match="of one kind of input; name that of one"):
         verbs.export(folder, "onnx")
     (folder / "text" / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"mine\.txt"):
