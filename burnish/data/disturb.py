@@ -1,5 +1,5 @@
-"""Sounds changed at random in training, in ways that keep what is said: SpecAugment (Park et al. 2019), noise, speed (Ko
-et al. 2015), and pitch by stretched bands (Jaitly and Hinton 2013)."""
+"""Sounds changed at random in training, in ways that keep what is said: parts hidden (SpecAugment, Park et al. 2019), noise,
+colour (FilterAugment, Nam et al. 2022), speed (Ko et al. 2015), and pitch by stretched bands (Jaitly and Hinton 2013)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 _DROPPED = 0.08  # share of a sound left out at each end, at most
 _SPEED, _PITCH = 0.2, 0.12  # faster and slower, higher and lower by this share, at most
-_GAIN = 1.0  # e-folds of energy, 4 dB
+_GAIN, _CURVES = 1.0, 4  # e-folds of energy, 4 dB, of each of so many curves over the bands, the first of them flat
 _NOISY, _NOISE = 0.5, (4.0, 14.0)  # share of sounds, and e-folds of energy, 17 to 61 dB, that noise lies below the top
 _TILT, _ROUGH = 3.0, 0.6  # of the noise: e-folds from the lowest to the highest band, and its own spread
 _MASKS, _TIME, _BANDS = 2, 0.15, 0.2  # masks of each kind, and the share of the frames or bands that one hides at most
@@ -70,14 +70,18 @@ def _pitched(bands: torch.Tensor) -> torch.Tensor:
 
 
 def _noisy_bands(energy: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-    """Louder or softer, and over half of them noise, by the sum of both energies; all of them logarithms."""
+    """Louder, softer, brighter or darker, and over half of them noise, by the sum of both energies; all of them
+    logarithms."""
     top = energy.masked_fill(~inside[..., None], -torch.inf).amax((1, 2))
     quiet, loud = _NOISE
     under = quiet + (loud - quiet) * _drawn(energy) + torch.where(_drawn(energy) < _NOISY, 0.0, torch.inf)
     slope = torch.linspace(-0.5, 0.5, energy.shape[2], device=energy.device) * _TILT * (2 * _drawn(energy, 1) - 1)
     rough = _ROUGH * torch.randn(energy.shape).to(energy.device)
     noise = (top - under)[:, None, None] + slope[:, None] + rough
-    return torch.logaddexp(energy, noise) + _GAIN * (2 * _drawn(energy, 1, 1) - 1)
+    place = torch.arange(energy.shape[2], device=energy.device) + 0.5
+    curves = torch.cos(torch.pi / energy.shape[2] * place * torch.arange(_CURVES, device=energy.device)[:, None])
+    colour = _GAIN * (2 * _drawn(energy, _CURVES) - 1) @ curves
+    return torch.logaddexp(energy, noise) + colour[:, None]
 
 
 def _noisy_wave(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

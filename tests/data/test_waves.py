@@ -113,7 +113,10 @@ def test_the_rate_follows_from_the_sounds(tmp_path: Path) -> None:
 
 def test_options_that_are_for_images_are_refused(tmp_path: Path) -> None:
     found = rows(tmp_path, 1)
-    for options, word in (({"vary": "mirror"}, "mirror is for images"), ({"image_size": 32}, "image_size is for images")):
+    for options, word in (
+        ({"vary": "mirror"}, "mirror is for images"),
+        ({"image_size": 32}, "image_size is for images"),
+    ):
         with pytest.raises(InputError, match=word):
             Waves.start("", Tune.model_validate(options), found)
 
@@ -174,7 +177,9 @@ def test_a_fixed_length_stays_and_so_does_padding() -> None:
 
 
 def test_waves_are_varied_too() -> None:
-    reader = Waves({"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 8000, "longest": 5.0}, "speed")
+    reader = Waves(
+        {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 8000, "longest": 5.0}, "speed"
+    )
     given = batch_of(reader, 10)
     found = reader.vary(given)
     assert found["sound"].shape == (10, int(found["frames"].max()))

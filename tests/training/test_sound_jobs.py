@@ -122,7 +122,12 @@ def test_what_is_for_texts_says_so(tmp_path: Path) -> None:
 def test_the_recipe_on_a_slice(tmp_path: Path) -> None:
     overrides = ("tune.epochs=1", "tune.scratch.hidden=16", f"out={tmp_path / 'out'}", "tune.precision=fp32")
     data = tiny_sounds.table(tmp_path, 20)
-    columns = ("data.columns.audio=clip", "data.columns.label=kind", "data.columns.group=null", "data.split.by=stratify")
+    columns = (
+        "data.columns.audio=clip",
+        "data.columns.label=kind",
+        "data.columns.group=null",
+        "data.split.by=stratify",
+    )
     tuned = tune(load_job(RECIPE, (*overrides, *columns, f"data.train={data}")))
     assert set(tuned.report.rows) == {"train", "dev", "test"}
     assert 0.0 <= tuned.report.after.value <= 1.0
