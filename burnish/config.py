@@ -153,9 +153,9 @@ class Tune(_Section):
     )
     vary: Literal["auto", "none", "shift", "mirror", "speed"] = Field(
         "auto",
-        description="Images and sounds in training: shift moves them a little and hides parts of them, and makes sounds "
-        "noisy; mirror turns half of the images round as well; speed changes speed and pitch of sounds as well; auto: "
-        "mirror or speed; none leaves them alone.",
+        description="Images and sounds in training: shift moves them a little and hides parts of them, and makes "
+        "sounds noisy; mirror turns half of the images round as well; speed changes speed and pitch of sounds as well; "
+        "auto: mirror or speed; none leaves them alone.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")

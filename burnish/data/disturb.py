@@ -1,5 +1,8 @@
-"""Sounds changed at random in training, in ways that keep what is said: parts hidden (SpecAugment, Park et al. 2019), noise,
-colour (FilterAugment, Nam et al. 2022), speed (Ko et al. 2015), and pitch by stretched bands (Jaitly and Hinton 2013)."""
+"""Sounds changed at random in training, in ways that keep what is said.
+
+Parts are hidden (SpecAugment, Park et al. 2019), noise and colour are added (FilterAugment, Nam et al. 2022), speed (Ko
+et al. 2015) and pitch, by stretched bands (Jaitly and Hinton 2013), are changed.
+"""
 
 from __future__ import annotations
 

@@ -66,8 +66,10 @@ class Ragged:
 
 
 class Dense(Protocol):
-    """Inputs of one shape, made when they are asked for, as an array gives them by index. Those that differ in length are
-    brought to that of the longest piece asked for."""
+    """Inputs of one shape, made when they are asked for, as an array gives them by index.
+
+    Those that differ in length are brought to that of the longest piece asked for.
+    """
 
     def __len__(self) -> int: ...
 

@@ -59,13 +59,13 @@ def guess(rows: Rows) -> Guess:
 def _files(rows: Rows) -> Guess | None:
     """A guess for rows that name a file each, an image or a sound, or are the files of a folder."""
     if rows.format == files.FOLDER:
-        kind = next(kind for kind in files.KINDS if kind in rows.columns)
+        held = next(kind for kind in files.KINDS if kind in rows.columns)
         if len({row[files.LABEL] for row in rows}) < 2:
             raise InputError(
-                f"'{rows.source}' holds {kind} files, and not in two sub-folders or more; put those of each class in a "
+                f"'{rows.source}' holds {held} files, and not in two sub-folders or more; put those of each class in a "
                 "sub-folder with its name"
             )
-        return Guess("classify", {}, (f"{kind} files in a sub-folder for each class: task classify",))
+        return Guess("classify", {}, (f"{held} files in a sub-folder for each class: task classify",))
     sample = _values(_spread(rows), [n for n in rows.columns if not n.startswith("_")])
     for name, values in sample.values.items():
         (kind, count), *_ = Counter(map(files.kind_of_name, values)).most_common()

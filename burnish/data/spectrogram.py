@@ -1,7 +1,8 @@
 """Sounds as networks want them: the wave itself, or its energy in bands of pitch over time, in decibel-like steps.
 
-Three ways to the bands are known: burnish's own, that of Kaldi (for the Audio Spectrogram Transformer, Gong et al. 2021)
-and that of Whisper (Radford et al. 2022). transformers' own extractors give the same; here all frames are made at once.
+Three ways to the bands are known: burnish's own, that of Kaldi (for the Audio Spectrogram Transformer, Gong et al.
+2021) and that of Whisper (Radford et al. 2022). transformers' own extractors give the same; here all frames are made at
+once.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ class Own:
         size = 1 << (2 * width - 1).bit_length()  # so fine that the lowest bands are not empty
         power = _power(_framed(whole, width, hop, self.frames(len(wave))), np.hanning(width + 1)[:-1], size)
         found = np.log(np.maximum(power @ _filters(BANDS, size, self.rate, 50.0), 1e-10))
-        return np.maximum(found, found.max() - _DEEP)
+        deep: NDArray[np.float32] = np.maximum(found, found.max() - _DEEP)
+        return deep
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ class Kaldi:
         frames = frames - frames.mean(1, keepdims=True)
         sharper = frames - np.float32(0.97) * np.concatenate([frames[:, :1], frames[:, :-1]], 1)
         power = _power(sharper, np.hanning(400), 512)
-        return np.log(np.maximum(power @ _filters(self.bands, 512, self.rate, 20.0), _SPOKEN))
+        found: NDArray[np.float32] = np.log(np.maximum(power @ _filters(self.bands, 512, self.rate, 20.0), _SPOKEN))
+        return found
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,8 @@ class Whisper:
         whole = np.pad(whole, 200, mode="reflect")
         power = _power(_framed(whole, 400, 160, count), np.hanning(401)[:-1], 400)
         found = np.log10(np.maximum(power @ _filters(self.bands, 400, self.rate, 0.0, slaney=True), 1e-10))
-        return (np.maximum(found, found.max() - 8.0) + 4.0) / 4.0
+        deep: NDArray[np.float32] = np.maximum(found, found.max() - 8.0)
+        return (deep + np.float32(4.0)) / np.float32(4.0)
 
 
 def _framed(wave: Samples, width: int, hop: int, count: int) -> NDArray[np.float32]:
@@ -189,13 +193,14 @@ def _filters(bands: int, size: int, rate: int, low: float, slaney: bool = False)
     """Triangles that overlap by halves, shape (size // 2 + 1, bands): of equal widths on the mel scale and drawn on it,
     or by Slaney's scale, drawn over frequencies, and each of the same area."""
     bins = np.linspace(0, rate / 2, size // 2 + 1) if slaney else np.arange(size // 2 + 1) * rate / size
-    edges = np.linspace(*_mels(np.array([low, min(rate / 2, 8000.0) if slaney else rate / 2]), slaney), bands + 2)
+    ends = _mels(np.array([low, min(rate / 2, 8000.0) if slaney else rate / 2]), slaney)
+    edges = np.linspace(float(ends[0]), float(ends[1]), bands + 2)
     places = bins if slaney else _mels(bins, False)
     if slaney:
         edges = np.where(edges < 15, edges * 200 / 3, 1000 * np.exp((edges - 15) * np.log(6.4) / 27))
     rising = (places[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - places[:, None]) / np.diff(edges)[1:]
-    found = np.maximum(0, np.minimum(rising, falling))
+    found: NDArray[np.float64] = np.maximum(0, np.minimum(rising, falling))
     return (found * (2 / (edges[2:] - edges[:-2]) if slaney else 1)).astype(np.float32)
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -166,7 +167,7 @@ class Waves(Reader):
             level = bands - bands.mean()
             change = np.abs(np.diff(bands, axis=0, append=bands[-1:])).mean(0)
             edges = np.linspace(0, len(level), _PARTS + 1).astype(int)
-            parts = [level[min(a, len(level) - 1) : max(b, a + 1)].mean(0) for a, b in zip(edges, edges[1:])]
+            parts = [level[min(a, len(level) - 1) : max(b, a + 1)].mean(0) for a, b in pairwise(edges)]
             found[place] = np.concatenate([level.mean(0), level.std(0), change, (np.stack(parts) @ terms).ravel()])
         return found
 

@@ -28,8 +28,8 @@ class Group:
 
 
 def freeze(net: Net, what: str) -> None:
-    """Stop weights from learning: `none`, `embeddings` (the word matrix; the convolutions that a wave enters by), `head`
-    or `top:K` (only those learn)."""
+    """Stop weights from learning: `none`, `embeddings` (the word matrix, or the convolutions that a wave enters by),
+    `head` or `top:K` (only those learn)."""
     fresh = net.head_parameters()
     depth = layer_count(net)
     words = net.words

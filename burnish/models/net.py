@@ -33,8 +33,8 @@ class Net(nn.Module):
     Attributes:
         model: a `Bert`, a `Vision` or a `Sound`, or transformers' `AutoModelForTokenClassification`,
             `AutoModelForSequenceClassification`, `AutoModelForImageClassification` or `...AudioClassification`.
-        reads: text, image or audio; a model of the last two has its own way of pooling, and `scaled` prepares what it is
-            given.
+        reads: text, image or audio; a model of the last two has its own way of pooling, and `scaled` prepares what it
+            is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
         pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
     """

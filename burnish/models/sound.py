@@ -1,8 +1,8 @@
-"""A small convolutional network for sounds, for those who have no pretrained one; and what any network for sounds reads.
+"""A small convolutional network for sounds, for those who have no pretrained one; and what any such network reads.
 
 It reads energies in bands over time as an image of one channel: a stem, then stages with a residual block (He et al.
-2016), each half as large and twice as wide. What is left of the bands is put together, and mean and spread over the time
-that has sound in it (Snyder et al. 2018) go to the head, so that sounds of any length are read.
+2016), each half as large and twice as wide. What is left of the bands is put together, and mean and spread over the
+time that has sound in it (Snyder et al. 2018) go to the head, so that sounds of any length are read.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ class _Stage(nn.Module):
 
     def forward(self, states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
         states = self.widen(states) * inside
-        return states + self.second(self.first(states) * inside) * inside
+        added: torch.Tensor = self.second(self.first(states) * inside) * inside
+        return states + added
 
 
 class _Encoder(nn.Module):

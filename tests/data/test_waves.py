@@ -160,7 +160,9 @@ def test_what_is_varied_and_what_is_not(how: str) -> None:
     assert float(ratio.max()) > (1.0 if how == "speed" else 0.9)
     assert float(ratio.max()) <= (1.26 if how == "speed" else 1.0)
     assert float(ratio.min()) > (0.6 if how == "speed" else 0.8)
-    pitch = torch.stack([row[: int(n)].median(0).values.argmax() for row, n in zip(first["sound"], first["frames"])])
+    pitch = torch.stack(
+        [row[: int(n)].median(0).values.argmax() for row, n in zip(first["sound"], first["frames"], strict=True)]
+    )
     assert (len(pitch.unique()) > 8) == (how == "speed"), "noise and masks leave the pitch where it is"
 
 
@@ -184,7 +186,7 @@ def test_waves_are_varied_too() -> None:
     found = reader.vary(given)
     assert found["sound"].shape == (10, int(found["frames"].max()))
     assert torch.isfinite(found["sound"]).all()
-    silent = [(row[: int(n)] == 0).float().mean() for row, n in zip(found["sound"], found["frames"])]
+    silent = [(row[: int(n)] == 0).float().mean() for row, n in zip(found["sound"], found["frames"], strict=True)]
     assert max(silent) > 0.05, "a stretch is hidden"
 
 

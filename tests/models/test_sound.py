@@ -155,7 +155,7 @@ def test_what_a_folder_without_its_file_says(tmp_path: Path) -> None:
     assert (document["sampling_rate"], document["return_attention_mask"]) == (16_000, False)
     place = tiny_sounds.ast(tmp_path / "a")
     (place / "preprocessor_config.json").unlink()
-    with pytest.raises(InputError, match="preprocessor_config.json' is missing"):
+    with pytest.raises(InputError, match=r"preprocessor_config.json' is missing"):
         Waves.start(str(place), Tune(), rows(tmp_path))
 
 
