@@ -107,8 +107,10 @@ class Features:
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """What each piece takes of the budget of a batch: its tokens, and the cost of its dense inputs."""
-        own = self.ragged["input_ids"].lengths if self.ragged else np.zeros(len(self.row), dtype=np.int64)
-        return own + self.cost
+        if not self.ragged:
+            return np.zeros(len(self.row), dtype=np.int64) + self.cost
+        own = self.ragged["input_ids"].lengths
+        return own + self.cost if np.any(self.cost) else own
 
     def kept(self) -> Features:
         """The same with all inputs at hand, for reading again and again."""
