@@ -32,6 +32,7 @@ class Columns(_Section):
         description="File of an image, from the folder of the data, for `classify`; or how its name is made of other "
         "columns, as `images/{id}.jpg`.",
     )
+    audio: str | None = Field(None, description="File of a sound, in the same way.")
     label: str | None = Field(None, description="Class, classes or number to predict.")
     words: str | None = Field(None, description="List of words, for `tag`.")
     tags: str | None = Field(None, description="List of tags, one a word; in a CoNLL file the column's number or name.")
@@ -52,8 +53,8 @@ class Data(_Section):
     """Where the rows are and how to read them."""
 
     train: str = Field(
-        description="File, folder of Parquet files, folder of images in a sub-folder a class, or hub name "
-        "(`hub:owner/name`)."
+        description="File, folder of Parquet files, folder of images or sounds in a sub-folder a class, or hub "
+        "name (`hub:owner/name`)."
     )
     dev: str | None = Field(None, description="Rows to choose on.")
     test: str | None = Field(None, description="Rows for the last measurement; never chosen on.")
@@ -148,7 +149,9 @@ class Tune(_Section):
     tokens_per_step: int | None = Field(
         None, ge=16, description="Effective batch in tokens; passes are accumulated up to it."
     )
-    max_tokens: int = Field(256, ge=8, description="Longest input, in tokens of the model.")
+    max_tokens: int = Field(
+        256, ge=8, description="Longest input, in tokens of the model; a token of sound is 40 milliseconds."
+    )
     image_size: int | None = Field(
         None,
         ge=8,
@@ -156,10 +159,11 @@ class Tune(_Section):
         description="Height and width in pixels that images are brought to; unset: what the model wants, or else 32 to "
         "96, as suits the training images.",
     )
-    vary: Literal["none", "shift", "mirror"] = Field(
-        "mirror",
-        description="Images in training: shift moves them a little and covers a part; mirror turns half of them round "
-        "as well; none leaves them alone.",
+    vary: Literal["auto", "none", "shift", "mirror", "speed"] = Field(
+        "auto",
+        description="Images and sounds in training: shift moves them a little and hides parts of them, and makes "
+        "sounds noisy; mirror turns half of the images round as well; speed changes speed and pitch of sounds as well; "
+        "auto: mirror or speed; none leaves them alone.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")

@@ -10,7 +10,7 @@ import yaml
 
 from burnish.config import Columns, parse
 from burnish.data import guess as guessing
-from burnish.data.files import FOLDER
+from burnish.data.files import FOLDER, KINDS
 from burnish.data.read import read
 from burnish.data.rows import Rows
 
@@ -56,9 +56,10 @@ def _name(path: Path) -> str:
 
 
 def _model(rows: Rows, found: guessing.Guess, reasons: list[str]) -> str:
-    if rows.format == FOLDER or "image" in found.data.get("columns", {}):
+    named = rows.columns if rows.format == FOLDER else found.data.get("columns", {})
+    if kind := next((kind for kind in KINDS if kind in named), None):
         reasons.append(
-            "a small network learns from random weights; name the folder of a model for images if you have one"
+            f"a small network learns from random weights; name the folder of a model for {kind} files if you have one"
         )
         return "scratch"
     sample = [c for i in range(min(len(rows), 200)) for c in str(rows[i]) if c.isalpha()]

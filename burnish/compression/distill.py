@@ -66,7 +66,7 @@ def _varied(reader: Reader, rows: Rows, copies: int, seed: int) -> Features:
 
 def tokens_of_a_step(features: Features) -> int:
     """Tokens of a step of training."""
-    return _TOKENS if features.ragged else _ROWS * features.cost
+    return _TOKENS if features.ragged else _ROWS * int(features.lengths.max())
 
 
 @dataclass(frozen=True)

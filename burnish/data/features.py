@@ -66,14 +66,17 @@ class Ragged:
 
 
 class Dense(Protocol):
-    """Inputs of one shape, made when they are asked for, as an array gives them by index."""
+    """Inputs of one shape, made when they are asked for, as an array gives them by index.
+
+    Those that differ in length are brought to that of the longest piece asked for.
+    """
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, pieces: NDArray[np.int64]) -> NDArray[Any]:
         """Those of some pieces, shape (pieces, ...)."""
 
-    def kept(self) -> NDArray[Any]:
+    def kept(self) -> Dense | NDArray[Any]:
         """All of them, for reading again and again."""
 
 
@@ -88,10 +91,9 @@ class Features:
         row: index of the row each piece belongs to, ascending.
         cut: tokens that did not fit, in all.
         dense: per-piece inputs of one shape by name, such as pixels.
-        cost: tokens that these count as in the budget of a batch.
+        cost: tokens that these count as in the budget of a batch, of all pieces alike or of each.
         parts: for rows of several kinds of input, by kind: features of rows that have it, and for each row its place
             in them, -1 without one.
-        whole: what each row takes of the budget of a batch, all of its parts together.
     """
 
     ragged: dict[str, Ragged]
@@ -99,9 +101,8 @@ class Features:
     row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     cut: int = 0
     dense: Mapping[str, Dense | NDArray[Any]] = field(default_factory=dict)
-    cost: int = 0
+    cost: int | NDArray[np.int64] = 0
     parts: Mapping[str, tuple[Features, NDArray[np.int64]]] = field(default_factory=dict)
-    whole: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ragged["input_ids"]) if self.ragged else len(self.row)
@@ -109,12 +110,10 @@ class Features:
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """What each piece takes of the budget of a batch: its tokens, and the cost of its dense inputs."""
-        if self.whole is not None:
-            return self.whole
         if not self.ragged:
-            return np.full(len(self.row), self.cost)
+            return np.zeros(len(self.row), dtype=np.int64) + self.cost
         own = self.ragged["input_ids"].lengths
-        return own + self.cost if self.cost else own
+        return own + self.cost if np.any(self.cost) else own
 
     def kept(self) -> Features:
         """The same with all inputs at hand, for reading again and again."""

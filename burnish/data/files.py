@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from burnish.data import store
-from burnish.data.images import is_image_name
+from burnish.data import images, sounds, store
 from burnish.errors import InputError, nearest
 
 FOLDER = "folder"  # format of rows that are the files below a folder
 LABEL = "label"
-_KIND = "image"  # what these files are; others will be told apart by their endings
+KINDS = {"image": images.ENDINGS, "audio": sounds.ENDINGS}  # what files are, by the endings of their names
 _SLOT = re.compile(r"\{([^{}]+)\}")
 _SHOWN = 80  # characters of a name in a message
+
+
+def kind_of_name(name: str) -> str | None:
+    """What a file of this name holds; None where its ending does not say."""
+    return next((kind for kind, endings in KINDS.items() if name.lower().endswith(endings)), None)
 
 
 def found(base: Path, cell: Any, fault: Callable[[Path], str | None]) -> tuple[str | None, str | None, str | None]:
@@ -98,22 +103,32 @@ def state(base: Path, names: Iterable[Any]) -> str:
 
 
 def is_folder_of_files(path: Path) -> bool:
-    """Whether a folder holds images, or sub-folders of them, and no tables."""
+    """Whether a folder holds images or sounds, or sub-folders of them, and no tables."""
     return path.is_dir() and next(_below(path), None) is not None and not any(path.glob("*.parquet"))
 
 
 def listing(path: Path) -> list[tuple[str, ...]]:
-    """The images below a folder, or in its sub-folders, in the order of their names."""
+    """The images or sounds in a folder, or in its sub-folders, in the order of their names."""
     return sorted(file.relative_to(path).parts for file in _below(path))
 
 
 def read_folder(path: Path, limit: int | None) -> store.Content:
-    """A row for each of these, or for `limit` at equal distances; its label is the name of the sub-folder."""
+    """A row for each of these, or for `limit` at equal distances; its label is the name of the sub-folder.
+
+    Raises:
+        InputError: when the folder holds files of several kinds.
+    """
     every = listing(path)
+    kind, *others = Counter(str(kind_of_name(parts[-1])) for parts in every).most_common()
+    if others:
+        said = ", ".join(f"{count:,} of the kind {name}" for name, count in (kind, *others))
+        raise InputError(
+            f"'{path}' holds files of several kinds: {said}; put those of each kind in a folder of its own"
+        )
     count = min(len(every), limit or len(every))
     chosen = (every[place * len(every) // count] for place in range(count))
-    rows = ({_KIND: "/".join(parts), LABEL: parts[0] if len(parts) > 1 else None} for parts in chosen)
-    return store.Content({_KIND: store.TEXT, LABEL: store.TEXT}, rows, (), FOLDER)
+    rows = ({kind[0]: "/".join(parts), LABEL: parts[0] if len(parts) > 1 else None} for parts in chosen)
+    return store.Content({kind[0]: store.TEXT, LABEL: store.TEXT}, rows, (), FOLDER)
 
 
 def _below(path: Path) -> Iterator[Path]:
@@ -121,6 +136,6 @@ def _below(path: Path) -> Iterator[Path]:
         if inner.name.startswith("."):
             continue
         if inner.is_dir():
-            yield from (file for file in inner.iterdir() if is_image_name(file.name) and file.name[0] != ".")
-        elif is_image_name(inner.name):
+            yield from (file for file in inner.iterdir() if kind_of_name(file.name) and file.name[0] != ".")
+        elif kind_of_name(inner.name):
             yield inner

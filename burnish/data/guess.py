@@ -11,7 +11,6 @@ from typing import Any
 from burnish.config import Data
 from burnish.data import files, names
 from burnish.data.cells import as_text
-from burnish.data.images import is_image_name
 from burnish.data.rows import Rows
 from burnish.data.spans import looks_like_spans, parse
 from burnish.errors import InputError
@@ -58,23 +57,25 @@ def guess(rows: Rows) -> Guess:
 
 
 def _files(rows: Rows) -> Guess | None:
-    """A guess for rows that name an image each, or are the images of a folder."""
+    """A guess for rows that name a file each, an image or a sound, or are the files of a folder."""
     if rows.format == files.FOLDER:
+        held = next(kind for kind in files.KINDS if kind in rows.columns)
         if len({row[files.LABEL] for row in rows}) < 2:
             raise InputError(
-                f"'{rows.source}' holds images, and not in two sub-folders or more; put those of each class in a "
+                f"'{rows.source}' holds {held} files, and not in two sub-folders or more; put those of each class in a "
                 "sub-folder with its name"
             )
-        return Guess("classify", {}, ("images in a sub-folder for each class: task classify",))
+        return Guess("classify", {}, (f"{held} files in a sub-folder for each class: task classify",))
     sample = _values(_spread(rows), [n for n in rows.columns if not n.startswith("_")])
-    named = [n for n, values in sample.values.items() if sum(map(is_image_name, values)) > 0.9 * len(values)]
-    if not named:
-        return None
-    label = _label(sample, {named[0]})
-    if label is None:
-        raise _none(rows, sample, "a label")
-    why = f"'{named[0]}' names image files, '{label}' has {sample.kinds(label)} values: task classify"
-    return Guess("classify", {"columns": {"image": named[0], "label": label}}, (why,))
+    for name, values in sample.values.items():
+        (kind, count), *_ = Counter(map(files.kind_of_name, values)).most_common()
+        if kind and count > 0.9 * len(values):
+            label = _label(sample, {name})
+            if label is None:
+                raise _none(rows, sample, "a label")
+            why = f"'{name}' names {kind} files, '{label}' has {sample.kinds(label)} values: task classify"
+            return Guess("classify", {"columns": {kind: name, "label": label}}, (why,))
+    return None
 
 
 def is_headless(rows: Rows) -> bool:

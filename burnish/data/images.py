@@ -25,10 +25,6 @@ _ALSO_BROKEN = (struct.error, zlib.error, MemoryError, Image.DecompressionBombEr
 Pixels = NDArray[np.uint8]
 
 
-def is_image_name(name: str) -> bool:
-    return name.lower().endswith(ENDINGS)
-
-
 def decode(given: Any, draft: int | None = None) -> Image.Image:
     """The RGB image in a file, in the bytes of one, in an open Pillow image, or in an array (height, width, 3) or
     (height, width) of bytes.

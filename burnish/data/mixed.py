@@ -81,7 +81,7 @@ class Mixed(Reader):
             places[there] = np.arange(len(there))
             total[there] += found.lengths
             parts[kind] = found, places
-        return Features({}, row=np.arange(len(rows)), parts=parts, whole=np.maximum(total, 1))
+        return Features({}, row=np.arange(len(rows)), parts=parts, cost=np.maximum(total, 1))
 
     def _text(self, tokenizer: Any, rows: Sequence[Row]) -> Features:
         tokens, types = encode_texts(tokenizer, [row[TEXT] for row in rows], None, self.max_tokens)

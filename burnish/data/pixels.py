@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import os
-import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,13 +58,16 @@ class Pixels(Reader):
 
     @classmethod
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
+        if tune.vary == "speed":
+            raise InputError("tune.vary: speed is for sounds; images know auto, mirror, shift and none")
+        vary_by = "mirror" if tune.vary == "auto" else tune.vary
         found = _of_model(place) if place else None
         if found is not None and not found.get("any_size"):
             if tune.image_size:
                 raise InputError("tune.image_size: this model reads images of one size; leave tune.image_size out")
-            return cls(found, tune.vary)
+            return cls(found, vary_by)
         side = tune.image_size or _usual_size(train)
-        return cls({**(found or _SCRATCH), "size": {"height": side, "width": side}}, tune.vary)
+        return cls({**(found or _SCRATCH), "size": {"height": side, "width": side}}, vary_by)
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -282,32 +283,12 @@ class Made:
         if not all(self._digests):
             return self[np.arange(len(self))]
         document = json.dumps(dict(self._reader.document), sort_keys=True)
-        named = hashlib.sha256("".join(map(str, self._digests)).encode()).hexdigest()
-        place = store.folder().with_name("pixels") / f"{store.fingerprint(_VERSION, document, named)}.npy"
-        if not place.is_file():
-            self._write(place)
-        array: NDArray[Any] = np.load(place, mmap_mode="r")
-        return array
+        key = store.fingerprint(_VERSION, document, store.together(self._digests))
+        return store.array("pixels", key, (len(self), *self._reader.shape, 3), np.uint8, self._parts())
 
-    def _write(self, place: Path) -> None:
-        draft = ""
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(prefix=".draft-", dir=place.parent)
-            os.close(handle)
-            shape = (len(self), *self._reader.shape, 3)
-            array = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
-            for start in range(0, len(self), 256):
-                pieces = np.arange(start, min(start + 256, len(self)))
-                array[pieces] = self[pieces]
-            array.flush()
-            del array
-            os.replace(draft, place)
-        except OSError as error:
-            raise store.unwritable(error) from None
-        finally:
-            with suppress(OSError):
-                os.unlink(draft)
+    def _parts(self) -> Iterator[NDArray[Any]]:
+        for start in range(0, len(self), 256):
+            yield self[np.arange(start, min(start + 256, len(self)))]
 
 
 def _of_model(place: str) -> dict[str, Any] | None:

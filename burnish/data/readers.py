@@ -8,10 +8,11 @@ from pathlib import Path
 from burnish.data.pixels import Pixels
 from burnish.data.reader import Reader
 from burnish.data.rows import Row
+from burnish.data.waves import Waves
 
 TEXT = "text"
 FILE_TASKS = ("classify",)  # tasks whose rows may hold other inputs than texts
-READERS: dict[str, type[Reader]] = {Pixels.kind: Pixels}
+READERS: dict[str, type[Reader]] = {Pixels.kind: Pixels, Waves.kind: Waves}
 
 
 def kind_of(columns: Iterable[str]) -> str:
@@ -20,7 +21,8 @@ def kind_of(columns: Iterable[str]) -> str:
 
 
 def one_of(kind: str) -> str:
-    """`a text`, `an image`: for messages."""
+    """`a text`, `an image`, `a sound`: for messages."""
+    kind = "sound" if kind == Waves.kind else kind
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 

@@ -8,12 +8,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import DTypeLike, NDArray
 
 from burnish.data.rows import Row
 from burnish.errors import InputError
@@ -158,6 +161,40 @@ def _sweep(parent: Path) -> None:
             continue
         if old:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def together(digests: Iterable[str | None]) -> str:
+    """One digest of many."""
+    return hashlib.sha256("".join(map(str, digests)).encode()).hexdigest()
+
+
+def array(kind: str, key: str, shape: tuple[int, ...], dtype: DTypeLike, parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """The memory-mapped array under a key beside the tables; where there is none it is written from its parts first.
+
+    Raises:
+        InputError: when the cache folder cannot be written, and whatever the parts raise.
+    """
+    place, draft = folder().with_name(kind) / f"{key}.npy", ""
+    try:
+        if not place.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle, draft = tempfile.mkstemp(prefix=".draft-", dir=place.parent)
+            os.close(handle)
+            written = np.lib.format.open_memmap(draft, mode="w+", dtype=dtype, shape=shape)
+            start = 0
+            for part in parts:
+                written[start : start + len(part)] = part
+                start += len(part)
+            written.flush()
+            del written
+            os.replace(draft, place)
+        found: NDArray[Any] = np.load(place, mmap_mode="r")
+    except OSError as error:
+        raise unwritable(error) from None
+    finally:
+        with suppress(OSError):
+            os.unlink(draft)
+    return found
 
 
 def unwritable(error: OSError) -> InputError:

@@ -152,7 +152,7 @@ class Engine:
 def net_of(artifact: Artifact, task: Task, folder: Path | None = None) -> Net:
     """Load the tuned network of a model folder, or one of its kind from another folder."""
     kept = artifact.pooling, artifact.word_shape, task.modules()
-    return open_net(str(folder or artifact.folder), task.kind, task.outputs, *kept, reads=str(artifact.folder))
+    return open_net(str(folder or artifact.folder), task.kind, task.outputs, *kept, inputs=str(artifact.folder))
 
 
 def start(variant: Variant, artifact: Artifact, task: Task) -> Runtime:

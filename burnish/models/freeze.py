@@ -14,6 +14,9 @@ from burnish.models.net import Net
 
 _LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
 
+_ENTRY = ".feature_extractor."
+_LOWEST = ("embeddings", _ENTRY, ".feature_projection.", ".encoder.conv")  # what stands below all layers
+
 
 @dataclass(frozen=True)
 class Group:
@@ -25,7 +28,8 @@ class Group:
 
 
 def freeze(net: Net, what: str) -> None:
-    """Stop weights from learning: `none`, `embeddings` (the word matrix), `head` or `top:K` (only those learn)."""
+    """Stop weights from learning: `none`, `embeddings` (the word matrix, or the convolutions that a wave enters by),
+    `head` or `top:K` (only those learn)."""
     fresh = net.head_parameters()
     depth = layer_count(net)
     words = net.words
@@ -33,7 +37,8 @@ def freeze(net: Net, what: str) -> None:
         if what == "none" or name in fresh:
             continue
         if what == "embeddings":
-            parameter.requires_grad_(parameter is not words)
+            still = parameter is words or _ENTRY in name
+            parameter.requires_grad_(parameter.requires_grad and not still)
         elif what == "head":
             parameter.requires_grad_(False)
         else:
@@ -76,7 +81,7 @@ def layer_of(name: str, depth: int) -> int:
     """Index of the layer a parameter belongs to: -1 for embeddings, `depth` for what lies above the layers."""
     if found := _LAYER.search(name):
         return int(found.group(1))
-    return -1 if "embeddings" in name else depth
+    return -1 if any(part in name for part in _LOWEST) else depth
 
 
 def groups(

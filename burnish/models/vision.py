@@ -14,13 +14,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from burnish.errors import InputError
+from burnish.models.small import Small
 
 MODEL_TYPE = "burnish_vision"
-WEIGHTS = "model.safetensors"
 PREPROCESSOR = "preprocessor_config.json"
 _DEFAULTS: dict[str, Any] = {"num_channels": 3, "hidden_dropout_prob": 0.1}
 
@@ -54,6 +53,7 @@ class Scaled(nn.Module):
     It takes images as they are kept, uint8 of shape (n, height, width, 3), so that an exported network does too.
     """
 
+    kind = "image"
     mean: torch.Tensor
     scale: torch.Tensor
 
@@ -71,6 +71,11 @@ class Scaled(nn.Module):
             return cls((0.0,) * 3, (1.0,) * 3, reverse)
         half = (0.5,) * 3
         return cls(tuple(given.get("image_mean") or half), tuple(given.get("image_std") or half), reverse)
+
+    def ask(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Logits of a model for the images of a batch, (n, outputs)."""
+        logits: torch.Tensor = model(pixel_values=self(batch["pixels"])).logits
+        return logits
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Floats of shape (n, 3, height, width), channels last in memory as the bytes were."""
@@ -116,57 +121,17 @@ class _Encoder(nn.Module):
         return states.mean((2, 3))
 
 
-class Vision(nn.Module):
-    """The network with its head, with the names that transformers uses for what is asked of a model."""
+class Vision(Small):
+    """The network with its head."""
 
     base_model_prefix = "vision"
     main_input_name = "pixel_values"
 
     def __init__(self, config: Mapping[str, Any], outputs: int) -> None:
-        super().__init__()
-        self.kept = {**_DEFAULTS, **config}
-        self.config = SimpleNamespace(**self.kept)
-        self.untrained = False
+        config = {**_DEFAULTS, **config}
+        super().__init__(config, config["hidden_size"], outputs)
         self.vision = _Encoder(self.config)
-        self.dropout = nn.Dropout(self.config.hidden_dropout_prob)
-        # Weights stay in the usual order in memory: a checkpoint gives an optimizer's state back in that order, and the
-        # fused AdamW walks through both side by side.
-        self.classifier = nn.Linear(self.config.hidden_size, outputs)
-
-    @property
-    def base_model(self) -> nn.Module:
-        return self.vision
-
-    def start(self) -> None:
-        """Say that the weights are random ones (those of He et al. 2015), and let the head begin at zero."""
-        self.untrained = True
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        self.reset_head()
-
-    def reset_head(self) -> None:
-        nn.init.zeros_(self.classifier.weight)
-        nn.init.zeros_(self.classifier.bias)
 
     def forward(self, pixel_values: torch.Tensor) -> SimpleNamespace:
         logits = self.classifier(self.dropout(self.vision(pixel_values)))
         return SimpleNamespace(logits=logits)
-
-    def load(self, folder: str | Path, fresh_head: bool) -> set[str]:
-        """Read the weights, without those of the head for a fresh one; return the names of those that are missing.
-
-        Raises:
-            RuntimeError: when weights have another shape than the config says.
-        """
-        found = load_file(Path(folder, WEIGHTS))
-        if fresh_head:
-            found = {name: value for name, value in found.items() if not name.startswith("classifier.")}
-            self.reset_head()
-        missing = set(self.load_state_dict(found, strict=False).missing_keys)
-        return {name for name in missing if not (fresh_head and name.startswith("classifier."))}
-
-    def save_pretrained(self, folder: Path) -> None:
-        """Write weights and `config.json`."""
-        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, folder / WEIGHTS)
-        (folder / "config.json").write_text(json.dumps(self.kept, ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -23,6 +23,10 @@ _INPUTS = {
     "score": '["A text like those in the training rows."]',
     "tag": '[["John", "lives", "in", "Berlin"]]',
 }
+_FILES = {  # class of transformers, example, and what prepares it, for rows that name a file
+    "image": ("ImageClassification", '["path/to/an/image.jpg"]', "AutoImageProcessor"),
+    "audio": ("AudioClassification", '["path/to/a/sound.wav"]', "AutoFeatureExtractor"),
+}
 
 
 def model_card(report: TuneReport, languages: Sequence[str] = ()) -> str:
@@ -120,8 +124,7 @@ def _results(report: TuneReport) -> str:
 def _loading(report: TuneReport) -> str:
     kind = "TokenClassification" if report.task == "tag" else "SequenceClassification"
     given, reader = _INPUTS.get(report.task, _INPUTS["classify"]), "AutoTokenizer"
-    if report.inputs != "text":
-        kind, given, reader = "ImageClassification", '["path/to/an/image.jpg"]', "AutoImageProcessor"
+    kind, given, reader = _FILES.get(report.inputs, (kind, given, reader))
     name = "tokenizer" if report.inputs == "text" else "processor"
     plain = f"""With plain transformers:
 

@@ -67,7 +67,15 @@ class ClassCounts(Counts):
             "accuracy": float(accuracy_score(true, guess, sample_weight=weights)),
             **{f"{a}_f1": float(f1_score(true, guess, average=a, **options)) for a in ("micro", "macro", "weighted")},
             "mcc": float(matthews_corrcoef(true, guess, sample_weight=weights)),
+            "balanced_accuracy": self._recall(),
         }
+
+    def _recall(self) -> float:
+        """Mean of the recalls of the classes that occur."""
+        due: Counter[str] = Counter()
+        for (true, _), count in self.pairs.items():
+            due[true] += count
+        return sum(self.pairs[name, name] / count for name, count in due.items()) / max(1, len(due))
 
     def table(self) -> tuple[ClassRow, ...]:
         from sklearn.metrics import classification_report

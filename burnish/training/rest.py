@@ -41,4 +41,4 @@ def vectors(net: Net, features: Features, pad_id: int, precision: Precision) -> 
             batch = {name: value.to(device) for name, value in collate(features, pieces, pad_id).items()}
             found[pieces] = net.read(batch).float().cpu().numpy()
     net.train(was_training)
-    return replace(features, ragged={}, dense={READ: found}, whole=features.lengths)
+    return replace(features, ragged={}, dense={READ: found}, cost=features.lengths)

@@ -72,7 +72,7 @@ def test_every_report_is_json(any_report: TuneReport) -> None:
     assert read["after"]["rows"] == any_report.after.rows
     assert set(read) == {"task", "base_model", "labels", "job", "rows", "fingerprint", "findings", "before", "after",
                          "comparison", "curve", "environment", "parameters", "trained_parameters", "tokens_per_second",
-                         "seconds", "further", "alone", "transfer", "calibration", "privacy", "inputs",
+                         "seconds", "further", "alone", "transfer", "calibration", "privacy", "inputs", "shares",
                          "own"}  # fmt: skip
 
 

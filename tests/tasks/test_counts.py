@@ -48,6 +48,8 @@ def test_one_class_a_row(pairs: list[tuple[str, str]]) -> None:
     found = counts.metrics()
     assert found["accuracy"] == metrics.accuracy_score(true, guess)
     assert found["mcc"] == metrics.matthews_corrcoef(true, guess)
+    recalls = metrics.recall_score(true, guess, labels=sorted(set(true)), average="macro", zero_division=0.0)
+    assert found["balanced_accuracy"] == pytest.approx(recalls, abs=1e-12)
     for average in ("micro", "macro", "weighted"):
         expected = metrics.f1_score(true, guess, labels=labels, average=average, zero_division=0.0)
         assert found[f"{average}_f1"] == pytest.approx(expected, abs=1e-12)

@@ -1,0 +1,117 @@
+"""Sounds changed at random in training, in ways that keep what is said.
+
+Parts are hidden (SpecAugment, Park et al. 2019), noise and colour are added (FilterAugment, Nam et al. 2022), speed (Ko
+et al. 2015) and pitch, by stretched bands (Jaitly and Hinton 2013), are changed.
+"""
+
+from __future__ import annotations
+
+import torch
+
+_DROPPED = 0.08  # share of a sound left out at each end, at most
+_SPEED, _PITCH = 0.2, 0.12  # faster and slower, higher and lower by this share, at most
+_GAIN, _CURVES = 1.0, 4  # e-folds of energy, 4 dB, of each of so many curves over the bands, the first of them flat
+_NOISY, _NOISE = 0.5, (4.0, 14.0)  # share of sounds, and e-folds of energy, 17 to 61 dB, that noise lies below the top
+_TILT, _ROUGH = 3.0, 0.6  # of the noise: e-folds from the lowest to the highest band, and its own spread
+_MASKS, _TIME, _BANDS = 2, 0.15, 0.2  # masks of each kind, and the share of the frames or bands that one hides at most
+
+
+def disturb(
+    sound: torch.Tensor, frames: torch.Tensor, unit: float, fixed: bool, strong: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A batch of sounds and its numbers of frames, changed; drawn from torch's own generator.
+
+    Args:
+        sound: waves (n, samples), or bands (n, frames, bands).
+        frames: how many of each are sound, (n,); the rest is padding.
+        unit: what one e-fold of energy is in the bands.
+        fixed: all keep the length they are padded to.
+        strong: change speed and pitch as well.
+    """
+    found, frames = _moved(sound.float(), frames, fixed, _SPEED if strong else 0.0)
+    inside = torch.arange(found.shape[1], device=found.device) < frames[:, None]
+    if found.dim() == 2:
+        return _masked(_noisy_wave(found, inside), frames, inside), frames
+    if strong:
+        found = _pitched(found)
+    noisy = unit * _noisy_bands(found / unit, inside)
+    return torch.where(inside[..., None], _masked(noisy, frames, inside), found), frames
+
+
+def _drawn(like: torch.Tensor, *shape: int) -> torch.Tensor:
+    """Between 0 and 1, a number for each of a batch; on the CPU, whose generator a checkpoint keeps."""
+    return torch.rand(len(like), *shape).to(like.device)
+
+
+def _moved(sound: torch.Tensor, frames: torch.Tensor, fixed: bool, speed: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """A little left out at both ends, and the rest faster or slower. What was padding stays padding."""
+    n, width = sound.shape[:2]
+    first, last = (_DROPPED * _drawn(sound) * frames for _ in range(2))
+    faster = 1 + speed * (2 * _drawn(sound) - 1)
+    lengths = ((frames - first - last) / faster).long().clamp(min=1)
+    lengths = lengths.clamp(max=width) if fixed else lengths
+    place = torch.arange(width if fixed else int(lengths.max()), device=sound.device)
+    source = first[:, None] + place * faster[:, None]
+    beyond = torch.maximum(place, frames.clamp(max=width - 1)[:, None])
+    source = torch.where(place < lengths[:, None], source, beyond).clamp(max=width - 1)
+    low = source.long()
+    part, rows = source - low, torch.arange(n, device=sound.device)[:, None]
+    part = part.view(*part.shape, *[1] * (sound.dim() - 2))
+    return torch.lerp(sound[rows, low], sound[rows, (low + 1).clamp(max=width - 1)], part), lengths
+
+
+def _pitched(bands: torch.Tensor) -> torch.Tensor:
+    count = bands.shape[2]
+    factor = 1 + _PITCH * (2 * _drawn(bands, 1) - 1)
+    source = (torch.arange(count, device=bands.device) * factor).clamp(max=count - 1)
+    low = source.long()
+    part = (source - low)[:, None]
+    below, above = (
+        bands.gather(2, place[:, None].expand(bands.shape)) for place in (low, (low + 1).clamp(max=count - 1))
+    )
+    return torch.lerp(below, above, part)
+
+
+def _noisy_bands(energy: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """Louder, softer, brighter or darker, and over half of them noise, by the sum of both energies; all of them
+    logarithms."""
+    top = energy.masked_fill(~inside[..., None], -torch.inf).amax((1, 2))
+    quiet, loud = _NOISE
+    under = quiet + (loud - quiet) * _drawn(energy) + torch.where(_drawn(energy) < _NOISY, 0.0, torch.inf)
+    slope = torch.linspace(-0.5, 0.5, energy.shape[2], device=energy.device) * _TILT * (2 * _drawn(energy, 1) - 1)
+    rough = _ROUGH * torch.randn(energy.shape).to(energy.device)
+    noise = (top - under)[:, None, None] + slope[:, None] + rough
+    place = torch.arange(energy.shape[2], device=energy.device) + 0.5
+    curves = torch.cos(torch.pi / energy.shape[2] * place * torch.arange(_CURVES, device=energy.device)[:, None])
+    colour = _GAIN * (2 * _drawn(energy, _CURVES) - 1) @ curves
+    return torch.logaddexp(energy, noise) + colour[:, None]
+
+
+def _noisy_wave(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    strength = wave.square().sum(1, keepdim=True) / inside.sum(1, keepdim=True)
+    quiet, loud = _NOISE
+    under = quiet + (loud - quiet) * _drawn(wave, 1)
+    noise = (strength * torch.exp(-under)).sqrt() * torch.randn(wave.shape).to(wave.device)
+    noise = noise * (inside & (_drawn(wave, 1) < _NOISY))
+    return (wave + noise) * torch.exp(_GAIN / 2 * (2 * _drawn(wave, 1) - 1))
+
+
+def _masked(sound: torch.Tensor, frames: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """Stretches of time, and ranges of bands, at the mean; of a wave, silence."""
+    hidden = torch.zeros_like(inside)
+    place = torch.arange(sound.shape[1], device=sound.device)
+    for _ in range(_MASKS):
+        hidden |= _stretch(place, frames, _TIME)
+    if sound.dim() == 2:
+        return sound.masked_fill(hidden, 0.0)
+    cells, bands = hidden[..., None].expand(sound.shape).clone(), torch.arange(sound.shape[2], device=sound.device)
+    for _ in range(_MASKS):
+        cells |= _stretch(bands, torch.full_like(frames, len(bands)), _BANDS)[:, None]
+    mean = (sound * inside[..., None]).sum((1, 2)) / (frames * sound.shape[2])
+    return torch.where(cells, mean[:, None, None], sound)
+
+
+def _stretch(place: torch.Tensor, length: torch.Tensor, share: float) -> torch.Tensor:
+    wide = share * _drawn(length) * length
+    start = _drawn(length) * (length - wide)
+    return (place >= start[:, None]) & (place < (start + wide)[:, None])

@@ -1,0 +1,294 @@
+"""Rows of sounds as waves or as bands over time: how they are made, kept on disk, and changed in training."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from burnish.config import Tune
+from burnish.data import store
+from burnish.data.disturb import disturb
+from burnish.data.features import Batch, Features
+from burnish.data.reader import Reader
+from burnish.data.rows import Row, Rows
+from burnish.data.sounds import Samples, decode, extent, must_be_whole, resampled
+from burnish.data.spectrogram import BANDS, OWN, WAVE, WHISPER, Form, Own, form_of
+from burnish.errors import InputError
+
+FILE = "preprocessor_config.json"
+TOKEN = 0.04  # seconds of sound that count as a token
+_TOGETHER = 8  # tokens: lengths this near to each other are mixed in a batch, as classes may differ in length
+_LOOKED_AT = 200  # sounds whose rates decide
+_RATES = (8000, 16_000)  # to choose from; speech has little above
+_VERSION = 1  # part of the key of kept arrays
+_PARTS, _COEFFICIENTS = 4, 20  # of the numbers for a linear model: stretches of time, and terms of a cosine series
+_SHOWN = (64, 128)  # bands and frames at most of a picture in a report
+
+
+@dataclass(frozen=True)
+class Waves(Reader):
+    """Brings sounds to one rate, and to the form that a network reads.
+
+    Attributes:
+        document: `preprocessor_config.json`: of transformers' extractor for Wav2Vec2 and its kin, for the Audio
+            Spectrogram Transformer or for Whisper, or burnish's own for a network that learns from random weights.
+            `longest`, in seconds, is burnish's own word: what comes later is not heard.
+        vary_by: as `tune.vary`.
+    """
+
+    document: Mapping[str, Any]
+    vary_by: str = "none"
+    kind: ClassVar[str] = "audio"
+    about_numbers: ClassVar[str] = "bands of pitch and their course"
+
+    @classmethod
+    def start(cls, place: str, tune: Tune, train: Rows) -> Self:
+        if tune.image_size:
+            raise InputError("tune.image_size is for images, and the rows hold sounds; leave it out")
+        if tune.vary == "mirror":
+            raise InputError("tune.vary: mirror is for images; sounds know auto, speed, shift and none")
+        found = _of_model(place) if place else {**_SCRATCH, "sampling_rate": _usual_rate(train)}
+        document = {**found, "longest": tune.max_tokens * TOKEN}
+        form_of(document)
+        return cls(document, "speed" if tune.vary == "auto" else tune.vary)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        path = Path(folder, FILE)
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            reader = cls(document)
+            _ = reader.form, reader.longest
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+            raise InputError(f"'{path}' is missing or damaged ({error}); copy or tune the model again") from None
+        return reader
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        Path(folder, FILE).write_text(json.dumps(dict(self.document), indent=1) + "\n", encoding="utf-8")
+
+    @property
+    def form(self) -> Form:
+        return form_of(self.document)
+
+    @property
+    def bands(self) -> int:
+        """Bands that the network reads; 0 where it reads waves."""
+        return next(iter(self.form.cell), 0)
+
+    @property
+    def longest(self) -> float:
+        """Seconds of a sound that are heard."""
+        return float(self.document["longest"])
+
+    @staticmethod
+    def fault(path: Path) -> str | None:
+        try:
+            must_be_whole(path)
+        except InputError as error:
+            return str(error)
+        return None
+
+    def is_one(self, given: Any) -> bool:
+        return isinstance(given, str | os.PathLike | Mapping | np.ndarray) or (
+            isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], np.ndarray)
+        )
+
+    def row(self, given: Any) -> Row:
+        sound = given.get(self.kind) if isinstance(given, Mapping) else given
+        if isinstance(sound, os.PathLike):
+            sound = os.fspath(sound)
+        if not isinstance(sound, str | tuple):
+            raise InputError(
+                "a sound is a path, (samples, rate) with an array of one channel and its samples a second, or "
+                f"{{'audio': one of these}}, not {type(sound).__name__}"
+            )
+        return {self.kind: sound}
+
+    def features(self, rows: Sequence[Row]) -> Features:
+        form, given = self.form, [row[self.kind] for row in rows]
+        samples = np.array([self._samples(one) for one in given], dtype=np.int64)
+        frames = np.array([form.frames(int(one)) for one in samples], dtype=np.int64)
+        counts = np.array([form.rows(int(one)) for one in samples], dtype=np.int64)
+        heard = Heard(given, [row.get("digest") for row in rows], self, counts)
+        return Features(
+            {}, row=np.arange(len(rows)), dense={"sound": heard, "frames": frames}, cost=self._cost(samples)
+        )
+
+    def _cost(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of each sound, rounded up so that those of about one length have one number; of all where all are
+        brought to one length."""
+        fixed = self.form.fixed
+        seconds = samples / self.form.rate if fixed is None else np.full(len(samples), fixed * 160 / self.form.rate)
+        return np.ceil(seconds / (TOKEN * _TOGETHER)).astype(np.int64) * _TOGETHER
+
+    def _samples(self, given: Any) -> int:
+        """Samples of a sound, at the rate of the network, that are heard."""
+        with _named(given):
+            count, own = extent(given)
+        return resampled(min(count, round(self.longest * own)), own, self.form.rate)
+
+    def wave(self, given: Any) -> Samples:
+        """A sound at the rate of the network, shape (samples,).
+
+        Raises:
+            InputError: when it cannot be read; names the file.
+        """
+        with _named(given):
+            return decode(given, self.form.rate, self.longest)
+
+    def vary(self, batch: Batch) -> Batch:
+        """Ends cut off, stretches of time and pitch hidden, noise, louder or softer, other speed and pitch: as
+        `tune.vary` says."""
+        if self.vary_by == "none" or "sound" not in batch:
+            return batch
+        unit = 1 / (4 * np.log(10)) if self.document.get("feature_extractor_type") == WHISPER else 1.0
+        fixed, strong = self.form.fixed is not None, self.vary_by == "speed"
+        sound, frames = disturb(batch["sound"], batch["frames"], float(unit), fixed, strong)
+        return {**batch, "sound": sound, "frames": frames}
+
+    def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """Mean, spread and change of each band, and a cosine series over the bands in each quarter of the time."""
+        terms = np.cos(np.pi / BANDS * np.outer(np.arange(BANDS) + 0.5, np.arange(_COEFFICIENTS)))
+        found = np.empty((len(rows), 3 * BANDS + _PARTS * _COEFFICIENTS), dtype=np.float32)
+        for place, row in enumerate(rows):
+            bands = Own(self.form.rate).of(self.wave(row[self.kind]))
+            level = bands - bands.mean()
+            change = np.abs(np.diff(bands, axis=0, append=bands[-1:])).mean(0)
+            edges = np.linspace(0, len(level), _PARTS + 1).astype(int)
+            parts = [level[min(a, len(level) - 1) : max(b, a + 1)].mean(0) for a, b in pairwise(edges)]
+            found[place] = np.concatenate([level.mean(0), level.std(0), change, (np.stack(parts) @ terms).ravel()])
+        return found
+
+    def picture(self, row: Row) -> str:
+        bands = Own(self.form.rate).of(self.wave(row[self.kind])).T[::-1]
+        grey = 255 * (bands - bands.min()) / max(1e-6, float(np.ptp(bands)))
+        image = Image.fromarray(grey.astype(np.uint8))
+        image.thumbnail(_SHOWN[::-1])
+        written = io.BytesIO()
+        image.save(written, "PNG")
+        return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
+
+
+_SCRATCH: dict[str, Any] = {"feature_extractor_type": OWN, "feature_size": BANDS}
+
+
+@contextmanager
+def _named(given: Any) -> Iterator[None]:
+    """Name the file of a sound in what is wrong with it."""
+    if given is None:
+        raise InputError("a row has no sound that can be read; see broken_files of: burnish check")
+    try:
+        yield
+    except InputError as error:
+        said = f"'{given}'" if isinstance(given, str) else "the sound"
+        raise InputError(f"{said} cannot be read: {error}") from None
+
+
+class _Sounds:
+    """Pieces of as many frames as each has, brought to one length when they are asked for."""
+
+    def __init__(self, form: Form, counts: NDArray[np.int64]) -> None:
+        self._form, self._counts = form, counts
+        self.dtype = np.float16 if form.cell else np.float32  # half a thousandth of an e-fold is heard by none
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __getitem__(self, pieces: NDArray[np.int64]) -> NDArray[Any]:
+        """Shape (pieces, frames) of waves or (pieces, frames, bands)."""
+        form = self._form
+        width = form.fixed or int(self._counts[pieces].max(initial=1))
+        found = np.full((len(pieces), width, *form.cell), form.padding or 0, dtype=self.dtype)
+        for place, piece in enumerate(pieces):
+            one = self._one(int(piece))
+            found[place, : len(one)] = one
+            if form.padding is None:
+                found[place, len(one) :] = one[-1]
+        return found
+
+    def _one(self, piece: int) -> NDArray[Any]:
+        raise NotImplementedError
+
+
+class Heard(_Sounds):
+    """Decoded when they are asked for."""
+
+    def __init__(self, given: list[Any], digests: list[str | None], reader: Waves, counts: NDArray[np.int64]) -> None:
+        super().__init__(reader.form, counts)
+        self._given, self._digests, self._reader = given, digests, reader
+
+    def _one(self, piece: int) -> NDArray[Any]:
+        return self._form.of(self._reader.wave(self._given[piece]))
+
+    def kept(self) -> Kept:
+        """All of them in a memory-mapped file, made once for the same contents and the same form.
+
+        Raises:
+            InputError: when the cache folder cannot be written.
+        """
+        every = (self._one(piece).astype(self.dtype) for piece in range(len(self)))
+        if not all(self._digests):
+            return Kept(np.concatenate(list(every)), self._form, self._counts)
+        document = json.dumps(dict(self._reader.document), sort_keys=True)
+        key = store.fingerprint(_VERSION, document, store.together(self._digests))
+        shape = (int(self._counts.sum()), *self._form.cell)
+        return Kept(store.array("sounds", key, shape, self.dtype, every), self._form, self._counts)
+
+
+class Kept(_Sounds):
+    """Read from one array of all frames, one piece after another."""
+
+    def __init__(self, values: NDArray[Any], form: Form, counts: NDArray[np.int64]) -> None:
+        super().__init__(form, counts)
+        self._values, self._ends = values, np.cumsum(counts)
+
+    def _one(self, piece: int) -> NDArray[Any]:
+        end = int(self._ends[piece])
+        return self._values[end - int(self._counts[piece]) : end]
+
+    def kept(self) -> Kept:
+        return self
+
+
+def _of_model(place: str) -> dict[str, Any]:
+    """How a pretrained model wants its sounds, or what its `config.json` lets conclude."""
+    config: dict[str, Any] = {}
+    if not Path(place).is_dir():
+        from transformers.feature_extraction_utils import FeatureExtractionMixin
+
+        try:
+            return dict(FeatureExtractionMixin.get_feature_extractor_dict(place)[0])
+        except (OSError, ValueError) as error:
+            first = str(error).strip().split("\n")[0][:200]
+            raise InputError(f"model '{place}' is no folder here, and the hub did not give it ({first})") from None
+    with suppress(OSError, ValueError, TypeError):
+        return dict(json.loads(Path(place, FILE).read_text(encoding="utf-8")))
+    with suppress(OSError, ValueError, TypeError):
+        config = dict(json.loads(Path(place, "config.json").read_text(encoding="utf-8")))
+    if "conv_kernel" not in config:
+        raise InputError(f"'{Path(place, FILE)}' is missing, and tells how the model wants its sounds; copy it as well")
+    masked = config.get("feat_extract_norm") == "layer"
+    return {"feature_extractor_type": WAVE, "sampling_rate": 16_000, "return_attention_mask": masked}
+
+
+def _usual_rate(train: Rows) -> int:
+    """The rate, of those to choose from, next below the median of those of some sounds."""
+    chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _LOOKED_AT)).astype(int))
+    rates = []
+    for row in train.select(chosen):
+        if row[Waves.kind]:
+            with suppress(InputError):
+                rates.append(extent(row[Waves.kind])[1])
+    return max([rate for rate in _RATES if rate <= np.median(rates or [0])], default=_RATES[0])

@@ -1,0 +1,158 @@
+"""A small convolutional network for sounds, for those who have no pretrained one; and what any such network reads.
+
+It reads energies in bands over time as an image of one channel: a stem, then stages with a residual block (He et al.
+2016), each half as large and twice as wide. What is left of the bands is put together, and mean and spread over the
+time that has sound in it (Snyder et al. 2018) go to the head, so that sounds of any length are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from burnish.models.small import Small
+
+MODEL_TYPE = "burnish_sound"
+_DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1}
+_SPREAD = 3.0  # e-folds, about that of energies in speech
+_KALDI = (-4.2677393, 4.5689974)  # mean and spread that the Audio Spectrogram Transformer expects
+
+
+def fits(config: Mapping[str, Any]) -> bool:
+    """Whether a `config.json` is one of a `Sound`."""
+    return config.get("model_type") == MODEL_TYPE
+
+
+def fresh_config(layers: int, hidden: int, bands: int) -> dict[str, Any]:
+    """The `config.json` of a network of so many stages, the last one `hidden` wide, for so many bands."""
+    return {"model_type": MODEL_TYPE, "num_hidden_layers": layers, "hidden_size": hidden, "num_mel_bins": bands}
+
+
+class Levelled(nn.Module):
+    """Sounds as they are kept to what a network was trained on: mean and spread taken out, in the place it expects.
+
+    It takes `sound`, waves (n, samples) or bands (n, frames, bands), and `frames`, (n,), how many of each are sound.
+    """
+
+    kind = "audio"
+
+    def __init__(self, extractor: str, normalize: bool, masked: bool, mean: float = 0.0, std: float = 1.0) -> None:
+        super().__init__()
+        self.extractor, self.normalize, self.masked, self.mean, self.std = extractor, normalize, masked, mean, std
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Levelled:
+        """As a `preprocessor_config.json` says."""
+        mean, std = (given.get(name, usual) for name, usual in zip(("mean", "std"), _KALDI, strict=True))
+        normalize, masked = bool(given.get("do_normalize", True)), bool(given.get("return_attention_mask", False))
+        return cls(str(given.get("feature_extractor_type")), normalize, masked, float(mean), float(std))
+
+    def ask(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Logits of a model for the sounds of a batch, (n, outputs).
+
+        A model of waves that knows no mask is asked for each by itself: what pads one sound to the length of another
+        would change its answer.
+        """
+        sound, frames = batch["sound"], batch["frames"]
+        if self.extractor != "Wav2Vec2FeatureExtractor" or self.masked:
+            return self._logits(model, sound, frames)
+        alone = (sound[i : i + 1, : int(count)] for i, count in enumerate(frames))
+        return torch.cat([self._logits(model, one, frames[i : i + 1]) for i, one in enumerate(alone)])
+
+    def _logits(self, model: nn.Module, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = model(**self(sound, frames)).logits
+        return logits
+
+    def forward(self, sound: torch.Tensor, frames: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the model is given, by name."""
+        sound = sound.float()
+        if self.extractor == "ASTFeatureExtractor":
+            return {"input_values": (sound - self.mean) / (2 * self.std) if self.normalize else sound}
+        if self.extractor == "WhisperFeatureExtractor":
+            return {"input_features": sound.transpose(1, 2)}
+        inside = torch.arange(sound.shape[1], device=sound.device) < frames[:, None]
+        if self.extractor == "Wav2Vec2FeatureExtractor":
+            mask = {"attention_mask": inside.long()} if self.masked else {}
+            return {"input_values": _standard(sound, inside) if self.normalize else sound, **mask}
+        cells = inside[..., None]
+        mean = (sound * cells).sum((1, 2), keepdim=True) / (frames * sound.shape[2])[:, None, None]
+        return {"input_features": (sound - mean) * cells / _SPREAD, "attention_mask": inside}
+
+
+def _standard(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    count = inside.sum(1, keepdim=True)
+    centred = (wave - (wave * inside).sum(1, keepdim=True) / count) * inside
+    return centred / (centred.square().sum(1, keepdim=True) / count + 1e-7).sqrt()
+
+
+class _Convolution(nn.Sequential):
+    def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
+        convolution = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(after), nn.ReLU())
+
+
+class _Stage(nn.Module):
+    """Halve and widen, and a residual block. Beyond the end of a sound all stays zero, as if there was nothing."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.widen = _Convolution(before, after, stride=2)
+        self.first, self.second = _Convolution(after, after), _Convolution(after, after)
+
+    def forward(self, states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+        states = self.widen(states) * inside
+        added: torch.Tensor = self.second(self.first(states) * inside) * inside
+        return states + added
+
+
+class _Encoder(nn.Module):
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        stages = config.num_hidden_layers
+        widths = [max(8, config.hidden_size >> (stages - 1 - stage)) for stage in range(stages)]
+        self.embeddings = _Convolution(1, widths[0], 5, stride=2)
+        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
+        left = config.num_mel_bins
+        for _ in range(stages):
+            left = -(-left // 2)
+        self.join = nn.Sequential(
+            nn.Linear(widths[-1] * left, config.hidden_size, bias=False), nn.BatchNorm1d(config.hidden_size), nn.ReLU()
+        )
+
+    def forward(self, bands: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+        """Means and spreads over the time that is inside, shape (n, 2 * hidden)."""
+        mask = inside[:, None, ::2, None].to(bands.dtype)
+        states: torch.Tensor = self.embeddings(bands[:, None].contiguous(memory_format=torch.channels_last)) * mask
+        for layer in self.layers:
+            mask = mask[:, :, ::2]
+            states = layer(states, mask)
+        heard = mask[:, 0, :, 0] > 0
+        found = states.permute(0, 2, 1, 3).flatten(2)[heard]
+        found = self.join(found).float()
+        rows = torch.repeat_interleave(torch.arange(len(bands), device=bands.device), heard.sum(1))
+        counts = heard.sum(1, keepdim=True)
+        empty = found.new_zeros(len(bands), found.shape[1])
+        mean = empty.index_add(0, rows, found) / counts
+        spread = empty.index_add(0, rows, (found - mean[rows]).square()) / counts
+        return torch.cat([mean, (spread + 1e-5).sqrt()], 1)
+
+
+class Sound(Small):
+    """The network with its head."""
+
+    base_model_prefix = "sound"
+    main_input_name = "input_features"
+
+    def __init__(self, config: Mapping[str, Any], outputs: int) -> None:
+        config = {**_DEFAULTS, **config}
+        super().__init__(config, 2 * config["hidden_size"], outputs)
+        self.sound = _Encoder(self.config)
+
+    def forward(self, input_features: torch.Tensor, attention_mask: torch.Tensor) -> SimpleNamespace:
+        logits = self.classifier(self.dropout(self.sound(input_features, attention_mask)))
+        return SimpleNamespace(logits=logits)

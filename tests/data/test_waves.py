@@ -1,0 +1,210 @@
+"""Sounds as networks want them: the same as transformers' own extractors give, kept once, and varied at random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from burnish.config import Tune, parse
+from burnish.data.disturb import disturb
+from burnish.data.features import Batch, collate
+from burnish.data.load import load
+from burnish.data.rows import Rows
+from burnish.data.spectrogram import BANDS, OWN, Kaldi, Own, Wave, Whisper, form_of
+from burnish.data.waves import Heard, Kept, Waves
+from burnish.errors import InputError
+from tests import tiny_sounds
+
+OWN_8K = {"feature_extractor_type": OWN, "sampling_rate": 8000, "longest": 10.24}
+
+
+def rows(tmp_path: Path, count: int = 4) -> Rows:
+    data = tiny_sounds.folder(tmp_path / "data", count)
+    return load(parse({"task": "classify", "data": {"train": str(data), "split": {"dev": 0}}}))["train"]
+
+
+def noise(samples: int) -> NDArray[np.float32]:
+    return (0.1 * np.random.default_rng(samples).standard_normal(samples)).astype(np.float32)
+
+
+@pytest.mark.parametrize("samples", [400, 5001, 16_000, 200_000])
+def test_bands_of_kaldi_are_those_of_transformers(samples: int) -> None:
+    from transformers import ASTFeatureExtractor
+
+    theirs = ASTFeatureExtractor(do_normalize=False)(noise(samples), sampling_rate=16_000, return_tensors="np")
+    form, found = Kaldi(16_000, 128, 1024), Kaldi(16_000, 128, 1024).of(noise(samples))
+    assert len(found) == form.frames(samples) == form.rows(samples)
+    np.testing.assert_allclose(found, theirs["input_values"][0][: len(found)], atol=1e-3)
+    assert not theirs["input_values"][0][len(found) :].any()
+
+
+@pytest.mark.parametrize("samples", [150, 5000, 16_159, 31_900, 40_000])
+def test_bands_of_whisper_are_those_of_transformers(samples: int) -> None:
+    from transformers import WhisperFeatureExtractor
+
+    extractor = WhisperFeatureExtractor(chunk_length=2)
+    theirs = extractor(noise(samples), sampling_rate=16_000, return_tensors="np")["input_features"][0].T
+    form = Whisper(16_000, 80, 2)
+    found = form.of(noise(samples))
+    assert len(found) == form.rows(samples)
+    whole = np.concatenate([found, np.repeat(found[-1:], form.fixed - len(found), 0)])
+    np.testing.assert_allclose(whole, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000])
+def test_own_bands_are_full_and_follow_the_pitch(rate: int) -> None:
+    form = Own(rate)
+    found = form.of(noise(rate))
+    assert found.shape == (form.frames(rate), BANDS) == (100, 64)
+    assert (found.mean(0) > found.max() - 6).all(), "no band is empty"
+    low, high = (form.of(tiny_sounds.tone(label, 1, rate)).mean(0).argmax() for label in ("low", "high"))
+    assert low < high
+    assert form.of(noise(1)).shape == (1, BANDS)
+    assert np.isfinite(form.of(np.zeros(rate, np.float32))).all()
+    np.testing.assert_allclose(form.of(3 * noise(rate)) - found, 2 * np.log(3), atol=1e-3)
+
+
+def test_what_a_document_asks_for() -> None:
+    assert form_of({"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 8000}) == Wave(8000)
+    assert form_of({"feature_extractor_type": "ASTFeatureExtractor"}) == Kaldi(16_000, 128, 1024)
+    with pytest.raises(InputError, match="SeamlessM4TFeatureExtractor"):
+        form_of({"feature_extractor_type": "SeamlessM4TFeatureExtractor"})
+
+
+def test_sounds_are_kept_once_and_the_same(tmp_path: Path) -> None:
+    found = rows(tmp_path)
+    reader = Waves.start("", Tune(), found)
+    assert reader.form == Own(8000)
+    made = reader.features(list(found))
+    kept = made.kept()
+    assert isinstance(made.dense["sound"], Heard)
+    assert isinstance(kept.dense["sound"], Kept)
+    assert isinstance(kept.dense["sound"]._values, np.memmap)
+    assert set(made.lengths.tolist()) <= {8, 16}, "30 to 60 hundredths of a second, in steps of 32"
+    first, second = collate(made, [5, 0, 2], 0), collate(kept, [5, 0, 2], 0)
+    assert torch.equal(first["sound"], second["sound"])
+    assert first["sound"].dtype == torch.float16
+    assert first["sound"].shape == (3, int(first["frames"].max()), BANDS)
+    shortest = int(first["frames"].argmin())
+    assert not first["sound"][shortest, int(first["frames"][shortest]) :].any()
+
+
+def test_what_is_too_long_is_not_heard() -> None:
+    reader = Waves({**OWN_8K, "longest": 0.5})
+    given = (noise(8000), 8000)
+    batch = collate(reader.features([{"audio": given}]), [0], 0)
+    assert batch["frames"].tolist() == [50]
+    assert batch["sound"].shape == (1, 50, BANDS)
+
+
+def test_the_rate_follows_from_the_sounds(tmp_path: Path) -> None:
+    import soundfile
+
+    (tmp_path / "fine" / "a").mkdir(parents=True)
+    soundfile.write(tmp_path / "fine" / "a" / "1.wav", noise(44_100), 44_100)
+    data = {"train": str(tmp_path / "fine"), "split": {"dev": 0}}
+    assert Waves.start("", Tune(), load(parse({"task": "classify", "data": data}))["train"]).form == Own(16_000)
+
+
+def test_options_that_are_for_images_are_refused(tmp_path: Path) -> None:
+    found = rows(tmp_path, 1)
+    for options, word in (
+        ({"vary": "mirror"}, "mirror is for images"),
+        ({"image_size": 32}, "image_size is for images"),
+    ):
+        with pytest.raises(InputError, match=word):
+            Waves.start("", Tune.model_validate(options), found)
+
+
+def test_what_is_one_input() -> None:
+    reader, wave = Waves(OWN_8K), noise(100)
+    assert reader.is_one("a.wav")
+    assert reader.is_one(Path("a.wav"))
+    assert reader.is_one((wave, 8000))
+    assert reader.is_one({"audio": "a.wav"})
+    assert not reader.is_one([(wave, 8000)])
+    assert not reader.is_one(("a.wav", "b.wav"))
+    for bad in (wave, 7, {"image": "a.png"}, b"RIFF"):
+        with pytest.raises(InputError, match="a sound is a path"):
+            reader.row(bad)
+    with pytest.raises(InputError, match=r"'none.wav' cannot be read: there is no such file"):
+        reader.features([reader.row("none.wav")])
+
+
+def batch_of(reader: Waves, count: int = 40) -> Batch:
+    given = [{"audio": (tiny_sounds.tone("low", seed), 8000)} for seed in range(count)]
+    return collate(reader.features(given), range(count), 0)
+
+
+@pytest.mark.parametrize("how", ["shift", "speed"])
+def test_what_is_varied_and_what_is_not(how: str) -> None:
+    reader = Waves(OWN_8K, how)
+    given = {**batch_of(reader), "labels": torch.arange(40)}
+    before = given["sound"].clone()
+    assert Waves(OWN_8K, "none").vary(given) is given
+    torch.manual_seed(1)
+    first = reader.vary(given)
+    torch.manual_seed(1)
+    second = reader.vary(given)
+    assert torch.equal(first["sound"], second["sound"])
+    assert torch.equal(given["sound"], before)
+    assert torch.equal(first["labels"], given["labels"])
+    assert torch.isfinite(first["sound"]).all()
+    assert first["sound"].shape[1] == int(first["frames"].max())
+    ratio = first["frames"] / given["frames"]
+    assert float(ratio.max()) > (1.0 if how == "speed" else 0.9)
+    assert float(ratio.max()) <= (1.26 if how == "speed" else 1.0)
+    assert float(ratio.min()) > (0.6 if how == "speed" else 0.8)
+    pitch = torch.stack(
+        [row[: int(n)].median(0).values.argmax() for row, n in zip(first["sound"], first["frames"], strict=True)]
+    )
+    assert (len(pitch.unique()) > 8) == (how == "speed"), "noise and masks leave the pitch where it is"
+
+
+def test_a_fixed_length_stays_and_so_does_padding() -> None:
+    sound, frames = torch.randn(6, 30, 8), torch.tensor([30, 30, 20, 20, 10, 1])
+    for row, count in enumerate(frames):
+        sound[row, int(count) :] = -7.0
+    found, lengths = disturb(sound, frames, 1.0, fixed=True, strong=True)
+    assert found.shape == sound.shape
+    for row, count in enumerate(frames):
+        end = max(int(lengths[row]), int(count))
+        assert (found[row, end:] == -7.0).all()
+    assert (lengths >= 1).all()
+
+
+def test_waves_are_varied_too() -> None:
+    reader = Waves(
+        {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 8000, "longest": 5.0}, "speed"
+    )
+    given = batch_of(reader, 10)
+    found = reader.vary(given)
+    assert found["sound"].shape == (10, int(found["frames"].max()))
+    assert torch.isfinite(found["sound"]).all()
+    silent = [(row[: int(n)] == 0).float().mean() for row, n in zip(found["sound"], found["frames"], strict=True)]
+    assert max(silent) > 0.05, "a stretch is hidden"
+
+
+def test_numbers_and_a_picture(tmp_path: Path) -> None:
+    reader = Waves(OWN_8K)
+    given: list[dict[str, Any]] = [{"audio": (tiny_sounds.tone("low", 1), 8000)}, {"audio": (noise(1), 8000)}]
+    numbers = reader.numbers(given)
+    assert numbers.shape == (2, 3 * BANDS + 80)
+    assert np.isfinite(numbers).all()
+    louder = reader.numbers([{"audio": (tiny_sounds.tone("low", 1) * 2, 8000)}])
+    np.testing.assert_allclose(louder, numbers[:1], atol=2e-3)
+    assert reader.picture(given[0]).startswith("data:image/png;base64,")
+
+
+def test_what_is_saved_is_opened_and_damage_is_said(tmp_path: Path) -> None:
+    Waves(OWN_8K).save_pretrained(tmp_path)
+    assert Waves.open(tmp_path) == Waves(OWN_8K)
+    for content in ("{", '{"feature_extractor_type": "X"}', '{"feature_extractor_type": "BurnishMelExtractor"}'):
+        (tmp_path / "preprocessor_config.json").write_text(content, encoding="utf-8")
+        with pytest.raises(InputError, match="missing or damaged"):
+            Waves.open(tmp_path)

@@ -1,0 +1,130 @@
+"""Tiny sets of sounds and tiny models for them, built on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from burnish.config import Job, parse
+
+RATE = 8000
+
+
+def tone(label: str, seed: int, rate: int = RATE, seconds: float = 0.0) -> NDArray[np.float32]:
+    """A high or a low tone of 0.3 to 0.6 seconds in some noise."""
+    chance = np.random.default_rng(seed)
+    time = np.arange(int((seconds or chance.uniform(0.3, 0.6)) * rate)) / rate
+    pitch = (350 if label == "low" else 1500) * chance.uniform(0.9, 1.1)
+    return (0.3 * np.sin(2 * np.pi * pitch * time) + 0.02 * chance.standard_normal(len(time))).astype(np.float32)
+
+
+def folder(place: Path, count: int = 12) -> Path:
+    """A sub-folder of WAV files for each of two classes."""
+    for label in ("high", "low"):
+        (place / label).mkdir(parents=True, exist_ok=True)
+        for seed in range(count):
+            soundfile.write(place / label / f"{seed:02}.wav", tone(label, seed + 1000 * (label == "low")), RATE)
+    return place
+
+
+def table(place: Path, count: int = 12) -> Path:
+    """The same as a CSV file that names them in its column `clip`."""
+    folder(place / "clips", count)
+    names = [f"clips/{label}/{seed:02}.wav,{label}" for seed in range(count) for label in ("low", "high")]
+    (place / "rows.csv").write_text("\n".join(["clip,kind", *names]) + "\n", encoding="utf-8")
+    return place / "rows.csv"
+
+
+def job(place: Path, data: Path | None = None, model: str = "scratch", **tune: Any) -> Job:
+    data = data or folder(place / "data")
+    columns = {} if data.is_dir() else {"audio": "clip", "label": "kind"}
+    settings = {
+        "epochs": 4,
+        "learning_rate": 1e-2,
+        "layer_decay": 1.0,
+        "tokens_per_batch": 128,
+        "precision": "fp32",
+        "scratch": {"layers": 3, "hidden": 16},
+        **tune,
+    }
+    return parse(
+        {
+            "task": "classify",
+            "model": model,
+            "out": str(place / "out"),
+            "data": {"train": str(data), "columns": columns, "split": {"dev": 0.25}},
+            "tune": settings,
+            "report": {"bootstrap": 50, "hardest": 3},
+        }
+    )
+
+
+_SPEECH: dict[str, Any] = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "conv_dim": [8, 8, 8],
+    "conv_kernel": [10, 8, 4], "conv_stride": [5, 4, 4], "num_feat_extract_layers": 3, "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 2, "classifier_proj_size": 12, "num_labels": 3,
+}  # fmt: skip
+
+
+def wav2vec2(place: Path, norm: str = "layer") -> Path:
+    """A hub-format folder of a Wav2Vec2, with a mask for padding, or without one where norms run over time."""
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
+
+    torch.manual_seed(0)
+    config = Wav2Vec2Config(**_SPEECH, feat_extract_norm=norm, do_stable_layer_norm=norm == "layer")
+    Wav2Vec2ForSequenceClassification(config).save_pretrained(place)
+    Wav2Vec2FeatureExtractor(return_attention_mask=norm == "layer").save_pretrained(place)
+    return place
+
+
+def unmasked(place: Path) -> Path:
+    return wav2vec2(place, "group")
+
+
+def hubert(place: Path) -> Path:
+    """A hub-format folder of a HuBERT."""
+    import torch
+    from transformers import HubertConfig, HubertForSequenceClassification, Wav2Vec2FeatureExtractor
+
+    torch.manual_seed(0)
+    config = HubertConfig(**_SPEECH, feat_extract_norm="layer", do_stable_layer_norm=True)
+    HubertForSequenceClassification(config).save_pretrained(place)
+    Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(place)
+    return place
+
+
+def ast(place: Path) -> Path:
+    """A hub-format folder of an Audio Spectrogram Transformer for 64 frames of 32 bands."""
+    import torch
+    from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
+
+    torch.manual_seed(0)
+    config = ASTConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, max_length=64,
+        num_mel_bins=32, num_labels=3,
+    )  # fmt: skip
+    ASTForAudioClassification(config).save_pretrained(place)
+    ASTFeatureExtractor(num_mel_bins=32, max_length=64).save_pretrained(place)
+    return place
+
+
+def whisper(place: Path) -> Path:
+    """A hub-format folder of the encoder of a Whisper for one second."""
+    import torch
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForAudioClassification
+
+    torch.manual_seed(0)
+    config = WhisperConfig(
+        d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=32, decoder_layers=1,
+        decoder_attention_heads=2, decoder_ffn_dim=32, num_mel_bins=40, max_source_positions=50,
+        classifier_proj_size=12, num_labels=3, vocab_size=100, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+        decoder_start_token_id=1,
+    )  # fmt: skip
+    WhisperForAudioClassification(config).save_pretrained(place)
+    WhisperFeatureExtractor(feature_size=40, chunk_length=1).save_pretrained(place)
+    return place
