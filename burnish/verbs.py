@@ -321,6 +321,8 @@ _EXTRAS = {
     "peft": ("lora", "LoRA"),
     "openvino": ("openvino", "the runtime OpenVINO"),
     "onnxruntime": ("onnx", "the runtime ONNX Runtime"),
+    "soundfile": ("audio", "sounds"),
+    "soxr": ("audio", "sounds of several rates"),
     "fastapi": ("serve", "the service"),
     "tensorboard": ("track", "TensorBoard"),
     "mlflow": ("track", "MLflow"),

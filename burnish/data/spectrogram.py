@@ -36,10 +36,17 @@ class Form(Protocol):
         padding: value beyond its end; None for that of its last frame.
     """
 
-    rate: int
-    cell: tuple[int, ...]
-    fixed: int | None
-    padding: float | None
+    @property
+    def rate(self) -> int: ...
+
+    @property
+    def cell(self) -> tuple[int, ...]: ...
+
+    @property
+    def fixed(self) -> int | None: ...
+
+    @property
+    def padding(self) -> float | None: ...
 
     def frames(self, samples: int) -> int:
         """Frames with sound in them."""

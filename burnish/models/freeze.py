@@ -37,8 +37,7 @@ def freeze(net: Net, what: str) -> None:
         if what == "none" or name in fresh:
             continue
         if what == "embeddings":
-            still = parameter is words or _ENTRY in name
-            parameter.requires_grad_(parameter.requires_grad and not still)
+            parameter.requires_grad_(parameter is not words and _ENTRY not in name)
         elif what == "head":
             parameter.requires_grad_(False)
         else:
