@@ -23,8 +23,8 @@ import measure
 
 RECIPE = "recipes/audio-fsdd.yaml"
 LINEAR = "linear"
-EMOTION = ("tune.epochs=20", "tune.class_weights=balanced", "tune.tokens_per_batch=1024", "tune.metric=macro_f1")
-QUICK = ("tune.epochs=1", "data.limit=200")
+EMOTION = ("tune.epochs=60", "tune.class_weights=balanced", "tune.metric=balanced_accuracy")
+QUICK = ("tune.epochs=1",)
 
 
 @dataclass(frozen=True)

@@ -28,25 +28,22 @@ _SPOKEN = 1.192092955078125e-07  # Kaldi's least energy
 
 
 class Form(Protocol):
-    """What becomes of a sound of so many samples at `rate`.
-
-    Attributes:
-        cell: shape of a frame: (bands,), or () where a frame is a sample.
-        fixed: frames that every sound is brought to; None where they are as many as it has.
-        padding: value beyond its end; None for that of its last frame.
-    """
+    """What becomes of a sound of so many samples at `rate`."""
 
     @property
     def rate(self) -> int: ...
 
     @property
-    def cell(self) -> tuple[int, ...]: ...
+    def cell(self) -> tuple[int, ...]:
+        """Shape of a frame: (bands,), or () where a frame is a sample."""
 
     @property
-    def fixed(self) -> int | None: ...
+    def fixed(self) -> int | None:
+        """Frames that every sound is brought to; None where they are as many as it has."""
 
     @property
-    def padding(self) -> float | None: ...
+    def padding(self) -> float | None:
+        """Value beyond the end of a sound; None for that of its last frame."""
 
     def frames(self, samples: int) -> int:
         """Frames with sound in them."""
