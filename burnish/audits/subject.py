@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from burnish.artifact import Artifact
 from burnish.data.near import Pairs, Sketch, near_pairs, normal
 from burnish.data.reader import Reader
+from burnish.data.readers import TEXT, kind_of
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
 
@@ -65,7 +66,8 @@ class Subject:
     @property
     def reader(self) -> Reader | None:
         """What reads the rows, where they hold no text."""
-        return self.engine.tokenizer if isinstance(self.engine.tokenizer, Reader) else None
+        found: Reader | None = None if kind_of(self.rows.columns) == TEXT else self.engine.tokenizer
+        return found
 
     @cached_property
     def given(self) -> list[Row]:
