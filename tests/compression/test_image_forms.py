@@ -77,7 +77,7 @@ def test_in_eight_bits_the_decisions_stay(runtime: str, tuned: Path, tmp_path: P
     found = compare(engine.task, features, engine.runtime, other, 0)
     assert found.decisions == 40
     assert not found.flips
-    assert 0 < found.error < 0.2 * found.scale, "in eight bits, and not far off"
+    assert 0 < found.error < 0.5 * found.scale, "in eight bits, and not far off for 16 channels"
     graph = openvino.library().Core().read_model(str(tmp_path / openvino.GRAPH)) if runtime == "openvino" else None
     assert graph is None or "FakeQuantize" in {one.get_type_name() for one in graph.get_ops()}
 
