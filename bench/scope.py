@@ -17,7 +17,6 @@ from typing import Any
 
 import measure
 
-CLINC = Path("/work/shared/data/clinc150_en/data_full.json")
 Given = list[list[str]]
 
 
@@ -156,7 +155,7 @@ def main() -> None:
         print(json.dumps(linear(json.loads(Path(given[0]).read_text())) if name == "linear" else child(*given)))
         return
     parser = measure.options(__doc__)
-    parser.add_argument("--data", default=str(CLINC), help="data_full.json of CLINC150")
+    parser.add_argument("--data", required=True, help="data_full.json of CLINC150")
     parser.add_argument("--rows", type=int, default=100, help="training rows of each class; 20 with --quick")
     parser.add_argument("--set", action="append", default=[], help="option of the job, as burnish takes it")
     parser.add_argument("--folder", help="where the model goes and stays; one that is there is not tuned again")

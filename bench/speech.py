@@ -75,7 +75,7 @@ def run(which: Set, files: Iterable[tuple[Path, str, str]], out: str, options: l
 
 def main() -> None:
     parser = measure.options(__doc__)
-    parser.add_argument("--data", default="/work/shared/data", help="folder that holds fsdd_en and emodb_de")
+    parser.add_argument("--data", required=True, help="folder that holds fsdd_en and emodb_de")
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS), help="which of them")
     parser.add_argument("--only", type=int, help="stop after so many speakers of each set; 1 with --quick")
     parser.add_argument("--set", action="append", default=[], help="option of the job, as burnish takes it")
