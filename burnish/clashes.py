@@ -39,6 +39,7 @@ def clashes(job: Job) -> Iterator[str]:
         yield "tune.method: adopt adds nothing to a model; leave out crf, context, bigrams, lora and word_shape"
     if tune.method == "adopt" and tune.pooling == "mean":
         yield "tune.method: adopt keeps the model's own head; leave out tune.pooling"
+    yield from _of_several_kinds(job)
     if tune.privacy:
         yield from _not_private(job)
     if tune.method == "few-shot":
@@ -50,6 +51,22 @@ def clashes(job: Job) -> Iterator[str]:
             yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head or top:0, no pooling: cls"
         if tune.r_drop or tune.tokens_per_step or tune.bigrams:
             yield "tune.method: few-shot has a way of its own; leave out r_drop, tokens_per_step and bigrams"
+
+
+def _of_several_kinds(job: Job) -> Iterator[str]:
+    """What does not go with columns of several kinds of input, a line each."""
+    columns, tunes = job.data.columns, [job.tune, *(part.tune for part in job.parts.values() if part.tune)]
+    files = [kind for kind in ("image", "audio") if getattr(columns, kind)]
+    if len(files) + bool(columns.text) < 2:
+        if job.parts:
+            yield "parts goes with data.columns of several kinds of input, such as text and image"
+        return
+    if job.task != "classify" or job.data.multi_label:
+        yield "several kinds of input go with task: classify and one class a row"
+    if any(tune.privacy or tune.method != "full" for tune in tunes):
+        yield "several kinds of input go with tune.method: full and without tune.privacy"
+    if job.compress:
+        yield "compress takes the model of one kind; once they are tuned, use: burnish compress OUT/KIND"
 
 
 def _not_private(job: Job) -> Iterator[str]:
