@@ -16,7 +16,6 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from burnish.data.mixed import Mixed
 from burnish.data.reader import Reader
 from burnish.data.readers import READERS, TEXT
 from burnish.data.several import parts_of
@@ -116,9 +115,6 @@ class Artifact:
         Raises:
             InputError: when this burnish does not know the kind of input, or its file is damaged.
         """
-        if self.kinds:
-            parts = {kind: Artifact.open(self.folder / kind, verify=False).tokenizer() for kind in self.kinds}
-            return Mixed(parts, self.max_tokens)
         if self.inputs != TEXT and self.inputs not in READERS:
             raise InputError(f"'{self.folder}' reads '{self.inputs}', which this burnish does not know")
         return Tokenizer(self.folder) if self.inputs == TEXT else READERS[self.inputs].open(self.folder)

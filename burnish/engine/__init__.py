@@ -11,6 +11,7 @@ from burnish.artifact import Artifact
 from burnish.data.features import Features
 from burnish.data.mixed import Mixed
 from burnish.data.reader import Reader
+from burnish.data.readers import TEXT
 from burnish.data.rows import Row
 from burnish.device import cpu_flags
 from burnish.engine import witness
@@ -79,7 +80,7 @@ class Engine:
         """One engine of several, by kind of input; `task` has the classes of all of them."""
         known = {label: place for place, label in enumerate(task.labels)}
         parts = {kind: Part(one.runtime, [known[label] for label in one.task.labels]) for kind, one in engines.items()}
-        longest = max(one.max_tokens for one in engines.values())
+        longest = engines[TEXT].max_tokens if TEXT in engines else 0
         reader = Mixed({kind: one.tokenizer for kind, one in engines.items()}, longest)
         return cls(Together(parts, pool, len(task.labels)), task, reader, longest)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from burnish.data.features import by_length, collate
 from burnish.data.rows import Rows
 from burnish.data.several import name_of
 from burnish.engine import Engine
-from burnish.engine.run import BUDGET
+from burnish.engine.run import BUDGET, portions
 from burnish.engine.together import Together
 from burnish.models.fusion import LEAST, Pool, shapley, subsets
 from burnish.results import Comparison, Evaluation
@@ -22,7 +23,6 @@ from burnish.training.evaluate import Outcome, compare, evaluation, outcome, sin
 
 _ROWS = 30  # of dev that have some inputs; with fewer, each network counts as it is
 _PULL = 0.1  # on the squared logarithm of a weight, in rows
-_KEPT = 10_000  # rows that are looked at
 
 
 @dataclass(frozen=True)
@@ -45,77 +45,90 @@ class Joined:
     shares: dict[str, float]
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What each network says of rows: log-probabilities (rows, kinds, classes), and where there are any (rows, kinds).
+
+    They are held for all rows, so that no set of inputs asks the networks again.
+    """
+
+    rows: Rows
+    logs: torch.Tensor
+    there: torch.Tensor
+
+    @classmethod
+    def of(cls, engine: Engine, rows: Rows) -> Self:
+        together, logs, there = _runtime(engine), [], []
+        for portion in portions(rows):
+            features = engine.encode(portion)
+            order = list(by_length(features.lengths, BUDGET))
+            said = [together.each(collate(features, pieces, engine.pad_id)) for pieces in order]
+            back = torch.from_numpy(np.argsort(np.concatenate(order)))
+            logs.append(torch.cat([one for one, _ in said])[back])
+            there.append(torch.cat([one for _, one in said])[back])
+        return cls(rows, torch.cat(logs), torch.cat(there))
+
+    def outcome(self, task: Classify, pool: Pool, kinds: Sequence[str]) -> Outcome:
+        """What comes of it where rows have no more than these kinds of input."""
+        chosen = torch.tensor([kind in kinds for kind in pool.kinds])
+        answers = task.decode(pool.join(self.logs, self.there & chosen), {})
+        said = (task.assemble([answer], row) for answer, row in zip(answers, self.rows, strict=True))
+        return outcome(task, said, self.rows)
+
+
 def join(job: Job, engines: Mapping[str, Engine], parts: Mapping[str, Rows]) -> Joined:
     """Join networks that were tuned on the same rows, each on its own kind of input, and measure them.
 
     Args:
         parts: rows with all kinds of input; they are measured on test where there is one, else on dev, else on train.
     """
-    task = Classify.learn(parts["train"])
-    together = Engine.joined(engines, task, Pool.even(tuple(engines), _prior(task, parts["train"])))
-    pool = fitted(together, parts["dev"]) if "dev" in parts else _runtime(together).pool
+    task, kinds = Classify.learn(parts["train"]), tuple(engines)
+    pool = Pool.even(kinds, _prior(task, parts["train"]))
+    even = Engine.joined(engines, task, pool)
     split = next(name for name in ("test", "dev", "train") if name in parts)
-    rows = parts[split]
+    said = {name: _Said.of(even, parts[name]) for name in {split, "dev"} & parts.keys()}
+    if "dev" in said:
+        pool = fitted(pool, task, said["dev"])
+    engine, rows = Engine.joined(engines, task, pool), parts[split]
 
     def evaluated(found: Outcome, of: str, latencies: tuple[tuple[int, float], ...] = ()) -> Evaluation:
         options = {"bootstrap": job.report.bootstrap, "seed": job.seed}
         return evaluation(task, found, split=of, metric=job.tune.metric, latencies=latencies, **options)
 
-    def measured(kinds: Sequence[str], of: Rows, hardest: int = 0) -> tuple[Engine, Outcome]:
-        engine = Engine.joined({kind: engines[kind] for kind in kinds}, task, _of(pool, kinds))
-        said = outcome(task, engine.stream(of), of, hardest=hardest, source=of, reader=engine.tokenizer)
-        return engine, said
-
-    engine, found = measured(tuple(engines), rows, job.report.hardest)
-    after = evaluated(found, split, single_latencies(engine, rows))
-    alone = {f"{kind} alone": measured((kind,), rows)[1] for kind in engines}
+    hardest = job.report.hardest
+    found = outcome(task, engine.stream(rows), rows, hardest=hardest, source=rows, reader=engine.tokenizer)
+    alone = {f"{kind} alone": said[split].outcome(task, pool, (kind,)) for kind in kinds}
     best = max(alone, key=lambda name: float(task.score(alone[name].tallies.sum(0))))
     further = {}
-    for some in subsets(tuple(engines)) if len(engines) > 2 else ():
-        if len(some) == len(engines) - 1:
-            left = next(kind for kind in engines if kind not in some)
-            further[f"without {left}"] = evaluated(measured(some, rows)[1], split)
-    if split == "test" and "dev" in parts:
-        further["dev"] = evaluated(measured(tuple(engines), parts["dev"])[1], "dev")
-    before = {name: evaluated(one, split) for name, one in alone.items()}
-    comparison = compare(task, alone[best].tallies, found.tallies, names=(best, name_of(engines)))
-    return Joined(engine, pool, after, before, comparison, further, _shares(engine, rows))
+    for left in kinds if len(kinds) > 2 else ():
+        others = [kind for kind in kinds if kind != left]
+        further[f"without {left}"] = evaluated(said[split].outcome(task, pool, others), split)
+    if split == "test" and "dev" in said:
+        further["dev"] = evaluated(said["dev"].outcome(task, pool, kinds), "dev")
+    added = shapley(pool, said[split].logs, said[split].there).mean(0)
+    return Joined(
+        engine,
+        pool,
+        evaluated(found, split, single_latencies(engine, rows)),
+        {name: evaluated(one, split) for name, one in alone.items()},
+        compare(task, alone[best].tallies, found.tallies, names=(best, name_of(kinds))),
+        further,
+        {kind: float(one / added.sum()) for kind, one in zip(kinds, added, strict=True)},
+    )
 
 
-def fitted(engine: Engine, rows: Rows) -> Pool:
-    """The weights of a pool that make these rows likeliest, for each set of inputs; those that a row lacks play no part
-    in it, so that each set is fitted on all rows that have it."""
-    together, task, rows = _runtime(engine), engine.task, _some(rows)
-    logs, there = _each(engine, rows)
+def fitted(pool: Pool, task: Classify, said: _Said) -> Pool:
+    """The weights of a pool that make rows likeliest, for each set of inputs; what a row has beside them plays no part,
+    so that each set is fitted on all rows that have it."""
     known = {label: place for place, label in enumerate(task.labels)}
-    truth = torch.tensor([known.get(row["label"], -1) for row in rows])
-    weights = dict(together.pool.weights)
-    for some in subsets(together.pool.kinds):
-        places = [together.pool.kinds.index(kind) for kind in some]
-        chosen = there[:, places].all(1) & (truth >= 0)
+    truth = torch.tensor([known.get(row["label"], -1) for row in said.rows])
+    weights = dict(pool.weights)
+    for some in subsets(pool.kinds):
+        places = [pool.kinds.index(kind) for kind in some]
+        chosen = said.there[:, places].all(1) & (truth >= 0)
         if int(chosen.sum()) >= _ROWS:
-            weights[some] = _weights(logs[chosen][:, places], truth[chosen])
-    return Pool(together.pool.kinds, weights, together.pool.prior)
-
-
-def _some(rows: Rows) -> Rows:
-    return rows if len(rows) <= _KEPT else rows.select(np.linspace(0, len(rows) - 1, _KEPT).astype(np.int64))
-
-
-def _each(engine: Engine, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-    """What each network says of rows, as `Together.each`."""
-    together, features = _runtime(engine), engine.encode(rows)
-    logs = torch.zeros(len(rows), len(together.parts), together.classes)
-    there = torch.zeros(len(rows), len(together.parts), dtype=torch.bool)
-    for pieces in by_length(features.lengths, BUDGET):
-        logs[pieces], there[pieces] = together.each(collate(features, pieces, engine.pad_id))
-    return logs, there
-
-
-def _shares(engine: Engine, rows: Rows) -> dict[str, float]:
-    together = _runtime(engine)
-    added = shapley(together.pool, *_each(engine, _some(rows))).mean(0)
-    return {kind: float(one / added.sum()) for kind, one in zip(together.parts, added, strict=True)}
+            weights[some] = _weights(said.logs[chosen][:, places], truth[chosen])
+    return Pool(pool.kinds, weights, pool.prior)
 
 
 def _weights(logs: torch.Tensor, truth: torch.Tensor) -> tuple[float, ...]:
@@ -141,11 +154,6 @@ def _prior(task: Classify, rows: Rows) -> tuple[float, ...]:
         counts[row["label"]] += 1
     shares = np.array(list(counts.values())) / sum(counts.values())
     return tuple(map(float, np.log(shares)))
-
-
-def _of(pool: Pool, kinds: Sequence[str]) -> Pool:
-    own = {some: weights for some, weights in pool.weights.items() if set(some) <= set(kinds)}
-    return Pool(tuple(kinds), own, pool.prior)
 
 
 def _runtime(engine: Engine) -> Together:

@@ -31,11 +31,11 @@ def save_together(job: Job, made: Mapping[str, Artifact], found: Joined, report:
         (folder / "report.html").write_text(report_html(report), encoding="utf-8")
         (folder / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
 
-    longest = max(one.max_tokens for one in made.values())
+    network = {"pooling": "cls", "word_shape": False, "max_tokens": found.engine.max_tokens, "inputs": report.inputs}
     manifest = {
         "task": job.task,
         "state": found.engine.task.state(),
-        "network": {"pooling": "cls", "word_shape": False, "max_tokens": longest, "inputs": report.inputs},
+        "network": network,
         "pool": found.pool.state(),
         "job": report.job,
         "data": {"fingerprint": report.fingerprint, "rows": report.rows},

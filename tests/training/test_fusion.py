@@ -14,7 +14,7 @@ import torch
 
 from burnish import job as flow
 from burnish import verbs
-from burnish.artifact import must_be_replaceable
+from burnish.artifact import Artifact, must_be_replaceable
 from burnish.config import Job, parse
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError, InputError
@@ -66,6 +66,7 @@ def job(folder: Path, **changed: Any) -> Job:
             "learning_rate": 1e-3,
             "head_learning_rate": 1e-2,
             "tokens_per_batch": 128,
+            "max_tokens": 32,
         },
         "parts": {"image": {"tune": IMAGES}},
         "report": {"bootstrap": 20},
@@ -152,6 +153,15 @@ def test_each_model_can_be_exported_by_itself(tuned: flow.Tuned, tmp_path: Path)
     (folder / "text" / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"mine\.txt"):
         must_be_replaceable(folder)
+
+
+def test_a_text_is_cut_where_its_own_model_cuts_it(tuned: flow.Tuned) -> None:
+    folder = tuned.artifact.folder
+    long = "very good " * 400
+    engine, alone = Engine.open(folder), Engine.open(folder / "text")
+    assert engine.max_tokens == alone.max_tokens == 32
+    assert Artifact.open(folder / "image").max_tokens == 256
+    assert engine.predict({"text": long})[0].label == alone.predict(long)[0].label
 
 
 def test_rows_that_lack_one_stay_or_are_skipped(tmp_path: Path) -> None:
