@@ -10,7 +10,6 @@ between probabilities of the two models on 200 rows.
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -81,10 +80,7 @@ def main() -> None:
                     "tune": {"freeze": "head", "epochs": args.epochs, "dropout": 0.0, "precision": "fp32"},
                     "report": {"bootstrap": 0},
                 }
-                file = Path(folder, "given.json")
-                file.write_text(json.dumps({"job": job, "kept": name == "kept"}), encoding="utf-8")
-                command = [sys.executable, __file__, "--child", str(file)]
-                found[name] = measure.run(command, {"PYTHONPATH": str(measure.ROOT)}).result
+                found[name] = measure.ask(__file__, {"job": job, "kept": name == "kept"})
                 times[name].append(found[name]["seconds"])
                 print(f"  {name:6} {times[name][-1]:8.2f} s, vectors {found[name]['making']:.2f} s", flush=True)
     pairs = zip(found["kept"]["said"], found["every"]["said"], strict=True)

@@ -10,7 +10,6 @@ withheld, of TF-IDF with logistic regression on the titles, and of the most freq
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from statistics import mean
@@ -73,11 +72,7 @@ def main() -> None:
         for seed in args.seeds[: 1 if args.quick else None]:
             options = [f"data.train={args.data}", f"out={folder}/{seed}", f"seed={seed}", *args.set]
             options += ["data.limit=6000", "tune.epochs=1", "parts.image.tune.epochs=2"] if args.quick else []
-            file = Path(folder, "given.json")
-            file.write_text(json.dumps({"set": options}), encoding="utf-8")
-            found[seed] = measure.run(
-                [sys.executable, __file__, "--child", str(file)], {"PYTHONPATH": str(measure.ROOT)}
-            ).result
+            found[seed] = measure.ask(__file__, {"set": options})
             print(
                 f"  seed {seed}: " + ", ".join(f"{name} {value:.3f}" for name, value in found[seed].items()), flush=True
             )

@@ -47,6 +47,14 @@ def options(about: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def ask(file: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `python FILE --child GIVEN` prints, an object in JSON; GIVEN is a file that holds `given`."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as held:
+        json.dump(given, held)
+        held.flush()
+        return run([sys.executable, file, "--child", held.name], {"PYTHONPATH": str(ROOT)}).result
+
+
 def run(command: Sequence[str], env: Mapping[str, str] | None = None, allowed: Sequence[int] = (0,)) -> Child:
     """Run to the end and measure from outside; an exit code that is not allowed ends the benchmark with the child's
     last words.

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from burnish.config import Job, parse
+from burnish.config import Job
+from tests import tiny_files
+
+LABELS = ("blue", "red")
 
 
 def picture(label: str, seed: int, size: tuple[int, int] = (20, 18)) -> Image.Image:
@@ -18,45 +21,23 @@ def picture(label: str, seed: int, size: tuple[int, int] = (20, 18)) -> Image.Im
     return Image.fromarray(noise.astype(np.uint8))
 
 
+def _write(path: Path, label: str, seed: int) -> None:
+    picture(label, seed).save(path.with_suffix(".png"))
+
+
 def folder(place: Path, count: int = 12) -> Path:
     """A sub-folder of PNG files for each of two classes."""
-    for label in ("blue", "red"):
-        (place / label).mkdir(parents=True, exist_ok=True)
-        for seed in range(count):
-            picture(label, seed + 1000 * (label == "red")).save(place / label / f"{seed:02}.png")
-    return place
+    return tiny_files.folder(place, LABELS, _write, count)
 
 
 def table(place: Path, count: int = 12) -> Path:
     """The same as a CSV file that names them in its column `photo`."""
-    folder(place / "photos", count)
-    names = [f"photos/{label}/{seed:02}.png,{label}" for seed in range(count) for label in ("red", "blue")]
-    (place / "rows.csv").write_text("\n".join(["photo,kind", *names]) + "\n", encoding="utf-8")
-    return place / "rows.csv"
+    return tiny_files.table(place, "photo", ".png", LABELS, _write, count)
 
 
 def job(place: Path, data: Path | None = None, model: str = "scratch", **tune: Any) -> Job:
-    data = data or folder(place / "data")
-    columns = {} if data.is_dir() else {"image": "photo", "label": "kind"}
-    settings = {
-        "epochs": 3,
-        "learning_rate": 1e-2,
-        "layer_decay": 1.0,
-        "tokens_per_batch": 32,
-        "precision": "fp32",
-        "scratch": {"layers": 2, "hidden": 16},
-        **tune,
-    }
-    return parse(
-        {
-            "task": "classify",
-            "model": model,
-            "out": str(place / "out"),
-            "data": {"train": str(data), "columns": columns, "split": {"dev": 0.25}},
-            "tune": settings,
-            "report": {"bootstrap": 50, "hardest": 3},
-        }
-    )
+    settings = {"epochs": 3, "tokens_per_batch": 32, "scratch": {"layers": 2, "hidden": 16}, **tune}
+    return tiny_files.job(place, data or folder(place / "data"), {"image": "photo"}, model, **settings)
 
 
 def vit(place: Path) -> Path:

@@ -9,7 +9,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from burnish.config import Job, parse
+from burnish.config import Job
+from tests import tiny_files
+
+LABELS = ("high", "low")
 
 RATE = 8000
 
@@ -22,45 +25,23 @@ def tone(label: str, seed: int, rate: int = RATE, seconds: float = 0.0) -> NDArr
     return (0.3 * np.sin(2 * np.pi * pitch * time) + 0.02 * chance.standard_normal(len(time))).astype(np.float32)
 
 
+def _write(path: Path, label: str, seed: int) -> None:
+    soundfile.write(path.with_suffix(".wav"), tone(label, seed), RATE)
+
+
 def folder(place: Path, count: int = 12) -> Path:
     """A sub-folder of WAV files for each of two classes."""
-    for label in ("high", "low"):
-        (place / label).mkdir(parents=True, exist_ok=True)
-        for seed in range(count):
-            soundfile.write(place / label / f"{seed:02}.wav", tone(label, seed + 1000 * (label == "low")), RATE)
-    return place
+    return tiny_files.folder(place, LABELS, _write, count)
 
 
 def table(place: Path, count: int = 12) -> Path:
     """The same as a CSV file that names them in its column `clip`."""
-    folder(place / "clips", count)
-    names = [f"clips/{label}/{seed:02}.wav,{label}" for seed in range(count) for label in ("low", "high")]
-    (place / "rows.csv").write_text("\n".join(["clip,kind", *names]) + "\n", encoding="utf-8")
-    return place / "rows.csv"
+    return tiny_files.table(place, "clip", ".wav", LABELS, _write, count)
 
 
 def job(place: Path, data: Path | None = None, model: str = "scratch", **tune: Any) -> Job:
-    data = data or folder(place / "data")
-    columns = {} if data.is_dir() else {"audio": "clip", "label": "kind"}
-    settings = {
-        "epochs": 4,
-        "learning_rate": 1e-2,
-        "layer_decay": 1.0,
-        "tokens_per_batch": 128,
-        "precision": "fp32",
-        "scratch": {"layers": 3, "hidden": 16},
-        **tune,
-    }
-    return parse(
-        {
-            "task": "classify",
-            "model": model,
-            "out": str(place / "out"),
-            "data": {"train": str(data), "columns": columns, "split": {"dev": 0.25}},
-            "tune": settings,
-            "report": {"bootstrap": 50, "hardest": 3},
-        }
-    )
+    settings = {"epochs": 4, "tokens_per_batch": 128, "scratch": {"layers": 3, "hidden": 16}, **tune}
+    return tiny_files.job(place, data or folder(place / "data"), {"audio": "clip"}, model, **settings)
 
 
 _SPEECH: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import warnings
@@ -102,3 +103,10 @@ def _of_array(values: NDArray[Any]) -> Image.Image:
     if not values.size or values.shape[0] * values.shape[1] > LARGEST:
         raise InputError(f"it is an array of shape {values.shape}; it must hold 1 to {LARGEST:,} pixels")
     return Image.fromarray(values).convert("RGB")
+
+
+def png(image: Image.Image) -> str:
+    """A PNG file of an image, as base64."""
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    return base64.b64encode(written.getvalue()).decode()

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.config import Tune
-from burnish.data.features import Batch, Features, Ragged
+from burnish.data.features import Batch, Features
 from burnish.data.reader import Reader
 from burnish.data.readers import TEXT
 from burnish.data.rows import Row, Rows
 from burnish.data.several import name_of, of_kind
-from burnish.data.text import encode_texts
+from burnish.data.text import read_texts
 from burnish.errors import InputError
 
 
@@ -84,10 +84,7 @@ class Mixed(Reader):
         return Features({}, row=np.arange(len(rows)), parts=parts, cost=np.maximum(total, 1))
 
     def _text(self, tokenizer: Any, rows: Sequence[Row]) -> Features:
-        tokens, types = encode_texts(tokenizer, [row[TEXT] for row in rows], None, self.max_tokens)
-        ragged = {"input_ids": Ragged.build(tokens)}
-        if types is not None:
-            ragged["token_type_ids"] = Ragged.build(types)
+        ragged = read_texts(tokenizer, [row[TEXT] for row in rows], None, self.max_tokens)
         return Features(ragged, row=np.arange(len(rows)))
 
     def vary(self, batch: Batch) -> Batch:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import os
 import zlib
@@ -21,13 +19,12 @@ from PIL import Image
 from burnish.config import Tune
 from burnish.data import corrupt, store
 from burnish.data.features import Batch, Features
-from burnish.data.images import decode
+from burnish.data.images import decode, png
 from burnish.data.parts import Grid
-from burnish.data.reader import Reader
+from burnish.data.reader import FILE, Described
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError
 
-FILE = "preprocessor_config.json"
 PATCH = 16  # pixels: an image counts as many tokens as patches of this size cover it
 _LOOKED_AT = 200  # images whose sizes decide
 _SIZES = range(32, 97, 16)  # to choose from; larger ones cost more than most sets give back on a CPU
@@ -39,18 +36,15 @@ _COARSE, _LEVELS = 12, 4  # of the numbers for a linear model: side in pixels, a
 
 
 @dataclass(frozen=True)
-class Pixels(Reader):
+class Pixels(Described):
     """Brings images to one size.
 
     Attributes:
         document: `preprocessor_config.json`. With a `size` of height and width the whole image is scaled to it,
             whatever its form; with a `shortest_edge` that side is scaled to it and the middle, `crop_size`, is cut out.
             `any_size` is burnish's own word for a network that reads other sizes just as well.
-        vary_by: as `tune.vary`.
     """
 
-    document: Mapping[str, Any]
-    vary_by: str = "none"
     kind: ClassVar[str] = "image"
     verbs: ClassVar[frozenset[str]] = frozenset({"export", "compress", "serve", "batch", "explain", "audit"})
     ways: ClassVar[Mapping[str, tuple[float, ...]]] = {way: strengths for way, (_, strengths) in corrupt.WAYS.items()}
@@ -69,19 +63,8 @@ class Pixels(Reader):
         side = tune.image_size or _usual_size(train)
         return cls({**(found or _SCRATCH), "size": {"height": side, "width": side}}, vary_by)
 
-    @classmethod
-    def open(cls, folder: str | Path) -> Self:
-        path = Path(folder, FILE)
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            reader = cls(document)
-            _ = reader.shape, reader._shortest
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"'{path}' is missing or damaged ({error}); copy or tune the model again") from None
-        return reader
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        Path(folder, FILE).write_text(json.dumps(dict(self.document), indent=1) + "\n", encoding="utf-8")
+    def must_be_complete(self) -> None:
+        _ = self.shape, self._shortest
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -131,7 +114,7 @@ class Pixels(Reader):
 
     def example(self) -> str:
         pixels = self.made_up(1, np.random.default_rng(0)).dense["pixels"][np.arange(1)]
-        return _png(Image.fromarray(pixels[0]))
+        return png(Image.fromarray(pixels[0]))
 
     def made_up(self, count: int, draw: np.random.Generator) -> Features:
         """Images of noise, whose means and spreads differ."""
@@ -161,7 +144,7 @@ class Pixels(Reader):
         shape = int(down[-1]) + 1, int(across[-1]) + 1
         owner = down[:, None] * shape[1] + across[None, :]
         mean = np.broadcast_to(pixels.mean((0, 1)).round().astype(np.uint8), pixels.shape)
-        shown = f"data:image/png;base64,{_png(Image.fromarray(pixels))}"
+        shown = f"data:image/png;base64,{png(Image.fromarray(pixels))}"
         return Grid("pixels", pixels, mean, owner, shape, self._cost, shown)
 
     def _featured(self, pixels: Made | NDArray[np.uint8]) -> Features:
@@ -235,7 +218,7 @@ class Pixels(Reader):
     def picture(self, row: Row) -> str:
         image = decode(row[self.kind], draft=2 * _SHOWN)
         image.thumbnail((_SHOWN, _SHOWN))
-        return f"data:image/png;base64,{_png(image)}"
+        return f"data:image/png;base64,{png(image)}"
 
 
 _SCRATCH: dict[str, Any] = {
@@ -249,13 +232,6 @@ _SCRATCH: dict[str, Any] = {
     "image_mean": [0.5, 0.5, 0.5],
     "image_std": [0.25, 0.25, 0.25],
 }
-
-
-def _png(image: Image.Image) -> str:
-    """A PNG file, as base64."""
-    written = io.BytesIO()
-    image.save(written, "PNG")
-    return base64.b64encode(written.getvalue()).decode()
 
 
 class Made:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,6 +18,8 @@ from burnish.data.features import Batch, Features
 from burnish.data.parts import Grid
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError
+
+FILE = "preprocessor_config.json"
 
 
 class Reader(ABC):
@@ -131,3 +135,33 @@ class Reader(ABC):
     def picture(self, row: Row) -> str:
         """What a row looks like, small, as a `data:` URI; empty where that says nothing."""
         return ""
+
+
+@dataclass(frozen=True)
+class Described(Reader):
+    """A reader that a `preprocessor_config.json` describes, as transformers has them.
+
+    Attributes:
+        document: what is in it.
+        vary_by: as `tune.vary`.
+    """
+
+    document: Mapping[str, Any]
+    vary_by: str = "none"
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        path = Path(folder, FILE)
+        try:
+            reader = cls(json.loads(path.read_text(encoding="utf-8")))
+            reader.must_be_complete()
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+            raise InputError(f"'{path}' is missing or damaged ({error}); copy or tune the model again") from None
+        return reader
+
+    @abstractmethod
+    def must_be_complete(self) -> None:
+        """Look at all that the document has to say; any error will do."""
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        Path(folder, FILE).write_text(json.dumps(dict(self.document), indent=1) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from burnish.data.cells import whole
+from burnish.data.features import Ragged
 
 T = TypeVar("T")
 
@@ -72,6 +73,15 @@ def encode_texts(
         given = list(zip(given, map(whole, seconds), strict=True))
     encoded = backend.encode_batch_fast(given)
     return [e.ids for e in encoded], [e.type_ids for e in encoded] if seconds is not None else None
+
+
+def read_texts(
+    tokenizer: Any, texts: Sequence[str], seconds: Sequence[str] | None, max_tokens: int
+) -> dict[str, Ragged]:
+    """What a model reads of texts, or of pairs of texts, a piece each: see `encode_texts`."""
+    tokens, kinds = encode_texts(tokenizer, texts, seconds, max_tokens)
+    found = {"input_ids": Ragged.build(tokens)}
+    return found if kinds is None else found | {"token_type_ids": Ragged.build(kinds)}
 
 
 def encode_words(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,13 +19,13 @@ from burnish.config import Tune
 from burnish.data import store
 from burnish.data.disturb import disturb
 from burnish.data.features import Batch, Features
-from burnish.data.reader import Reader
+from burnish.data.images import png
+from burnish.data.reader import FILE, Described
 from burnish.data.rows import Row, Rows
 from burnish.data.sounds import Samples, decode, extent, must_be_whole, resampled
 from burnish.data.spectrogram import BANDS, OWN, WAVE, WHISPER, Form, Own, form_of
 from burnish.errors import InputError
 
-FILE = "preprocessor_config.json"
 TOKEN = 0.04  # seconds of sound that count as a token
 _TOGETHER = 8  # tokens: lengths this near to each other are mixed in a batch, as classes may differ in length
 _LOOKED_AT = 200  # sounds whose rates decide
@@ -38,18 +36,15 @@ _SHOWN = (64, 128)  # bands and frames at most of a picture in a report
 
 
 @dataclass(frozen=True)
-class Waves(Reader):
+class Waves(Described):
     """Brings sounds to one rate, and to the form that a network reads.
 
     Attributes:
         document: `preprocessor_config.json`: of transformers' extractor for Wav2Vec2 and its kin, for the Audio
             Spectrogram Transformer or for Whisper, or burnish's own for a network that learns from random weights.
             `longest`, in seconds, is burnish's own word: what comes later is not heard.
-        vary_by: as `tune.vary`.
     """
 
-    document: Mapping[str, Any]
-    vary_by: str = "none"
     kind: ClassVar[str] = "audio"
     about_numbers: ClassVar[str] = "bands of pitch and their course"
 
@@ -64,19 +59,8 @@ class Waves(Reader):
         form_of(document)
         return cls(document, "speed" if tune.vary == "auto" else tune.vary)
 
-    @classmethod
-    def open(cls, folder: str | Path) -> Self:
-        path = Path(folder, FILE)
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            reader = cls(document)
-            _ = reader.form, reader.longest
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, InputError) as error:
-            raise InputError(f"'{path}' is missing or damaged ({error}); copy or tune the model again") from None
-        return reader
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        Path(folder, FILE).write_text(json.dumps(dict(self.document), indent=1) + "\n", encoding="utf-8")
+    def must_be_complete(self) -> None:
+        _ = self.form, self.longest
 
     @property
     def form(self) -> Form:
@@ -176,9 +160,7 @@ class Waves(Reader):
         grey = 255 * (bands - bands.min()) / max(1e-6, float(np.ptp(bands)))
         image = Image.fromarray(grey.astype(np.uint8))
         image.thumbnail(_SHOWN[::-1])
-        written = io.BytesIO()
-        image.save(written, "PNG")
-        return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
+        return f"data:image/png;base64,{png(image)}"
 
 
 _SCRATCH: dict[str, Any] = {"feature_extractor_type": OWN, "feature_size": BANDS}

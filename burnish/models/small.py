@@ -14,6 +14,20 @@ from torch import nn
 WEIGHTS = "model.safetensors"
 
 
+class Convolution(nn.Sequential):
+    """A convolution with the norm and the bend behind it."""
+
+    def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
+        convolution = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(after), nn.ReLU())
+
+
+def widths(config: SimpleNamespace) -> list[int]:
+    """Channels of each stage: twice as many as of the one before, up to `hidden_size` of the last."""
+    stages = config.num_hidden_layers
+    return [max(8, config.hidden_size >> (stages - 1 - stage)) for stage in range(stages)]
+
+
 class Small(nn.Module):
     """A network with the names that transformers uses for what is asked of a model.
 

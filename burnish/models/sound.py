@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from burnish.models.small import Small
+from burnish.models.small import Convolution, Small, widths
 
 MODEL_TYPE = "burnish_sound"
 _DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1}
@@ -90,19 +90,13 @@ def _standard(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     return centred / (centred.square().sum(1, keepdim=True) / count + 1e-7).sqrt()
 
 
-class _Convolution(nn.Sequential):
-    def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
-        convolution = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
-        super().__init__(convolution, nn.BatchNorm2d(after), nn.ReLU())
-
-
 class _Stage(nn.Module):
     """Halve and widen, and a residual block. Beyond the end of a sound all stays zero, as if there was nothing."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.widen = _Convolution(before, after, stride=2)
-        self.first, self.second = _Convolution(after, after), _Convolution(after, after)
+        self.widen = Convolution(before, after, stride=2)
+        self.first, self.second = Convolution(after, after), Convolution(after, after)
 
     def forward(self, states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
         states = self.widen(states) * inside
@@ -113,15 +107,14 @@ class _Stage(nn.Module):
 class _Encoder(nn.Module):
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()
-        stages = config.num_hidden_layers
-        widths = [max(8, config.hidden_size >> (stages - 1 - stage)) for stage in range(stages)]
-        self.embeddings = _Convolution(1, widths[0], 5, stride=2)
-        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
+        wide = widths(config)
+        self.embeddings = Convolution(1, wide[0], 5, stride=2)
+        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(wide))
         left = config.num_mel_bins
-        for _ in range(stages):
+        for _ in wide:
             left = -(-left // 2)
         self.join = nn.Sequential(
-            nn.Linear(widths[-1] * left, config.hidden_size, bias=False), nn.BatchNorm1d(config.hidden_size), nn.ReLU()
+            nn.Linear(wide[-1] * left, config.hidden_size, bias=False), nn.BatchNorm1d(config.hidden_size), nn.ReLU()
         )
 
     def forward(self, bands: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

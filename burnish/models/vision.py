@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from burnish.errors import InputError
-from burnish.models.small import Small
+from burnish.models.small import Convolution, Small, widths
 
 MODEL_TYPE = "burnish_vision"
 PREPROCESSOR = "preprocessor_config.json"
@@ -85,19 +85,13 @@ class Scaled(nn.Module):
         return (planes - self.mean) * self.scale
 
 
-class _Convolution(nn.Sequential):
-    def __init__(self, before: int, after: int, stride: int = 1) -> None:
-        convolution = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
-        super().__init__(convolution, nn.BatchNorm2d(after), nn.ReLU())
-
-
 class _Stage(nn.Module):
     """Halve and widen, and a residual block."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.widen = _Convolution(before, after, stride=2)
-        self.residual = nn.Sequential(_Convolution(after, after), _Convolution(after, after))
+        self.widen = Convolution(before, after, stride=2)
+        self.residual = nn.Sequential(Convolution(after, after), Convolution(after, after))
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         states = self.widen(states)
@@ -108,10 +102,9 @@ class _Stage(nn.Module):
 class _Encoder(nn.Module):
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()
-        stages = config.num_hidden_layers
-        widths = [max(8, config.hidden_size >> (stages - 1 - stage)) for stage in range(stages)]
-        self.embeddings = _Convolution(config.num_channels, widths[0])
-        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
+        wide = widths(config)
+        self.embeddings = Convolution(config.num_channels, wide[0])
+        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(wide))
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """Means over all places, shape (n, hidden)."""

@@ -18,7 +18,7 @@ from burnish.data.features import Batch, Features, Ragged
 from burnish.data.reader import Reader
 from burnish.data.readers import shown
 from burnish.data.rows import Row
-from burnish.data.text import chunked, encode_texts
+from burnish.data.text import chunked, read_texts
 from burnish.errors import InputError
 from burnish.models.bigrams import Bigrams
 from burnish.tasks.base import LossOptions, Task, cross_entropy
@@ -102,20 +102,15 @@ class Classify(Task):
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
         if isinstance(tokenizer, Reader):
             return self._read(list(rows), tokenizer)
-        ids: list[Ragged] = []
-        types: list[Ragged] = []
+        parts: list[dict[str, Ragged]] = []
         targets: list[NDArray[Any]] = []
         for chunk in chunked(rows, 1000):
             seconds = [row["text_b"] or "" for row in chunk] if "text_b" in chunk[0] else None
-            tokens, kinds = encode_texts(tokenizer, [row["text"] or "" for row in chunk], seconds, max_tokens)
-            ids.append(Ragged.build(tokens))
-            if kinds is not None:
-                types.append(Ragged.build(kinds))
+            parts.append(read_texts(tokenizer, [row["text"] or "" for row in chunk], seconds, max_tokens))
             if "label" in chunk[0]:
                 targets.append(np.asarray([self.target(row["label"]) for row in chunk], dtype=self.target_type))
-        ragged = {"input_ids": Ragged.join(ids)}
-        if types:
-            ragged["token_type_ids"] = Ragged.join(types)
+        names = list(parts[0]) if parts else ["input_ids"]
+        ragged = {name: Ragged.join([part.pop(name) for part in parts]) for name in names}
         features = Features(ragged, row=np.arange(len(ragged["input_ids"])))
         if targets:
             features.targets["labels"] = np.concatenate(targets)
