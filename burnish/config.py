@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from burnish.clashes import clashes
+from burnish.defaults import of_kinds, of_method
 from burnish.errors import ConfigError
 from burnish.mistakes import OVERRIDDEN, Lines, mistakes, override, read_yaml
 
@@ -33,12 +35,29 @@ class Columns(_Section):
         "columns, as `images/{id}.jpg`.",
     )
     audio: str | None = Field(None, description="File of a sound, in the same way.")
+    number: tuple[str, ...] = Field((), description="Columns of a table that hold numbers, for `classify` and `score`.")
+    category: tuple[str, ...] = Field((), description="Columns of a table that hold one of some values each.")
     label: str | None = Field(None, description="Class, classes or number to predict.")
     words: str | None = Field(None, description="List of words, for `tag`.")
     tags: str | None = Field(None, description="List of tags, one a word; in a CoNLL file the column's number or name.")
     spans: str | None = Field(None, description="Entities with character offsets, for `tag`.")
     group: str | None = Field(None, description="Rows that share a value stay on one side of a split.")
     time: str | None = Field(None, description="Order of the rows, for a split by time.")
+
+    @field_validator("number", "category", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str | int) else given
+
+    @property
+    def table(self) -> tuple[str, ...]:
+        """The columns of a row of numbers and categories."""
+        return (*self.number, *self.category)
+
+    def without(self, kinds: Iterable[str]) -> Columns:
+        """The same without the columns of some kinds of input."""
+        named = [name for kind in kinds for name in (("number", "category") if kind == "table" else (kind,))]
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in named})
 
 
 class Split(_Section):
@@ -114,12 +133,6 @@ class Privacy(_Section):
     delta: Annotated[float, Field(gt=0.0, lt=1.0)] | None = Field(
         None, description="Chance that the bound does not hold; unset: 1 / (n ln n) for n training rows."
     )
-
-
-# What `method: few-shot` puts in place of the defaults below; a first choice, from one draw of train rows of banking77.
-_FEW_SHOT = {"epochs": 16}
-# What `privacy` does; chosen on dev rows of banking77.
-_PRIVATE = {"freeze": "head", "epochs": 30, "head_learning_rate": 0.03}
 
 
 class Tune(_Section):
@@ -209,9 +222,7 @@ class Tune(_Section):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_method(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        return (_PRIVATE if given.get("privacy") else _FEW_SHOT if given.get("method") == "few-shot" else {}) | given
+        return of_method(given) if isinstance(given, dict) else given
 
 
 class Report(_Section):
@@ -286,11 +297,28 @@ class Job(_Section):
     )
     track: tuple[Sink, ...] = Field((), description="Where events go beside events.jsonl.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_kinds(cls, given: Any) -> Any:
+        return of_kinds(given, _kinds_named(given)) if isinstance(given, dict) else given
+
     @model_validator(mode="after")
     def _fits_together(self) -> Job:
         if told := "\n".join(clashes(self)):
             raise ValueError(told)
         return self
+
+
+def _kinds_named(job: dict[str, Any]) -> list[str]:
+    """Kinds of input that a job names columns for, before it is looked at in full."""
+    data = job.get("data")
+    columns = data.get("columns") if isinstance(data, dict) else getattr(data, "columns", None)
+    if not isinstance(columns, Columns):
+        try:
+            columns = Columns.model_validate(columns or {})
+        except ValidationError:
+            return []  # said when it is looked at in full
+    return [kind for kind in ("text", "text_b", "image", "audio", "table") if getattr(columns, kind)]
 
 
 def schema() -> dict[str, Any]:

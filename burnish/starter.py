@@ -62,6 +62,9 @@ def _model(rows: Rows, found: guessing.Guess, reasons: list[str]) -> str:
             f"a small network learns from random weights; name the folder of a model for {kind} files if you have one"
         )
         return "scratch"
+    if {"number", "category"} & set(named):
+        reasons.append("a small network learns from random weights")
+        return "scratch"
     sample = [c for i in range(min(len(rows), 200)) for c in str(rows[i]) if c.isalpha()]
     han = sum("\u4e00" <= c <= "\u9fff" for c in sample)
     if han > 0.05 * len(sample):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -235,7 +236,7 @@ def _job(model: str | Path, data: str) -> Job:
     other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
     other["columns"] = kept["data"]["columns"] | {"group": None, "time": None}  # they are for splitting alone
     single = artifact.inputs != TEXT and not artifact.kinds
-    if single and not other["columns"].get(artifact.inputs):  # tuned on a folder of files
+    if single and artifact.inputs != "table" and not other["columns"].get(artifact.inputs):  # tuned on a folder
         other["columns"][artifact.inputs] = artifact.inputs
     return parse({"task": kept["task"], "data": kept["data"] | other})
 
@@ -302,8 +303,8 @@ def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str,
             if row.get("fault"):
                 yield {"fault": row["fault"]}
             else:
-                shown = {name: row[name] for name in ("text", "text_b", *READERS) if name in row}
-                yield shown | asdict(next(said))
+                held = {name: row[name] for name in ("text", "text_b", *READERS) if row.get(name)}
+                yield {k: json.loads(v) if k == "table" else v for k, v in held.items()} | asdict(next(said))
 
 
 def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]:

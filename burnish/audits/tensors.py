@@ -96,7 +96,9 @@ def mismatches(config: Path) -> Iterator[str]:
             yield f"declares {declared[0]} words of size {declared[1]}, the weights have {shape}"
     layers = {int(found[1]) for name in shapes if (found := _LAYER.search(name))}
     declared_layers = given.get("num_hidden_layers")
-    count = max(layers, default=0) + 1 + vision.fits(given)  # whose first stage has no number
+    count = (
+        max(layers, default=0) + 1 + (given.get("model_type") == vision.MODEL_TYPE)
+    )  # whose first stage has no number
     if layers and isinstance(declared_layers, int) and count != declared_layers:
         yield f"declares {declared_layers} layers, the weights have {count}"
     head, labels = shapes.get("classifier.weight"), given.get("id2label")

@@ -13,6 +13,7 @@ from burnish.data.cells import as_cell, kind_of, whole
 from burnish.data.reader import Reader
 from burnish.data.readers import TEXT
 from burnish.data.rows import Row
+from burnish.data.table import Table as Cells
 from burnish.data.words import join_words
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
@@ -22,13 +23,15 @@ _TOLD = 10  # files that cannot be read, by name
 
 
 def inputs(table: Table, job: Job, source: str, kind: str = TEXT) -> tuple[str, ...]:
-    """The columns that a model reads, those that `data.columns.canonical` takes: of words, of one text or two, or of
-    the names of files of a `kind`.
+    """The columns that a model reads, those that `data.columns.canonical` takes: of words, of one text or two, of
+    the names of files of a `kind`, or of numbers and categories.
 
     Raises:
         InputError: when one is missing, or two could each be it.
     """
     given, columns = job.data.columns, table.texts
+    if kind == Cells.kind:
+        return tuple(str(_stated(name, columns, source)) for name in given.table)
     if kind != TEXT:
         return (_file(given, columns, kind, source),)
     if job.task == "tag" and not given.spans:
@@ -120,11 +123,21 @@ class Inputs:
         given = [cells.get(name) for name in self.named]
         if self._reader is None:
             return row_of(self.task, given)
-        path, _, fault = files.found(self.base, given[0], self._reader.fault)
+        row, fault = self._found(self._reader, given)
         if fault and self._told < _TOLD:
             self._told += 1
             self._say(f"left empty: {fault}" + (" (no more are named)" if self._told == _TOLD else ""))
-        return None if path is None else {self._reader.kind: path}
+        return row
+
+    def _found(self, reader: Reader, given: Sequence[Any]) -> tuple[Row | None, str | None]:
+        """The row, or why there is none."""
+        if not isinstance(reader, Cells):
+            path, _, fault = files.found(self.base, given[0], reader.fault)
+            return ({reader.kind: path} if path else None), fault
+        try:
+            return reader.row(dict(zip(self.named, given, strict=True))), None
+        except InputError as error:
+            return None, str(error)
 
 
 def _text(cell: Any, words: bool) -> str | list[str] | None:

@@ -29,6 +29,7 @@ from burnish.data.readers import TEXT, one_of
 from burnish.data.rows import Rows
 from burnish.data.spelling import misspelt
 from burnish.data.survey import survey
+from burnish.data.table import Table
 from burnish.errors import ConfigError, nearest
 from burnish.results import Finding, Verdict
 
@@ -43,7 +44,8 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
     evidence = Evidence(job, tuple(survey(name, parts[name], job.task, tokenizer) for name in names))
     checks = dict(_ALWAYS)
     if evidence.train.kind != TEXT:
-        checks = {name: run for name, run in checks.items() if name not in _TEXTS} | _FILES
+        others = _CELLS if evidence.train.kind == Table.kind else _FILES
+        checks = {name: run for name, run in checks.items() if name not in _TEXTS} | others
     if job.task != "score":
         checks |= _LABELS
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
@@ -55,7 +57,7 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
 
 def stopping(findings: Iterable[Finding], fail_on: Sequence[str]) -> tuple[Finding, ...]:
     """Return the findings that stop the job: failures, and warnings named in `check.fail_on`."""
-    known = [*_ALWAYS, *_FILES, *_LABELS, *_TOKENS, *_SPANS]
+    known = [*_ALWAYS, *_FILES, *_CELLS, *_LABELS, *_TOKENS, *_SPANS]
     for name in fail_on:
         if name not in known:
             raise ConfigError(f"check.fail_on: unknown check '{name}'; {nearest(name, known)}")
@@ -84,13 +86,22 @@ def missing_text(evidence: Evidence) -> Finding:
 
 def broken_files(evidence: Evidence) -> Finding:
     """Files that are not there, lie outside of the data folder, or are not what their column says."""
+    said, advice = f"have no {evidence.train.kind} that can be read", "mend or remove these files"
+    return _broken("broken_files", evidence, said, f"{advice}; their rows are left out")
+
+
+def broken_cells(evidence: Evidence) -> Finding:
+    """Rows of a table with a cell that is no number, or with nothing in them."""
+    advice = "correct the cell, empty it, or name its column under data.columns.category; these rows are left out"
+    return _broken("broken_cells", evidence, "have numbers and categories that cannot be read", advice)
+
+
+def _broken(name: str, evidence: Evidence, said: str, advice: str) -> Finding:
     found = [(part, np.array(sorted(part.faults), dtype=np.int64)) for part in evidence.parts]
-    kind = evidence.train.kind
-    said, advice = f"have no {kind} that can be read", "mend or remove these files; their rows are left out"
     if not total(found):
-        return Finding("broken_files", "ok" if len(evidence.train) else "fail", f"no rows {said}", advice=advice)
+        return Finding(name, "ok" if len(evidence.train) else "fail", f"no rows {said}", advice=advice)
     named = [f"{part.rows.where(int(row))}: {part.faults[int(row)]}" for part, rows in found for row in rows[:PLACES]]
-    finding = about("broken_files", "warn" if np.any(evidence.train.texts) else "fail", found, said, advice)
+    finding = about(name, "warn" if np.any(evidence.train.texts) else "fail", found, said, advice)
     return replace(finding, places=tuple(named[:PLACES]))
 
 
@@ -291,6 +302,7 @@ _ALWAYS: dict[str, Check] = {
 }
 _TEXTS = ("missing_text", "near_duplicates", "leak_near")
 _FILES: dict[str, Check] = {"broken_files": broken_files}
+_CELLS: dict[str, Check] = {"broken_cells": broken_cells}
 _LABELS: dict[str, Check] = {
     "rare_labels": rare_labels,
     "label_typos": label_typos,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from typing import Any
 
 from burnish.config import Job
 from burnish.data import files, names, store
-from burnish.data.readers import FILE_TASKS, READERS, TEXT, kind_of, one_of
+from burnish.data.readers import OTHER_TASKS, READERS, TEXT, kind_of, one_of
 from burnish.data.rows import Row, Rows
 from burnish.data.schemes import Scheme, to_iob2
 from burnish.data.spans import entities, parse
+from burnish.data.table import Table, cells
 from burnish.data.words import disjoint, join_words, split_words, tag_words
 from burnish.errors import InputError
 
@@ -75,7 +77,8 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     """
     source = _Source(rows, job, labelled)
     kind = _kind(source)
-    plan = _tag(source) if job.task == "tag" else _texts(source) if kind == TEXT else _files(source, kind)
+    plans = {TEXT: _texts, Table.kind: _cells}
+    plan = _tag(source) if job.task == "tag" else plans[kind](source) if kind in plans else _files(source, kind)
     kept = _kept(source)
     fields = plan.fields | {to: rows.table.features.arrow_schema.field(name).type for to, name in kept.items()}
 
@@ -106,8 +109,9 @@ def _kind(source: _Source) -> str:
         kind = kind_of(source.columns)
     else:
         kind = next((kind for kind in READERS if getattr(source.job.data.columns, kind)), TEXT)
-    if kind != TEXT and source.job.task not in FILE_TASKS:
-        raise InputError(f"task {source.job.task} reads texts; {one_of(kind)} a row goes with {', '.join(FILE_TASKS)}")
+    if kind != TEXT and source.job.task not in OTHER_TASKS:
+        told = f"task {source.job.task} reads texts; {one_of(kind)}"
+        raise InputError(f"{told} goes with {', '.join(OTHER_TASKS)}")
     return kind
 
 
@@ -137,6 +141,32 @@ def _files(source: _Source, kind: str) -> _Plan:
 
     used = f"columns: {kind} = '{name}'" + (f", label = '{','.join(label)}'" if "label" in fields else "")
     return _Plan(fields, convert, (used,), (files.state(base, map(cell, rows)),))
+
+
+def _cells(source: _Source) -> _Plan:
+    """Plan of rows of numbers and categories."""
+    given, columns = source.job.data.columns, source.columns
+    numbers, categories = (
+        [names.stated(columns, part, name, source.rows.source) for name in getattr(given, part)]
+        for part in ("number", "category")
+    )
+    label = _label(source, (*numbers, *categories))
+    fields = {Table.kind: store.TEXT, "digest": store.TEXT, "fault": store.TEXT}
+    value, of = _value(source, label)
+    if label and source.labelled:
+        fields["label"] = of
+
+    def convert(row: Row, index: int) -> Row:
+        text, fault = cells(row, numbers, categories)
+        digest = hashlib.sha256(text.encode()).hexdigest() if text else None
+        out: Row = {Table.kind: text, "digest": digest, "fault": fault or None}
+        if "label" in fields:
+            out["label"] = value(row, index)
+        return out
+
+    used = [f"{part} = '{','.join(held)}'" for part, held in (("number", numbers), ("category", categories)) if held]
+    used += [f"label = '{','.join(label)}'"] if "label" in fields else []
+    return _Plan(fields, convert, ("columns: " + ", ".join(used),))
 
 
 def _texts(source: _Source) -> _Plan:

@@ -18,6 +18,7 @@ from burnish.errors import InputError
 _SEEN = 2000  # rows looked at, spread over the file
 _AMOUNTS = {"score", "similarity", "similarity_score", "rating", "stars", "grade", "value"}
 _SEPARATORS = "|;,"
+_TEXT = 20  # characters: shorter cells are names of things and not texts, on average
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,8 @@ def _table(rows: Rows) -> Guess:
     sample = _values(rows_seen, [n for n in rows.columns if n not in lists and not n.startswith("_")])
     classes = _wide(sample) or _classes_of(rows_seen, sample, lists)
     text = _text([name for name in sample.values if name not in classes], sample)
-    if text is None:
-        raise _none(rows, sample, "text")
+    if text is None or not _long(text, sample):
+        return _columns(rows, sample)
     pair = _pair([name for name in sample.values if name not in classes])
     if len(classes) > 1:
         why = f"'{classes[0]}' and {len(classes) - 1} more columns hold 0 or 1: several classes, one column each"
@@ -149,6 +150,51 @@ def _table(rows: Rows) -> Guess:
     if label is None:
         raise _none(rows, sample, "a label")
     return _single(sample, text, pair, label)
+
+
+def _long(text: str, sample: _Sample) -> bool:
+    """Whether a column holds texts and not the names of things: called like one, or longer than names are."""
+    return sample.length(text) >= _TEXT or any(text.lower().strip() in tier for tier in names.tiers("text"))
+
+
+def _columns(rows: Rows, sample: _Sample) -> Guess:
+    """A guess for a table of numbers and categories, without a text."""
+    label = _number_to_predict(sample) or _label(sample, set())
+    if label is None:
+        raise _none(rows, sample, "a label")
+    left = [name for name in sample.values if name != label]
+    plain = [name for name in left if _numeric(sample.values[name]) and not _identifies(name)]
+    numbers = [name for name in plain if not _counts_up(sample.values[name])]
+    categories = [name for name in left if name not in plain and sample.repeats(name)]
+    if not numbers + categories:
+        raise _none(rows, sample, "text, and none of numbers or categories beside the label")
+    found = _single(sample, "", None, label)
+    held = {"number": numbers, "category": categories, "label": label}
+    other = [name for name in left if name not in numbers + categories]
+    why = [f"no column of texts: {len(numbers)} columns of numbers and {len(categories)} of categories"]
+    why += [f"left out, as they name rows or times: {', '.join(other)}"] if other else []
+    columns = {name: value for name, value in held.items() if value}
+    return Guess(found.task, {"columns": columns}, (*why, found.why[-1]))
+
+
+def _number_to_predict(sample: _Sample) -> str | None:
+    """A column of many numbers with the name of a label."""
+    tiers = (*names.tiers("label"), *names.tiers("score"))
+    called = (name for tier in tiers for name in sample.values if name.lower().strip() in tier)
+    return next((name for name in called if _numeric(sample.values[name]) and sample.kinds(name) > 1), None)
+
+
+def _identifies(name: str) -> bool:
+    """Whether the numbers of a column are names of things, by its own name."""
+    return name.lower().strip().endswith(("id", "code", "zip", "编号", "代码"))
+
+
+def _counts_up(values: list[str]) -> bool:
+    """Whether these are numbers of rows: whole, and each larger than the one before."""
+    if not all(value.strip().isdecimal() for value in values):
+        return False
+    found = list(map(int, values))
+    return found == sorted(set(found))
 
 
 def _single(sample: _Sample, text: str, pair: tuple[str, str] | None, label: str) -> Guess:

@@ -32,6 +32,7 @@ class Reader(ABC):
     about_numbers: ClassVar[str]  # what `numbers` gives, for the name of a baseline
     kind: ClassVar[str]  # name of the column, and of what a network must read
     pad_token_id: ClassVar[int] = 0  # nothing is padded
+    baseline: ClassVar[str] = "linear"  # linear or trees: what is fitted to `numbers` to stand beside a model
     verbs: ClassVar[frozenset[str]] = frozenset()  # of those that need more than the methods that every reader has
 
     ways: ClassVar[Mapping[str, tuple[float, ...]]] = {}  # how `corrupted` makes an input worse, and how strongly
@@ -62,6 +63,11 @@ class Reader(ABC):
     @abstractmethod
     def fault(path: Path) -> str | None:
         """Why a file cannot be read, all of it looked at; None when it can."""
+
+    @staticmethod
+    def shown(given: Any) -> str:
+        """What a report shows of one input: the name of its file and of the folder that holds it."""
+        return "/".join(Path(str(given)).parts[-2:])
 
     @abstractmethod
     def is_one(self, given: Any) -> bool:

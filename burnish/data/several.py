@@ -50,7 +50,7 @@ def part(job: Job, kind: str, out: str = "") -> Job:
         raise InputError(f"parts.{wrong[0]}: data.columns names {', '.join(kinds)} and nothing of that kind")
     own = job.parts.get(kind)
     model = own.model if own and own.model else job.model if kind == TEXT else "scratch"
-    columns = job.data.columns.model_copy(update=dict.fromkeys([name for name in kinds if name != kind]))
+    columns = job.data.columns.without([name for name in kinds if name != kind])
     data = job.data.model_copy(update={"columns": columns})
     changed = {"model": model, "tune": (own and own.tune) or job.tune, "data": data, "parts": {}, "gates": {}}
     return job.model_copy(update=changed | {"out": out or job.out, "compress": None})

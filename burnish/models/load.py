@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from burnish.config import FromScratch
 from burnish.errors import InputError, nearest
-from burnish.models import sound, vision
+from burnish.models import sound, table, vision
 from burnish.models.vision import PREPROCESSOR
 from burnish.models.wordpiece import vocabulary
 
@@ -97,7 +97,8 @@ def must_read(source: Source, kind: str) -> None:
         return
     read = "text" if Path(source.place, "tokenizer_config.json").is_file() else kind
     if Path(source.place, PREPROCESSOR).is_file():
-        read = "audio" if "sampling_rate" in vision.preprocessing(source.place) else "image"
+        found = vision.preprocessing(source.place)
+        read = "audio" if "sampling_rate" in found else "table" if "categories" in found else "image"
     if read != kind:
         raise InputError(
             f"model '{source.name}' reads {read}s, and the rows hold {kind}s; take model: scratch, a folder of a model "
@@ -158,6 +159,8 @@ def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int) -> dict[s
         if tokenizer.bands >> size.layers < 1:
             raise InputError(f"tune.scratch.layers: {size.layers} halve {tokenizer.bands} bands too often")
         return sound.fresh_config(size.layers, size.hidden, tokenizer.bands)
+    if kind == "table":
+        return table.fresh_config(size.layers, size.hidden, tokenizer.spans, tokenizer.sizes)
     return {
         "model_type": "bert",
         "vocab_size": len(tokenizer),

@@ -14,17 +14,22 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from burnish.data.shape import SHAPES
 from burnish.errors import InputError
-from burnish.models import sound, vision
 from burnish.models.bert import Bert
 from burnish.models.layers import Dropout
-from burnish.models.pretrained import Kind, last_line, load, reads
-from burnish.models.sound import Levelled, Sound
-from burnish.models.vision import Scaled, Vision, preprocessing
+from burnish.models.pretrained import SMALL, Kind, last_line, load, reads
+from burnish.models.small import Small
+from burnish.models.sound import Levelled
+from burnish.models.table import Coded
+from burnish.models.vision import Scaled, preprocessing
 
 Pooling = Literal["cls", "mean"]
 READ = "read"  # of a batch: what the head reads, in place of what the encoder would read
-Front = Scaled | Levelled
-FRONTS: dict[str, type[Front]] = {Scaled.kind: Scaled, Levelled.kind: Levelled}  # by what a model reads beside texts
+Front = Scaled | Levelled | Coded
+FRONTS: dict[str, type[Front]] = {
+    Scaled.kind: Scaled,
+    Levelled.kind: Levelled,
+    Coded.kind: Coded,
+}  # by what a model reads beside texts
 EXTRAS_FILE = "burnish.safetensors"  # not model*.safetensors: plain transformers must not read it
 
 
@@ -32,10 +37,10 @@ class Net(nn.Module):
     """A transformers model with optional word-shape input and mean pooling.
 
     Attributes:
-        model: a `Bert`, a `Vision` or a `Sound`, or transformers' `AutoModelForTokenClassification`,
+        model: a `Bert`, a `Vision`, a `Sound` or a `Tabular`, or transformers' `AutoModelForTokenClassification`,
             `AutoModelForSequenceClassification`, `AutoModelForImageClassification` or `...AudioClassification`.
-        reads: text, image or audio; a model of the last two has its own way of pooling, and `scaled` prepares what it
-            is given.
+        reads: text, image, audio or table; a model of the last three has its own way of pooling, and `scaled` prepares
+            what it is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
         pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
     """
@@ -73,7 +78,7 @@ class Net(nn.Module):
     @property
     def own(self) -> bool:
         """Whether plain transformers has no such network."""
-        return isinstance(self.model, Vision | Sound)
+        return isinstance(self.model, Small)
 
     @property
     def hidden(self) -> int:
@@ -285,7 +290,7 @@ def start_net(
     """Put a new head on a pretrained encoder, or on random weights when a `config` is given.
 
     Args:
-        preprocess: for images and sounds, what `preprocessor_config.json` says of mean and spread.
+        preprocess: for other inputs than texts, what `preprocessor_config.json` says of mean and spread.
     """
     names: dict[str, Any] = {
         "id2label": {str(i): label for i, label in enumerate(labels)},
@@ -299,11 +304,10 @@ def start_net(
     }
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
-        for own, fits in ((Vision, vision.fits), (Sound, sound.fits)):
-            if fits(config):
-                small = own({**config, **known, **names}, len(labels))
-                small.start()
-                return Net(small, kind, len(labels), scaled=FRONTS[reads(small)].of(preprocess or {}))
+        if own := SMALL.get(config.get("model_type")):
+            small = own({**config, **known, **names}, len(labels))
+            small.start()
+            return Net(small, kind, len(labels), scaled=FRONTS[reads(small)].of(preprocess or {}))
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
         return Net(fresh, kind, len(labels), pooling, word_shape, modules)

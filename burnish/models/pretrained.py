@@ -11,13 +11,16 @@ from safetensors import SafetensorError
 from torch import nn
 
 from burnish.errors import InputError
-from burnish.models import bert, sound, vision
+from burnish.models import bert, sound, table, vision
 from burnish.models.bert import Bert
 from burnish.models.layers import speed_up
+from burnish.models.small import Small
 from burnish.models.sound import Sound
+from burnish.models.table import Tabular
 from burnish.models.vision import Vision
 
 Kind = Literal["token", "sequence"]
+SMALL: dict[str, Any] = {vision.MODEL_TYPE: Vision, sound.MODEL_TYPE: Sound, table.MODEL_TYPE: Tabular}
 
 
 def load(
@@ -32,12 +35,10 @@ def load(
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
     made = {**config, **known, **options}
-    own: Vision | Sound | Bert
+    own: Small | Bert
     try:
-        if vision.fits(config):
-            own = Vision(made, outputs)
-        elif sound.fits(config):
-            own = Sound(made, outputs)
+        if config.get("model_type") in SMALL:
+            own = SMALL[config["model_type"]](made, outputs)
         elif bert.fits(config):
             own = Bert(made, kind, outputs)
         else:
@@ -57,7 +58,7 @@ def reads(model: Any) -> str:
     return _GIVEN.get(getattr(model, "main_input_name", ""), "text")
 
 
-_GIVEN = {"pixel_values": "image", "input_values": "audio", "input_features": "audio"}
+_GIVEN = {"pixel_values": "image", "input_values": "audio", "input_features": "audio", "table": "table"}
 _AS_IT_IS = {"apply_spec_augment": False, "layerdrop": 0.0}  # sounds are varied before; draws of numpy are not resumed
 
 

@@ -23,11 +23,6 @@ _SPREAD = 3.0  # e-folds, about that of energies in speech
 _KALDI = (-4.2677393, 4.5689974)  # mean and spread that the Audio Spectrogram Transformer expects
 
 
-def fits(config: Mapping[str, Any]) -> bool:
-    """Whether a `config.json` is one of a `Sound`."""
-    return config.get("model_type") == MODEL_TYPE
-
-
 def fresh_config(layers: int, hidden: int, bands: int) -> dict[str, Any]:
     """The `config.json` of a network of so many stages, the last one `hidden` wide, for so many bands."""
     return {"model_type": MODEL_TYPE, "num_hidden_layers": layers, "hidden_size": hidden, "num_mel_bins": bands}

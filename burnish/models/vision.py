@@ -24,11 +24,6 @@ PREPROCESSOR = "preprocessor_config.json"
 _DEFAULTS: dict[str, Any] = {"num_channels": 3, "hidden_dropout_prob": 0.1}
 
 
-def fits(config: Mapping[str, Any]) -> bool:
-    """Whether a `config.json` is one of a `Vision`."""
-    return config.get("model_type") == MODEL_TYPE
-
-
 def fresh_config(layers: int, hidden: int) -> dict[str, Any]:
     """The `config.json` of a network of so many stages, the last one `hidden` wide."""
     return {"model_type": MODEL_TYPE, "num_hidden_layers": layers, "hidden_size": hidden}

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from burnish.config import Tune
 from burnish.data.features import Batch
+from burnish.data.readers import shown
 from burnish.data.rows import Row
 from burnish.errors import InputError
 from burnish.tasks.base import LossOptions
@@ -100,4 +101,4 @@ class Score(Classify):
     def explain_row(self, prediction: Any, row: Row) -> tuple[str, str, str, float]:
         # In place of a probability: how near the number is, on the scale of the labels' spread.
         near = math.exp(-abs(prediction.value - float(row["label"])) / self.spread)
-        return row["text"], f"{float(row['label']):g}", f"{prediction.value:.2f}", near
+        return shown(row), f"{float(row['label']):g}", f"{prediction.value:.2f}", near

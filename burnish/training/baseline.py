@@ -19,6 +19,7 @@ from burnish.tasks.tag import Tag
 _WORDS = 250_000  # words a baseline of `tag` is fitted on: their features must fit the memory
 _CHARACTERS = 1_000_000  # the same for texts
 _FILES = 5000  # the same for rows that name a file
+_CELLS = 200_000  # the same for rows of a table
 _TOGETHER = 1000  # rows predicted at a time
 
 
@@ -117,13 +118,10 @@ def _linear(task: Classify, train: Rows, rows: Iterable[Row]) -> tuple[str, Iter
 
 
 def _numbers(task: Classify, train: Rows, rows: Iterable[Row], reader: Reader) -> tuple[str, Iterator[Any]] | None:
-    """A linear model of what the reader gives as plain numbers."""
-    from sklearn.linear_model import RidgeClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    kept, note = _sample(train, lambda row: 1, _FILES)
-    model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=100.0))
+    """A linear model, or boosted trees, of what the reader gives as plain numbers."""
+    trees = reader.baseline == "trees"
+    kept, note = _sample(train, lambda row: 1, _CELLS if trees else _FILES)
+    model = _estimator(task, trees)
     try:
         model.fit(reader.numbers(kept), np.array([task.target(row["label"]) for row in kept]))
     except ValueError:  # one class only in what was read
@@ -134,7 +132,22 @@ def _numbers(task: Classify, train: Rows, rows: Iterable[Row], reader: Reader) -
             for found in model.predict(reader.numbers(chunk)):
                 yield _prediction(task, found)
 
-    return f"linear model of {reader.about_numbers}{note}", guesses()
+    return f"{'boosted trees' if trees else 'linear model'} of {reader.about_numbers}{note}", guesses()
+
+
+def _estimator(task: Classify, trees: bool) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import Ridge, RidgeClassifier
+    from sklearn.multioutput import MultiOutputClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if isinstance(task, Score):
+        return HistGradientBoostingRegressor(random_state=0) if trees else make_pipeline(StandardScaler(), Ridge(100.0))
+    if trees:
+        boosted = HistGradientBoostingClassifier(random_state=0)
+        return MultiOutputClassifier(boosted) if task.multi_label else boosted
+    return make_pipeline(StandardScaler(), RidgeClassifier(alpha=100.0))
 
 
 def _prediction(task: Classify, found: Any) -> Any:

@@ -1,0 +1,224 @@
+"""Rows of numbers and categories, the columns of a table: how cells are read, and what a network is given of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.config import Tune
+from burnish.data.cells import as_text
+from burnish.data.features import Batch, Features
+from burnish.data.reader import Described
+from burnish.data.rows import Row, Rows
+from burnish.errors import InputError, nearest
+
+UNSEEN, EMPTY, FIRST = (
+    0,
+    1,
+    2,
+)  # ids of categories: one that training did not teach, none given, and the first known one
+NO_NUMBER = -1.0  # in place of where a number stands among those of training
+_NOTHING = {"", "na", "n/a", "nan", "null", "none", "-", "--", "?", "无"}  # how tables say that there is no number
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")  # 1,234.5
+_BINS = 32  # of a number; few values get one each
+_RARE = 2  # rows that a category must have to be one of its own; the others teach what an unseen one is
+_MOST = 10_000  # categories of a column
+_STEPS, _BATCH = 16, 256  # an epoch of a small table has about so many steps, of so many rows at most
+_SHOWN = 30  # most frequent categories that a baseline sees one by one
+_LONGEST = 40  # characters of a cell in a message
+
+
+def number(cell: Any) -> float | None:
+    """The number in a cell, which may have commas between thousands; None where there is none.
+
+    Raises:
+        ValueError: when it holds something else, or a number without end.
+    """
+    text = as_text(cell).strip().replace("，", ",") if cell is not None else ""
+    if text.lower() in _NOTHING:
+        return None
+    value = float(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def category(cell: Any) -> str | None:
+    """The category in a cell; None where it is empty."""
+    return (as_text(cell).strip() or None) if cell is not None else None
+
+
+def cells(row: Mapping[str, Any], numbers: Sequence[str], categories: Sequence[str]) -> tuple[str | None, str]:
+    """The columns of a row as one JSON text, or why there is none."""
+    found: dict[str, Any] = {}
+    for name in numbers:
+        try:
+            found[name] = number(row[name])
+        except ValueError:
+            return None, f"'{as_text(row[name])[:_LONGEST]}' in column '{name}' is no number"
+    found |= {name: category(row[name]) for name in categories}
+    if all(value is None for value in found.values()):
+        return None, "every column is empty"
+    return json.dumps(found, ensure_ascii=False), ""
+
+
+@dataclass(frozen=True)
+class Table(Described):
+    """Turns each cell into a number: where a value stands among those of training, or the id of a category.
+
+    Attributes:
+        document: `preprocessor_config.json`: `numbers`, column -> ascending values of training between which others
+            are placed; `categories`, column -> known ones, the most frequent first; `cost`, tokens that a row counts
+            as.
+    """
+
+    kind: ClassVar[str] = "table"
+    verbs: ClassVar[frozenset[str]] = frozenset({"batch"})
+    about_numbers: ClassVar[str] = "the columns"
+    baseline: ClassVar[str] = "trees"
+
+    @classmethod
+    def start(cls, place: str, tune: Tune, train: Rows) -> Self:
+        if tune.vary not in ("auto", "none"):
+            raise InputError(f"tune.vary: {tune.vary} is for images and sounds; leave it out")
+        if place:
+            return cls.open(place)
+        given = list(map(_read, (row[cls.kind] for row in train if row[cls.kind])))
+        if not given:
+            raise InputError(
+                f"'{train.source}' has no row whose numbers can be read; see broken_cells of: burnish check"
+            )
+        numbers, categories = {}, {}
+        for name in given[0]:
+            values = [row[name] for row in given if row[name] is not None]
+            if all(isinstance(value, str) for value in values):  # also of a column without any
+                counts = Counter(values).most_common(_MOST)
+                categories[name] = [value for value, count in counts if count >= _RARE]
+            else:
+                numbers[name] = _places(values)
+        cost = max(1, min(16, _STEPS * _BATCH // len(given)))
+        return cls({"numbers": numbers, "categories": categories, "cost": cost})
+
+    def must_be_complete(self) -> None:
+        _ = self.columns, self.spans, self.sizes, int(self.document["cost"])
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the numbers, then of the categories."""
+        return [*self.document["numbers"], *self.document["categories"]]
+
+    @property
+    def spans(self) -> list[int]:
+        """How many spans between two values the numbers of each column can lie in."""
+        return [max(0, len(places) - 1) for places in self.document["numbers"].values()]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many ids the categories of each column have."""
+        return [FIRST + len(known) for known in self.document["categories"].values()]
+
+    @staticmethod
+    def fault(path: Path) -> str | None:
+        return None
+
+    @staticmethod
+    def shown(given: Any) -> str:
+        return ", ".join(f"{name} {value}" for name, value in _read(given).items() if value is not None)
+
+    def is_one(self, given: Any) -> bool:
+        return isinstance(given, Mapping | str)
+
+    def row(self, given: Any) -> Row:
+        held = given.get(self.kind, given) if isinstance(given, Mapping) else given
+        try:
+            held = json.loads(held) if isinstance(held, str) else held
+        except ValueError:
+            held = None
+        if not isinstance(held, Mapping):
+            raise InputError("a row of a table is a mapping of column to value, or a JSON object of them")
+        if wrong := [name for name in held if name not in self.columns]:
+            raise InputError(f"this model knows no column '{wrong[0]}'; {nearest(str(wrong[0]), self.columns)}")
+        full = dict.fromkeys(self.columns) | dict(held)
+        text, fault = cells(full, list(self.document["numbers"]), list(self.document["categories"]))
+        if text is None:
+            raise InputError(f"a row of a table cannot be read: {fault}")
+        return {self.kind: text}
+
+    def from_request(self, given: str) -> Row:
+        return self.row(given)
+
+    def example(self) -> str:
+        numbers = {name: places[len(places) // 2] for name, places in self.document["numbers"].items() if places}
+        categories = {name: known[0] for name, known in self.document["categories"].items() if known}
+        return json.dumps({**numbers, **categories}, ensure_ascii=False)
+
+    def features(self, rows: Sequence[Row]) -> Features:
+        return self._featured(self._coded(rows))
+
+    def made_up(self, count: int, draw: np.random.Generator) -> Features:
+        coded = np.empty((count, len(self.columns)), dtype=np.float32)
+        tops = [len(places) - 1 for places in self.document["numbers"].values()]
+        for place, top in enumerate(tops):
+            coded[:, place] = draw.random(count) * top
+        for place, size in enumerate(self.sizes, len(tops)):
+            coded[:, place] = draw.integers(0, size, count)
+        return self._featured(coded)
+
+    def vary(self, batch: Batch) -> Batch:
+        return batch
+
+    def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """Places and ids, which follow the frequency of a category, and the most frequent categories one by one."""
+        coded, first = self._coded(rows), len(self.document["numbers"])
+        single = [
+            coded[:, [first + place]] == np.arange(EMPTY, min(size, FIRST + _SHOWN))
+            for place, size in enumerate(self.sizes)
+        ]
+        return np.concatenate([coded, *single], axis=1, dtype=np.float32)
+
+    def traits(self, rows: Sequence[Row]) -> dict[str, NDArray[np.float64]]:
+        coded = self._coded(rows)
+        return {name: coded[:, place].astype(float) for place, name in enumerate(self.document["numbers"])}
+
+    def _featured(self, coded: NDArray[np.float32]) -> Features:
+        return Features({}, row=np.arange(len(coded)), dense={self.kind: coded}, cost=int(self.document["cost"]))
+
+    def _coded(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """What the network reads, (rows, columns)."""
+        given = [_read(row[self.kind]) for row in rows]
+        coded = np.empty((len(rows), len(self.columns)), dtype=np.float32)
+        numbers = self.document["numbers"]
+        for place, (name, places) in enumerate(numbers.items()):
+            values = np.array([math.nan if row.get(name) is None else row[name] for row in given], dtype=np.float64)
+            at = np.interp(values, places, np.arange(len(places))) if places else values
+            coded[:, place] = np.where(np.isnan(values) | np.isnan(at), NO_NUMBER, at)
+        for place, (name, known) in enumerate(self.document["categories"].items(), len(numbers)):
+            ids = {None: EMPTY} | {value: FIRST + index for index, value in enumerate(known)}
+            coded[:, place] = [ids.get(row.get(name), UNSEEN) for row in given]
+        return coded
+
+
+def _read(text: Any) -> dict[str, Any]:
+    if not text:
+        raise InputError("a row of the table cannot be read; see broken_cells of: burnish check")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _places(values: Iterable[float]) -> list[float]:
+    """Values at equal shares of the rows, each once; all of them where they are few."""
+    every = np.unique(np.fromiter(values, dtype=np.float64))
+    if len(every) <= _BINS + 1:
+        return [float(value) for value in every]
+    return [
+        float(value) for value in np.unique(np.quantile(np.fromiter(values, np.float64), np.linspace(0, 1, _BINS + 1)))
+    ]
