@@ -2,10 +2,10 @@
 
   python bench/table.py --data datasets/movielens100k
 
-Sets are those that come with scikit-learn, and with --data the ratings of MovieLens from who rates, what and when. A row
-is a test row by a checksum of its cells, one in five; of scikit-learn's sets none of these was looked at when the network
-and its defaults were chosen. Each seed draws its own dev rows, on which the epochs are chosen, and its own weights; the
-others learn from the same training rows.
+Sets are those that come with scikit-learn, and with --data the ratings of MovieLens from who rates, what and when. A
+row is a test row by a checksum of its cells, one in five; of scikit-learn's sets none of these was looked at when the
+network and its defaults were chosen. Each seed draws its own dev rows, on which the epochs are chosen, and its own
+weights; the others learn from the same training rows.
 """
 
 from __future__ import annotations
