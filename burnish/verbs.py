@@ -303,7 +303,7 @@ def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str,
             if row.get("fault"):
                 yield {"fault": row["fault"]}
             else:
-                held = {name: row[name] for name in ("text", "text_b", *READERS) if row.get(name)}
+                held = {name: row[name] for name in ("text", "text_b", *READERS) if name in row}
                 yield {k: json.loads(v) if k == "table" else v for k, v in held.items()} | asdict(next(said))
 
 
