@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from burnish.config import Job
+from burnish.config import Job, parse
 from tests import tiny_files
 
 LABELS = ("high", "low")
@@ -109,3 +109,51 @@ def whisper(place: Path) -> Path:
     WhisperForAudioClassification(config).save_pretrained(place)
     WhisperFeatureExtractor(feature_size=40, chunk_length=1).save_pretrained(place)
     return place
+
+
+PITCHES = {"a": 300, "b": 700, "c": 1500, "你": 300, "好": 700, "吗": 1500}
+
+
+def spoken(text: str, seed: int) -> NDArray[np.float32]:
+    """A tone for each character, as long as it takes to be heard, with silence between them and for a space."""
+    chance = np.random.default_rng(seed)
+    parts = [np.zeros(int(0.05 * RATE))]
+    for character in text:
+        time = np.arange(int(chance.uniform(0.1, 0.15) * RATE)) / RATE
+        pitch = PITCHES.get(character, 0) * chance.uniform(0.95, 1.05)
+        parts += [0.3 * np.sin(2 * np.pi * pitch * time), np.zeros(int(0.06 * RATE))]
+    wave = np.concatenate(parts)
+    return (wave + 0.01 * chance.standard_normal(len(wave))).astype(np.float32)
+
+
+def transcripts(place: Path, count: int = 48, letters: str = "abc", further: str = "") -> Path:
+    """A CSV file that names WAV files in its column `clip`, and what is said in each; `further` lines are added."""
+    chance = np.random.default_rng(1)
+    (place / "said").mkdir(parents=True, exist_ok=True)
+    lines = ["clip,transcript"]
+    for number in range(count):
+        text = "".join(chance.choice(list(letters), int(chance.integers(1, 4)))).strip() or letters[0]
+        soundfile.write(place / "said" / f"{number:03}.wav", spoken(text, number), RATE)
+        lines.append(f"said/{number:03}.wav,{text}")
+    (place / "said.csv").write_text("\n".join(lines) + "\n" + further, encoding="utf-8")
+    return place / "said.csv"
+
+
+def transcribe_job(place: Path, data: Path | None = None, model: str = "scratch", **tune: Any) -> Job:
+    settings = {
+        "epochs": 10, "learning_rate": 1e-2, "head_learning_rate": 1e-2, "layer_decay": 1.0, "precision": "fp32",
+        "tokens_per_batch": 256, "vary": "none", "scratch": {"layers": 1, "hidden": 32}, **tune,
+    }  # fmt: skip
+    return parse(
+        {
+            "task": "transcribe",
+            "model": model,
+            "out": str(place / "out"),
+            "data": {
+                "train": str(data or transcripts(place)), "columns": {"audio": "clip"},
+                "split": {"dev": 0.25, "by": "random"},
+            },
+            "tune": settings,
+            "report": {"bootstrap": 50, "hardest": 3},
+        }
+    )  # fmt: skip

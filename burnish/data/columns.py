@@ -12,7 +12,7 @@ from typing import Any
 
 from burnish.config import Job
 from burnish.data import files, names, store
-from burnish.data.readers import FILE_TASKS, READERS, TEXT, kind_of, one_of
+from burnish.data.readers import FILE_TASKS, READERS, TEXT, TEXTLESS, kind_of, one_of
 from burnish.data.rows import Row, Rows
 from burnish.data.schemes import Scheme, to_iob2
 from burnish.data.spans import entities, parse
@@ -64,9 +64,9 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
 
     classify: text, label (text; list of text with `multi_label`). pair: text, text_b, label. score: text, label
     (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
-    (entities that had to be left out, of sources with offsets). classify of other kinds than text: a column with the
-    name of the kind (path of a file that can be read), digest (its SHA-256), fault (why there is none), label. All:
-    group and time if configured, document if the source has one. Texts and labels that are missing are None, for the
+    (entities that had to be left out, of sources with offsets). classify of other kinds than text, and transcribe: a
+    column with the name of the kind (path of a file that can be read), digest (its SHA-256), fault (why there is none),
+    label. All: group and time if configured, document if the source has one. Texts and labels that are missing are None, for the
     check to find. Without `labelled`, as for prediction, a source need not have labels, and those of texts are not
     read.
 
@@ -106,8 +106,14 @@ def _kind(source: _Source) -> str:
         kind = kind_of(source.columns)
     else:
         kind = next((kind for kind in READERS if getattr(source.job.data.columns, kind)), TEXT)
-    if kind != TEXT and source.job.task not in FILE_TASKS:
-        raise InputError(f"task {source.job.task} reads texts; {one_of(kind)} a row goes with {', '.join(FILE_TASKS)}")
+    task = source.job.task
+    if kind == TEXT and task in TEXTLESS:
+        own = " or ".join(f"data.columns.{one}" for one in FILE_TASKS[task])
+        raise InputError(f"task {task} reads no texts; name the column of its files with {own}")
+    if kind != TEXT and kind not in FILE_TASKS.get(task, ()):
+        fitting = ", ".join(name for name, kinds in FILE_TASKS.items() if kind in kinds)
+        read = one_of(FILE_TASKS[task][0]) if task in FILE_TASKS else "texts"
+        raise InputError(f"task {task} reads {read}; {one_of(kind)} a row goes with {fitting}")
     return kind
 
 
@@ -209,7 +215,8 @@ def _label(source: _Source, taken: tuple[str, ...]) -> tuple[str, ...]:
     left = [c for c in columns if c not in taken and c != source.job.data.columns.text]
     if not source.labelled and len(left) + len(taken) < 2:
         return ()  # the only column is the text, whatever its name
-    found = names.guess(left, "score" if task == "score" else "label", source.rows.source, "label")
+    part = {"score": "score", "transcribe": "transcript"}.get(task, "label")
+    found = names.guess(left, part, source.rows.source, "label")
     if found is None and source.labelled:
         raise names.missing(columns, "label", source.rows.source)
     return (found,) if found else ()

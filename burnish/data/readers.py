@@ -11,8 +11,14 @@ from burnish.data.rows import Row
 from burnish.data.waves import Waves
 
 TEXT = "text"
-FILE_TASKS = ("classify",)  # tasks whose rows may hold other inputs than texts
 READERS: dict[str, type[Reader]] = {Pixels.kind: Pixels, Waves.kind: Waves}
+FILE_TASKS = {"classify": tuple(READERS), "transcribe": (Waves.kind,)}  # tasks with other inputs than texts, and which
+TEXTLESS = ("transcribe",)  # those of them that read no texts
+
+
+def ready(task: str, kind: str) -> frozenset[str]:
+    """Verbs that models of a task for such inputs go with, beside those that every model goes with."""
+    return READERS[kind].verbs if kind in READERS and task == "classify" else frozenset()
 
 
 def kind_of(columns: Iterable[str]) -> str:

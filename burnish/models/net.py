@@ -14,11 +14,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from burnish.data.shape import SHAPES
 from burnish.errors import InputError
-from burnish.models import sound, vision
+from burnish.models import sound, speech, vision
 from burnish.models.bert import Bert
 from burnish.models.layers import Dropout
 from burnish.models.pretrained import Kind, last_line, load, reads
 from burnish.models.sound import Levelled, Sound
+from burnish.models.speech import Speech
 from burnish.models.vision import Scaled, Vision, preprocessing
 
 Pooling = Literal["cls", "mean"]
@@ -32,8 +33,8 @@ class Net(nn.Module):
     """A transformers model with optional word-shape input and mean pooling.
 
     Attributes:
-        model: a `Bert`, a `Vision` or a `Sound`, or transformers' `AutoModelForTokenClassification`,
-            `AutoModelForSequenceClassification`, `AutoModelForImageClassification` or `...AudioClassification`.
+        model: a `Bert`, a `Vision`, a `Sound` or a `Speech`, or transformers' `AutoModelForTokenClassification`,
+            `...SequenceClassification`, `...ImageClassification`, `...AudioClassification` or `AutoModelForCTC`.
         reads: text, image or audio; a model of the last two has its own way of pooling, and `scaled` prepares what it
             is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
@@ -73,7 +74,7 @@ class Net(nn.Module):
     @property
     def own(self) -> bool:
         """Whether plain transformers has no such network."""
-        return isinstance(self.model, Vision | Sound)
+        return isinstance(self.model, Vision | Sound | Speech)
 
     @property
     def hidden(self) -> int:
@@ -121,6 +122,11 @@ class Net(nn.Module):
         logits: torch.Tensor = self.model(**self._inputs(batch)).logits
         return logits.flatten(0, 1).index_select(0, kept)
 
+    def steps(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """In how many steps a network that reads no texts answers each of the inputs of a batch, (n,)."""
+        assert isinstance(self.scaled, Levelled)
+        return self.scaled.steps(self.model, inputs)
+
     def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Text vectors (n, hidden): the mean of the last states over the tokens."""
         return self._mean(self._states(batch), batch)
@@ -138,6 +144,8 @@ class Net(nn.Module):
     @property
     def linear(self) -> nn.Linear | None:
         """The head, where it is one linear layer on `read`."""
+        if self.scaled is not None and self.kind == "token":
+            return None
         if self.scaled is not None:  # a fresh encoder gives its head nothing to be fitted to
             head = None if getattr(self.model, "untrained", False) else getattr(self.model, "classifier", None)
             return head if isinstance(head, nn.Linear) else None
@@ -281,11 +289,13 @@ def start_net(
     modules: Mapping[str, nn.Module] | None = None,
     config: Any = None,
     preprocess: Mapping[str, Any] | None = None,
+    fresh_head: bool = True,
 ) -> Net:
     """Put a new head on a pretrained encoder, or on random weights when a `config` is given.
 
     Args:
         preprocess: for images and sounds, what `preprocessor_config.json` says of mean and spread.
+        fresh_head: False keeps that of the encoder's folder, whose outputs are the `labels`.
     """
     names: dict[str, Any] = {
         "id2label": {str(i): label for i, label in enumerate(labels)},
@@ -299,7 +309,7 @@ def start_net(
     }
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
-        for own, fits in ((Vision, vision.fits), (Sound, sound.fits)):
+        for own, fits in ((Vision, vision.fits), (Sound, sound.fits), (Speech, speech.fits)):
             if fits(config):
                 small = own({**config, **known, **names}, len(labels))
                 small.start()
@@ -307,6 +317,6 @@ def start_net(
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
         return Net(fresh, kind, len(labels), pooling, word_shape, modules)
-    model, _ = load(place, kind, len(labels), rates=rates, fresh_head=True, **names)
+    model, _ = load(place, kind, len(labels), rates=rates, fresh_head=fresh_head, **names)
     scaled = FRONTS[reads(model)].of(preprocess or {}) if reads(model) in FRONTS else None
     return Net(model, kind, len(labels), pooling, word_shape, modules, scaled)

@@ -11,10 +11,11 @@ from safetensors import SafetensorError
 from torch import nn
 
 from burnish.errors import InputError
-from burnish.models import bert, sound, vision
+from burnish.models import bert, sound, speech, vision
 from burnish.models.bert import Bert
 from burnish.models.layers import speed_up
 from burnish.models.sound import Sound
+from burnish.models.speech import BLANK, Speech
 from burnish.models.vision import Vision
 
 Kind = Literal["token", "sequence"]
@@ -32,12 +33,16 @@ def load(
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
     made = {**config, **known, **options}
-    own: Vision | Sound | Bert
+    own: Vision | Sound | Speech | Bert
     try:
+        if (kind == "token") != speech.fits(config) and (sound.fits(config) or speech.fits(config)):
+            raise InputError(f"the model in '{place}' {_CANNOT[kind]}; take another one, or model: scratch")
         if vision.fits(config):
             own = Vision(made, outputs)
         elif sound.fits(config):
             own = Sound(made, outputs)
+        elif speech.fits(config):
+            own = Speech(made, outputs)
         elif bert.fits(config):
             own = Bert(made, kind, outputs)
         else:
@@ -58,6 +63,10 @@ def reads(model: Any) -> str:
 
 
 _GIVEN = {"pixel_values": "image", "input_values": "audio", "input_features": "audio"}
+_CANNOT = {
+    "token": "does not write step by step what it hears (CTC)",
+    "sequence": "writes what it hears, and has no classes",
+}
 _AS_IT_IS = {"apply_spec_augment": False, "layerdrop": 0.0}  # sounds are varied before; draws of numpy are not resumed
 
 
@@ -70,6 +79,10 @@ def _auto(kind: Kind, model_type: str) -> Any:
             return known.AutoModelForImageClassification
         if model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:
             return known.AutoModelForAudioClassification
+    if kind == "token" and model_type in known.MODEL_FOR_CTC_MAPPING_NAMES:
+        return known.AutoModelForCTC
+    if kind == "token" and model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:
+        raise ValueError(f"a model of the kind {model_type} {_CANNOT[kind]}, as Wav2Vec2 and HuBERT do")
     return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
 
 
@@ -87,7 +100,13 @@ def _from_transformers(
         for name, value in (*rates.items(), *_AS_IT_IS.items()):
             if hasattr(config, name):
                 setattr(config, name, value)
-        model, info = _auto(kind, config.model_type).from_pretrained(
+        auto = _auto(kind, config.model_type)
+        if auto.__name__ == "AutoModelForCTC":
+            if fresh_head:
+                config.vocab_size, config.pad_token_id = options["num_labels"], BLANK
+            elif config.vocab_size != options["num_labels"]:
+                raise ValueError(f"its head has {config.vocab_size} outputs, and {options['num_labels']} are wanted")
+        model, info = auto.from_pretrained(
             place,
             config=config,
             dtype=torch.float32,
@@ -107,7 +126,7 @@ def _from_transformers(
 
 def _reset_head(model: Any) -> None:
     """Give the model's own head new weights, also where an earlier task left some."""
-    head = getattr(model, "classifier", None) or getattr(model, "score", None)
+    head = getattr(model, "classifier", None) or getattr(model, "score", None) or getattr(model, "lm_head", None)
     for module in head.modules() if head is not None else ():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=getattr(model.config, "initializer_range", 0.02))

@@ -1,0 +1,196 @@
+"""A small network that writes down what it hears, for those who have no pretrained one; and how any of them answers.
+
+It reads energies in bands over time: convolutions that halve the bands again and again, and the time once, so that each
+fiftieth of a second is a step; then recurrent layers in both directions (GRU, Cho et al. 2014). Each step says how
+likely each character is, or that none is written (CTC, Graves et al. 2006).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+from burnish.models.small import Convolution, Small, Stage
+
+MODEL_TYPE = "burnish_speech"
+BLANK = 0  # output of a new head that writes nothing
+NOTHING = -1e4  # logit of all but the blank beyond the end of a sound
+_DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1, "pad_token_id": BLANK}
+_NARROWER = (8, 4, 4)  # the convolutions' channels: the width of the layers, divided by these
+
+
+def fits(config: Mapping[str, Any]) -> bool:
+    """Whether a `config.json` is one of a `Speech`."""
+    return config.get("model_type") == MODEL_TYPE
+
+
+def fresh_config(layers: int, hidden: int, bands: int) -> dict[str, Any]:
+    """The `config.json` of a network of so many recurrent layers, `hidden` wide, for so many bands."""
+    return {"model_type": MODEL_TYPE, "num_hidden_layers": layers, "hidden_size": hidden, "num_mel_bins": bands}
+
+
+def ended(parts: Sequence[torch.Tensor], counts: torch.Tensor, blank: int) -> torch.Tensor:
+    """Logits of sounds, each (k, steps, outputs), as one tensor (n, most steps, outputs). Beyond the `counts` of steps
+    that a sound has, nothing is written for certain, so that logits know their own end: see `inside`."""
+    logits = pad_sequence([row for part in parts for row in part], batch_first=True)
+    nothing = logits.new_full(logits.shape[2:], NOTHING)
+    nothing[blank] = 0.0
+    beyond = torch.arange(logits.shape[1], device=logits.device) >= counts.to(logits.device)[:, None]
+    return torch.where(beyond[..., None], nothing, logits)
+
+
+def inside(logits: torch.Tensor) -> torch.Tensor:
+    """Which steps (n, steps) of logits (n, steps, outputs) lie inside of their sounds."""
+    return (logits > NOTHING / 2).sum(-1) > 1
+
+
+class _Recurrent(nn.Module):
+    """What a recurrent layer finds is added to what it was given."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.gru = nn.GRU(width, width // 2, batch_first=True, bidirectional=True)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: PackedSequence) -> PackedSequence:
+        found, _ = self.gru(states._replace(data=self.norm(states.data)))
+        return states._replace(data=states.data + self.dropout(found.data))
+
+
+class _Stem(nn.Module):
+    """Convolutions over bands and time, and what is left of the bands put together."""
+
+    def __init__(self, hidden: int, bands: int) -> None:
+        super().__init__()
+        wide = [max(8, hidden // part) for part in _NARROWER]
+        self.first = Convolution(1, wide[0], 5, stride=2)
+        self.stages = nn.ModuleList(Stage(a, b, (1, 2)) for a, b in pairwise(wide))
+        for _ in wide:
+            bands = -(-bands // 2)
+        self.join = nn.Sequential(nn.Linear(wide[-1] * bands, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU())
+
+    def forward(self, bands: torch.Tensor, steps: torch.Tensor) -> PackedSequence:
+        mask = steps[:, None, :, None].to(bands.dtype)
+        states: torch.Tensor = self.first(bands[:, None].contiguous(memory_format=torch.channels_last)) * mask
+        for stage in self.stages:
+            states = stage(states, mask)
+        found = states.permute(0, 2, 1, 3).flatten(2)
+        packed = pack_padded_sequence(found, steps.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+        return packed._replace(data=self.join(packed.data).float())
+
+
+class _Encoder(nn.Module):
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        hidden, dropout = config.hidden_size, config.hidden_dropout_prob
+        self.embeddings = _Stem(hidden, config.num_mel_bins)
+        self.layers = nn.ModuleList(_Recurrent(hidden, dropout) for _ in range(config.num_hidden_layers))
+        self.norm = nn.LayerNorm(hidden)
+
+    def forward(self, bands: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
+        """States of each step, shape (n, steps, hidden); zeros beyond the end of a sound."""
+        steps = heard[:, ::2]
+        states: PackedSequence = self.embeddings(bands, steps)
+        for layer in self.layers:
+            states = layer(states)
+        states = states._replace(data=self.norm(states.data))
+        padded, _ = pad_packed_sequence(states, batch_first=True, total_length=steps.shape[1])
+        return padded
+
+
+class Speech(Small):
+    """The network with its head."""
+
+    base_model_prefix = "speech"
+    main_input_name = "input_features"
+
+    def __init__(self, config: Mapping[str, Any], outputs: int) -> None:
+        config = {**_DEFAULTS, **config}
+        super().__init__(config, config["hidden_size"], outputs)
+        self.speech = _Encoder(self.config)
+
+    def forward(self, input_features: torch.Tensor, attention_mask: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(logits=self.classifier(self.dropout(self.speech(input_features, attention_mask))))
+
+    @staticmethod
+    def _get_feat_extract_output_lengths(frames: torch.Tensor) -> torch.Tensor:
+        """Steps of sounds of so many frames, under the name that transformers has for it."""
+        return (frames + 1) // 2
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens that the outputs of a network stand for.
+
+    Attributes:
+        tokens: in the order of the outputs.
+        blank: output that writes nothing.
+        space: token that stands between words.
+    """
+
+    tokens: tuple[str, ...]
+    blank: int
+    space: str
+
+    @classmethod
+    def of(cls, place: str) -> Vocabulary | None:
+        """That of a model folder or hub id whose head writes characters; None where there is none."""
+        found = {name: _document(place, name) for name in ("vocab.json", "config.json", "tokenizer_config.json")}
+        words, config = found["vocab.json"], found["config.json"]
+        heads = config.get("architectures") or []
+        if not (fits(config) or any(str(name).endswith("ForCTC") for name in heads)):
+            return None
+        if sorted(map(str, words.values())) != sorted(map(str, range(len(words)))) or not words:
+            return None  # a vocabulary for each of several languages, or none at all
+        if not fits(config) and config.get("vocab_size", 32) != len(words):
+            return None
+        tokens = tuple(sorted(words, key=words.__getitem__))
+        space = str(found["tokenizer_config.json"].get("word_delimiter_token") or "|")
+        return cls(tokens, int(config.get("pad_token_id") or 0), space)
+
+    def save(self, folder: Path) -> None:
+        """Write it in the form of transformers' `Wav2Vec2CTCTokenizer`."""
+        letters = [token for token in self.tokens if len(token) == 1]
+        special = {
+            name: next((token for token in self.tokens if token in usual), None)
+            for name, usual in {
+                "bos_token": ("<s>", "[BOS]"), "eos_token": ("</s>", "[EOS]"), "unk_token": ("<unk>", "[UNK]")
+            }.items()
+        }  # fmt: skip
+        about = {
+            "tokenizer_class": "Wav2Vec2CTCTokenizer",
+            **special,
+            "unk_token": special["unk_token"] or self.tokens[self.blank],
+            "pad_token": self.tokens[self.blank],
+            "word_delimiter_token": self.space,
+            "do_lower_case": any(map(str.isupper, letters)) and not any(map(str.islower, letters)),
+        }
+        vocabulary = {token: number for number, token in enumerate(self.tokens)}
+        for name, document in (("vocab.json", vocabulary), ("tokenizer_config.json", about)):
+            written = json.dumps(document, ensure_ascii=False, indent=1)
+            (folder / name).write_text(written + "\n", encoding="utf-8")
+
+
+def _document(place: str, name: str) -> dict[str, Any]:
+    """A JSON object of a model; empty where it has none of that name."""
+    path = Path(place, name)
+    if not Path(place).is_dir():
+        from transformers.utils.hub import cached_file
+
+        with suppress(OSError, ValueError):
+            path = Path(str(cached_file(place, name)))
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    return {}
