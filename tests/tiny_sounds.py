@@ -79,6 +79,25 @@ def hubert(place: Path) -> Path:
     return place
 
 
+def ctc(place: Path, tokens: str = "ABC", norm: str = "layer", kind: str = "Wav2Vec2") -> Path:
+    """A hub-format folder of a model that writes these characters; the blank is the last of its vocabulary."""
+    import json
+
+    import torch
+    import transformers
+
+    words = ["|", "<s>", "</s>", *tokens, "[UNK]", "[PAD]"]
+    torch.manual_seed(0)
+    options = {**_SPEECH, "vocab_size": len(words), "pad_token_id": len(words) - 1}
+    config = getattr(transformers, f"{kind}Config")(
+        **options, feat_extract_norm=norm, do_stable_layer_norm=norm == "layer"
+    )
+    getattr(transformers, f"{kind}ForCTC")(config).save_pretrained(place)
+    transformers.Wav2Vec2FeatureExtractor(return_attention_mask=norm == "layer").save_pretrained(place)
+    (place / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}), encoding="utf-8")
+    return place
+
+
 def ast(place: Path) -> Path:
     """A hub-format folder of an Audio Spectrogram Transformer for 64 frames of 32 bands."""
     import torch

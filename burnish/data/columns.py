@@ -66,9 +66,9 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
     (entities that had to be left out, of sources with offsets). classify of other kinds than text, and transcribe: a
     column with the name of the kind (path of a file that can be read), digest (its SHA-256), fault (why there is none),
-    label. All: group and time if configured, document if the source has one. Texts and labels that are missing are None, for the
-    check to find. Without `labelled`, as for prediction, a source need not have labels, and those of texts are not
-    read.
+    label. All: group and time if configured, document if the source has one. Texts and labels that are missing are
+    None, for the check to find. Without `labelled`, as for prediction, a source need not have labels, and those of
+    texts are not read.
 
     Raises:
         InputError: when a column is missing or ambiguous, or a value cannot be what its column says.

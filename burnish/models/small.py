@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -18,23 +17,9 @@ WEIGHTS = "model.safetensors"
 class Convolution(nn.Sequential):
     """A convolution with the norm and the bend behind it."""
 
-    def __init__(self, before: int, after: int, size: int = 3, stride: int | tuple[int, int] = 1) -> None:
+    def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
         convolution = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
         super().__init__(convolution, nn.BatchNorm2d(after), nn.ReLU())
-
-
-class Stage(nn.Module):
-    """Halve and widen, and a residual block. Beyond the end of a sound all stays zero, as if there was nothing."""
-
-    def __init__(self, before: int, after: int, stride: int | tuple[int, int] = 2) -> None:
-        super().__init__()
-        self.widen = Convolution(before, after, stride=stride)
-        self.first, self.second = Convolution(after, after), Convolution(after, after)
-
-    def forward(self, states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-        states = self.widen(states) * inside
-        added: torch.Tensor = self.second(self.first(states) * inside) * inside
-        return states + added
 
 
 def widths(config: SimpleNamespace) -> list[int]:

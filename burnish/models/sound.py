@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from burnish.models.small import Convolution, Small, Stage, widths
+from burnish.models.small import Convolution, Small, widths
 from burnish.models.speech import ended
 
 MODEL_TYPE = "burnish_sound"
@@ -101,12 +101,26 @@ def _standard(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     return centred / (centred.square().sum(1, keepdim=True) / count + 1e-7).sqrt()
 
 
+class _Stage(nn.Module):
+    """Halve and widen, and a residual block. Beyond the end of a sound all stays zero, as if there was nothing."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.widen = Convolution(before, after, stride=2)
+        self.first, self.second = Convolution(after, after), Convolution(after, after)
+
+    def forward(self, states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+        states = self.widen(states) * inside
+        added: torch.Tensor = self.second(self.first(states) * inside) * inside
+        return states + added
+
+
 class _Encoder(nn.Module):
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()
         wide = widths(config)
         self.embeddings = Convolution(1, wide[0], 5, stride=2)
-        self.layers = nn.ModuleList(Stage(a, b) for a, b in pairwise(wide))
+        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(wide))
         left = config.num_mel_bins
         for _ in wide:
             left = -(-left // 2)

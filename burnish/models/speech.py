@@ -1,8 +1,9 @@
 """A small network that writes down what it hears, for those who have no pretrained one; and how any of them answers.
 
-It reads energies in bands over time: convolutions that halve the bands again and again, and the time once, so that each
-fiftieth of a second is a step; then recurrent layers in both directions (GRU, Cho et al. 2014). Each step says how
-likely each character is, or that none is written (CTC, Graves et al. 2006).
+It reads energies in bands over time. Convolutions over both thin out the bands, and the time to a step for each three
+hundredths of a second; then come convolutions over time alone, each beside what it adds to, that look further and
+further (as in Wav2Letter, Collobert et al. 2016, and Jasper, Li et al. 2019). Each step says how likely each character
+is, or that none is written (CTC, Graves et al. 2006).
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import pad_sequence
 
-from burnish.models.small import Convolution, Small, Stage
+from burnish.models.small import Convolution, Small
 
 MODEL_TYPE = "burnish_speech"
 BLANK = 0  # output of a new head that writes nothing
 NOTHING = -1e4  # logit of all but the blank beyond the end of a sound
 _DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1, "pad_token_id": BLANK}
-_NARROWER = (8, 4, 4)  # the convolutions' channels: the width of the layers, divided by these
+_NARROWER = (8, 4, 4)  # channels of the convolutions over both: the width of the layers, divided by these
+_THINNED = 3  # frames of a step
+_WIDE, _APART = 5, (1, 2, 4)  # steps that a convolution over time looks at, and how far apart they are, in turn
 
 
 def fits(config: Mapping[str, Any]) -> bool:
@@ -35,7 +38,7 @@ def fits(config: Mapping[str, Any]) -> bool:
 
 
 def fresh_config(layers: int, hidden: int, bands: int) -> dict[str, Any]:
-    """The `config.json` of a network of so many recurrent layers, `hidden` wide, for so many bands."""
+    """The `config.json` of a network of so many layers over time, `hidden` wide, for so many bands."""
     return {"model_type": MODEL_TYPE, "num_hidden_layers": layers, "hidden_size": hidden, "num_mel_bins": bands}
 
 
@@ -54,40 +57,41 @@ def inside(logits: torch.Tensor) -> torch.Tensor:
     return (logits > NOTHING / 2).sum(-1) > 1
 
 
-class _Recurrent(nn.Module):
-    """What a recurrent layer finds is added to what it was given."""
+class _Further(nn.Module):
+    """A convolution over time, whose answer is added to what it was given."""
 
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int, apart: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.gru = nn.GRU(width, width // 2, batch_first=True, bidirectional=True)
+        self.convolution = nn.Conv1d(width, width, _WIDE, padding=apart * (_WIDE // 2), dilation=apart)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, states: PackedSequence) -> PackedSequence:
-        found, _ = self.gru(states._replace(data=self.norm(states.data)))
-        return states._replace(data=states.data + self.dropout(found.data))
+    def forward(self, states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+        given = (self.norm(states) * inside).transpose(1, 2)
+        return states + self.dropout(self.convolution(given).relu().transpose(1, 2))
 
 
 class _Stem(nn.Module):
-    """Convolutions over bands and time, and what is left of the bands put together."""
+    """Convolutions over time and bands, and what is left of the bands put together."""
 
     def __init__(self, hidden: int, bands: int) -> None:
         super().__init__()
         wide = [max(8, hidden // part) for part in _NARROWER]
-        self.first = Convolution(1, wide[0], 5, stride=2)
-        self.stages = nn.ModuleList(Stage(a, b, (1, 2)) for a, b in pairwise(wide))
-        for _ in wide:
-            bands = -(-bands // 2)
-        self.join = nn.Sequential(nn.Linear(wide[-1] * bands, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU())
+        strides = [(_THINNED, 4), *[(1, 2)] * (len(wide) - 1)]
+        self.convolutions = nn.ModuleList(
+            Convolution(a, b, 3 if a > 1 else 5, stride)
+            for (a, b), stride in zip(pairwise([1, *wide]), strides, strict=True)
+        )
+        for _, stride in strides:
+            bands = -(-bands // stride)
+        self.join = nn.Linear(wide[-1] * bands, hidden)
 
-    def forward(self, bands: torch.Tensor, steps: torch.Tensor) -> PackedSequence:
-        mask = steps[:, None, :, None].to(bands.dtype)
-        states: torch.Tensor = self.first(bands[:, None].contiguous(memory_format=torch.channels_last)) * mask
-        for stage in self.stages:
-            states = stage(states, mask)
-        found = states.permute(0, 2, 1, 3).flatten(2)
-        packed = pack_padded_sequence(found, steps.sum(1).cpu(), batch_first=True, enforce_sorted=False)
-        return packed._replace(data=self.join(packed.data).float())
+    def forward(self, bands: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        states = bands[:, None].contiguous(memory_format=torch.channels_last)
+        for layer in self.convolutions:
+            states = layer(states) * steps[:, None, :, None]
+        joined: torch.Tensor = self.join(states.permute(0, 2, 1, 3).flatten(2))
+        return joined
 
 
 class _Encoder(nn.Module):
@@ -95,18 +99,19 @@ class _Encoder(nn.Module):
         super().__init__()
         hidden, dropout = config.hidden_size, config.hidden_dropout_prob
         self.embeddings = _Stem(hidden, config.num_mel_bins)
-        self.layers = nn.ModuleList(_Recurrent(hidden, dropout) for _ in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(
+            _Further(hidden, _APART[layer % len(_APART)], dropout) for layer in range(config.num_hidden_layers)
+        )
         self.norm = nn.LayerNorm(hidden)
 
     def forward(self, bands: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
-        """States of each step, shape (n, steps, hidden); zeros beyond the end of a sound."""
-        steps = heard[:, ::2]
-        states: PackedSequence = self.embeddings(bands, steps)
+        """States of each step, shape (n, steps, hidden)."""
+        steps = heard[:, ::_THINNED].to(bands.dtype)
+        states: torch.Tensor = self.embeddings(bands, steps)
         for layer in self.layers:
-            states = layer(states)
-        states = states._replace(data=self.norm(states.data))
-        padded, _ = pad_packed_sequence(states, batch_first=True, total_length=steps.shape[1])
-        return padded
+            states = layer(states, steps[..., None])
+        found: torch.Tensor = self.norm(states)
+        return found
 
 
 class Speech(Small):
@@ -126,7 +131,7 @@ class Speech(Small):
     @staticmethod
     def _get_feat_extract_output_lengths(frames: torch.Tensor) -> torch.Tensor:
         """Steps of sounds of so many frames, under the name that transformers has for it."""
-        return (frames + 1) // 2
+        return -(-frames // _THINNED)
 
 
 @dataclass(frozen=True)
