@@ -319,6 +319,7 @@ _EXTRAS = {
     "onnxruntime": ("onnx", "the runtime ONNX Runtime"),
     "soundfile": ("audio", "sounds"),
     "soxr": ("audio", "sounds of several rates"),
+    "jiwer": ("audio", "word and character error rates"),
     "fastapi": ("serve", "the service"),
     "tensorboard": ("track", "TensorBoard"),
     "mlflow": ("track", "MLflow"),
