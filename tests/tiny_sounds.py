@@ -160,8 +160,8 @@ def transcripts(place: Path, count: int = 48, letters: str = "abc", further: str
 
 def transcribe_job(place: Path, data: Path | None = None, model: str = "scratch", **tune: Any) -> Job:
     settings = {
-        "epochs": 10, "learning_rate": 1e-2, "head_learning_rate": 1e-2, "layer_decay": 1.0, "precision": "fp32",
-        "tokens_per_batch": 256, "vary": "none", "scratch": {"layers": 1, "hidden": 32}, **tune,
+        "epochs": 16, "learning_rate": 2e-2, "head_learning_rate": 2e-2, "layer_decay": 1.0, "precision": "fp32",
+        "tokens_per_batch": 128, "vary": "none", "scratch": {"layers": 1, "hidden": 32}, **tune,
     }  # fmt: skip
     return parse(
         {

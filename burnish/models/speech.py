@@ -68,7 +68,8 @@ class _Further(nn.Module):
 
     def forward(self, states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
         given = (self.norm(states) * inside).transpose(1, 2)
-        return states + self.dropout(self.convolution(given).relu().transpose(1, 2))
+        found: torch.Tensor = self.dropout(self.convolution(given).relu().transpose(1, 2))
+        return states + found
 
 
 class _Stem(nn.Module):

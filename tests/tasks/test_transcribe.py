@@ -126,13 +126,13 @@ def test_the_best_path_is_spelled() -> None:
 
 def test_tune_save_open_predict(tmp_path: Path) -> None:
     extra = "said/none.wav,abc\nsaid/short.wav," + "abcc" * 30 + "\n"
-    table = tiny_sounds.transcripts(tmp_path, 60, further=extra)
+    table = tiny_sounds.transcripts(tmp_path, 48, further=extra)
     soundfile.write(tmp_path / "said" / "short.wav", tiny_sounds.spoken("a", 99), tiny_sounds.RATE)
-    job = tiny_sounds.transcribe_job(tmp_path, table, epochs=16)
+    job = tiny_sounds.transcribe_job(tmp_path, table)
     alone = job.data.model_copy(update={"split": job.data.split.model_copy(update={"dev": 0.0})})
     (named,) = (one for one in check(job.model_copy(update={"data": alone})) if one.name == "unspoken_labels")
     assert (named.verdict, named.count) == ("warn", 1), "a loss of zero would hide it"
-    assert "said.csv:row 62" in named.places[0] or "said.csv:line 63" in named.places[0]
+    assert "said.csv:row 50" in named.places[0] or "said.csv:line 51" in named.places[0]
     tuned = tune(job)
     out = Path(job.out)
     assert tuned.report.after.value >= 0.8
@@ -147,7 +147,7 @@ def test_tune_save_open_predict(tmp_path: Path) -> None:
     assert all(0 < answer.probability <= 1 for answer in answers)
     assert evaluate(out, str(table)).metrics["wer"] < 0.2
     lines = list(predict_lines(out, str(table)))
-    assert "none.wav" in lines[60]["fault"]
+    assert "none.wav" in lines[48]["fault"]
     assert set(lines[0]) == {"audio", "text", "probability"}
     for verb in ("compress", "export", "serve", "explain", "audit", "batch"):
         with pytest.raises(InputError, match="not ready for models of the task transcribe"):
@@ -160,7 +160,7 @@ def test_tune_save_open_predict(tmp_path: Path) -> None:
 
 def test_chinese_is_counted_by_characters(tmp_path: Path) -> None:
     table = tiny_sounds.transcripts(tmp_path, 48, "你好吗")
-    tuned = tune(tiny_sounds.transcribe_job(tmp_path, table, epochs=12))
+    tuned = tune(tiny_sounds.transcribe_job(tmp_path, table))
     assert set(tuned.report.after.metrics) == {"character_accuracy", "cer"}
     assert tuned.report.after.value >= 0.7
 
@@ -188,7 +188,9 @@ def test_a_model_in_the_hubs_format_keeps_its_vocabulary(kind: str, norm: str, t
             wave = engine.tokenizer.wave(row["audio"])
             theirs = plain(**extractor(wave, sampling_rate=16_000, return_tensors="pt")).logits
             torch.testing.assert_close(logits[place_ : place_ + 1, : theirs.shape[1]], theirs, atol=1e-3, rtol=1e-3)
-            said = tokenizer.batch_decode(theirs.argmax(-1), skip_special_tokens=True)[0]
+            said = tokenizer.batch_decode(theirs.argmax(-1))[0]
+            for special in ("<s>", "</s>", "[unk]"):
+                said = said.lower().replace(special, "")
             assert normal(said) == engine.predict(row["audio"])[0].text
 
 
