@@ -1,11 +1,11 @@
 """Strings of spoken digits, written down by a model that has never heard their speaker: WER and CER.
 
 The strings are made here, always the same from one seed: three to six digits of fsdd_en, all clips of one speaker, with
-silence between them. Those of training have one to three, and come from the other speakers. The left-out speaker is measured once, by the
-weights of the last step, and nothing is chosen on it: there are no dev rows, and the settings are those of
-recipes/transcribe-fsdd.yaml. They were chosen with --without george, so that he was in none of those runs, and another
-speaker left out; docs/audio.md has the figures. Beside it stands what every report has: the transcript of the nearest
-training row. The result is printed as JSON.
+silence between them. Those of training have one to three, and come from the other speakers. The left-out speaker is
+measured once, by the weights of the last step, and nothing is chosen on it: there are no dev rows, and the settings are
+those of recipes/transcribe-fsdd.yaml. They were looked for with --without george, so that he was in none of those runs;
+docs/audio.md says how far. Beside it stands what every report has: the transcript of the nearest training row. The
+result is printed as JSON, on the last line.
 """
 
 from __future__ import annotations

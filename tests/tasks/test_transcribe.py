@@ -23,6 +23,7 @@ from burnish.engine import Engine
 from burnish.errors import ConfigError, InputError
 from burnish.job import check, tune
 from burnish.models.speech import BLANK, Speech, Vocabulary, ended, fresh_config, inside
+from burnish.reporting.wording import in_words
 from burnish.tasks.base import LossOptions
 from burnish.tasks.transcribe import Transcribe, TranscriptPrediction
 from burnish.verbs import evaluate, predict_lines
@@ -149,6 +150,7 @@ def test_tune_save_open_predict(tmp_path: Path) -> None:
     lines = list(predict_lines(out, str(table)))
     assert "none.wav" in lines[48]["fault"]
     assert set(lines[0]) == {"audio", "text", "probability"}
+    assert in_words(lines[0]).startswith(lines[0]["text"])
     for verb in ("compress", "export", "serve", "explain", "audit", "batch"):
         with pytest.raises(InputError, match="not ready for models of the task transcribe"):
             Artifact.open(out).must_go_with(verb)
