@@ -17,7 +17,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from burnish.data.reader import Reader
-from burnish.data.readers import READERS, TEXT
+from burnish.data.readers import READERS, TEXT, TEXTLESS, ready
 from burnish.data.several import parts_of
 from burnish.data.text import Tokenizer
 from burnish.errors import InputError
@@ -131,8 +131,9 @@ class Artifact:
                 f"'{self.folder}' reads {self.inputs}, and {what} takes models of one kind of input; name that of one, "
                 f"such as '{self.folder / self.kinds[0]}'"
             )
-        reader = READERS.get(self.inputs)
-        if self.inputs != TEXT and (reader is None or verb not in reader.verbs):
+        if self.task in TEXTLESS and verb not in ready(self.task, self.inputs):
+            raise InputError(f"{what} is not ready for models of the task {self.task}, such as '{self.folder}'")
+        if self.inputs != TEXT and verb not in ready(self.task, self.inputs):
             raise InputError(f"{what} works on models of texts so far, and '{self.folder}' reads {self.inputs}s")
 
 

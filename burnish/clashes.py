@@ -39,6 +39,8 @@ def clashes(job: Job) -> Iterator[str]:
         yield "tune.method: adopt adds nothing to a model; leave out crf, context, bigrams, lora and word_shape"
     if tune.method == "adopt" and tune.pooling == "mean":
         yield "tune.method: adopt keeps the model's own head; leave out tune.pooling"
+    if job.task == "transcribe":
+        yield from _not_written(job)
     yield from _of_several_kinds(job)
     if tune.privacy:
         yield from _not_private(job)
@@ -51,6 +53,15 @@ def clashes(job: Job) -> Iterator[str]:
             yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head or top:0, no pooling: cls"
         if tune.r_drop or tune.tokens_per_step or tune.bigrams:
             yield "tune.method: few-shot has a way of its own; leave out r_drop, tokens_per_step and bigrams"
+
+
+def _not_written(job: Job) -> Iterator[str]:
+    """What the loss of `transcribe` has no place for, a line each."""
+    tune = job.tune
+    if tune.label_smoothing or tune.focal or tune.r_drop or tune.class_weights != "none":
+        yield "transcribe has a loss of its own; leave out label_smoothing, focal, r_drop and class_weights"
+    if tune.method == "adopt":
+        yield "tune.method: adopt takes no model that writes; tune it: a head and a vocabulary that fit are kept"
 
 
 def _of_several_kinds(job: Job) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Columns(_Section):
     audio: str | None = Field(None, description="File of a sound, in the same way.")
     number: tuple[str, ...] = Field((), description="Columns of a table that hold numbers, for `classify` and `score`.")
     category: tuple[str, ...] = Field((), description="Columns of a table that hold one of some values each.")
-    label: str | None = Field(None, description="Class, classes or number to predict.")
+    label: str | None = Field(None, description="Class, classes or number to predict; for `transcribe` what is said.")
     words: str | None = Field(None, description="List of words, for `tag`.")
     tags: str | None = Field(None, description="List of tags, one a word; in a CoNLL file the column's number or name.")
     spans: str | None = Field(None, description="Entities with character offsets, for `tag`.")
@@ -274,7 +274,7 @@ class Part(_Section):
 class Job(_Section):
     """One job: data, model, and what is done with them."""
 
-    task: Literal["classify", "pair", "score", "tag"]
+    task: Literal["classify", "pair", "score", "tag", "transcribe"]
     data: Data
     model: str = Field("minilm", description="Bundled name, folder, earlier artifact, hub id, or scratch.")
     out: str = Field("runs/model", description="Folder of the finished model.")

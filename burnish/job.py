@@ -24,15 +24,16 @@ from burnish.errors import ConfigError, GateFailed, InputError, nearest
 from burnish.extras import need
 from burnish.models.net import Net
 from burnish.results import LOWER_IS_BETTER, Evaluation, Finding, TuneReport
-from burnish.tasks import Task, task_named
+from burnish.tasks import TASKS, Task
 from burnish.training import transfer
 from burnish.training.adopt import adopt
-from burnish.training.build import net_for, tokenizer_for
+from burnish.training.build import net_for, task_for, tokenizer_for
 from burnish.training.fit import AS_IT_IS, fit, work_folder
 from burnish.training.fusion import join
 from burnish.training.measure import measure
 from burnish.training.save import save, save_together
 from burnish.training.sinks import need_trackers
+from burnish.training.steps import fitting
 from burnish.variant import TUNED
 
 __all__ = ["Tuned", "check", "fingerprint", "tune", "work_folder"]
@@ -52,7 +53,12 @@ def check(job: Job) -> tuple[Finding, ...]:
     """Look for what is wrong with the data of a job, of each kind of input by itself."""
     parts = load_rows(job)
     if not (kinds := kinds_of(job.data.columns)):
-        return check_rows(parts, job, tokenizer_for(job, parts["train"]))
+        tokenizer = tokenizer_for(job, parts["train"])
+        findings = check_rows(parts, job, tokenizer)
+        if not TASKS[job.task].stepwise or any(one.verdict == "fail" for one in findings):
+            return findings
+        train = usable(parts["train"], job.task)
+        return (*findings, fitting(*_started(job, train, tokenizer), tokenizer, train)[1])
     found: list[Finding] = []
     for kind in kinds:
         own, rows = part(job, kind), _only(parts, kind)
@@ -91,6 +97,10 @@ def _tuned(job: Job, parts: dict[str, Rows], source: Artifact | None, started: f
     parts = {name: usable(rows, job.task) for name, rows in parts.items()}
     own = job.tune.method == "adopt"
     task, net = adopt(job, parts["train"], tokenizer) if own else _started(job, parts["train"], tokenizer)
+    if task.stepwise:
+        parts["train"], unspoken = fitting(task, net, tokenizer, parts["train"])
+        findings = (*findings, unspoken)
+        _stop_on((unspoken,), job)
     say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
     fitted = AS_IT_IS if own else fit(job, parts, task, net, tokenizer, quiet)
     say("measuring")
@@ -185,7 +195,7 @@ def _only(parts: dict[str, Rows], kind: str) -> dict[str, Rows]:
 
 
 def _started(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
-    task = task_named(job.task).learn(train, job.data.multi_label, job.tune)
+    task = task_for(job, train)
     return task, net_for(job, task, tokenizer)
 
 

@@ -28,7 +28,6 @@ from burnish.errors import InputError, nearest
 from burnish.explained import Counterfactual, Examples, Explanation, Faithfulness, Overview
 from burnish.results import Comparison, CompressReport, Evaluation, Speed
 from burnish.tasks import Task
-from burnish.tasks.score import Score
 from burnish.variant import TUNED, Variant, names
 
 _BATCH = 256
@@ -254,14 +253,11 @@ def _rows(model: str | Path, data: str, say: Callable[[str], None]) -> Rows:
 
 
 def _say_unknown(task: Task, rows: Rows, say: Callable[[str], None]) -> None:
-    """Name labels that the model cannot give; a number is no label."""
-    if isinstance(task, Score):
-        return
-    known = set(task.labels)
+    """Name labels that the model cannot give."""
     unknown: Counter[str] = Counter()
     affected = 0
     for row in rows:
-        new = {label for label in task.reference(row) if label not in known}
+        new = task.unknown(task.reference(row))
         affected += bool(new)
         unknown.update(new)
     if unknown:
@@ -324,6 +320,7 @@ _EXTRAS = {
     "onnxruntime": ("onnx", "the runtime ONNX Runtime"),
     "soundfile": ("audio", "sounds"),
     "soxr": ("audio", "sounds of several rates"),
+    "jiwer": ("audio", "word and character error rates"),
     "fastapi": ("serve", "the service"),
     "tensorboard": ("track", "TensorBoard"),
     "mlflow": ("track", "MLflow"),

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from burnish.config import Job
+from burnish.config import Job, parse
 from tests import tiny_files
 
 LABELS = ("high", "low")
@@ -79,6 +79,25 @@ def hubert(place: Path) -> Path:
     return place
 
 
+def ctc(place: Path, tokens: str = "ABC", norm: str = "layer", kind: str = "Wav2Vec2") -> Path:
+    """A hub-format folder of a model that writes these characters; the blank is the last of its vocabulary."""
+    import json
+
+    import torch
+    import transformers
+
+    words = ["|", "<s>", "</s>", *tokens, "[UNK]", "[PAD]"]
+    torch.manual_seed(0)
+    options = {**_SPEECH, "vocab_size": len(words), "pad_token_id": len(words) - 1}
+    config = getattr(transformers, f"{kind}Config")(
+        **options, feat_extract_norm=norm, do_stable_layer_norm=norm == "layer"
+    )
+    getattr(transformers, f"{kind}ForCTC")(config).save_pretrained(place)
+    transformers.Wav2Vec2FeatureExtractor(return_attention_mask=norm == "layer").save_pretrained(place)
+    (place / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}), encoding="utf-8")
+    return place
+
+
 def ast(place: Path) -> Path:
     """A hub-format folder of an Audio Spectrogram Transformer for 64 frames of 32 bands."""
     import torch
@@ -109,3 +128,51 @@ def whisper(place: Path) -> Path:
     WhisperForAudioClassification(config).save_pretrained(place)
     WhisperFeatureExtractor(feature_size=40, chunk_length=1).save_pretrained(place)
     return place
+
+
+PITCHES = {"a": 300, "b": 700, "c": 1500, "你": 300, "好": 700, "吗": 1500}
+
+
+def spoken(text: str, seed: int) -> NDArray[np.float32]:
+    """A tone for each character, as long as it takes to be heard, with silence between them and for a space."""
+    chance = np.random.default_rng(seed)
+    parts = [np.zeros(int(0.05 * RATE))]
+    for character in text:
+        time = np.arange(int(chance.uniform(0.1, 0.15) * RATE)) / RATE
+        pitch = PITCHES.get(character, 0) * chance.uniform(0.95, 1.05)
+        parts += [0.3 * np.sin(2 * np.pi * pitch * time), np.zeros(int(0.06 * RATE))]
+    wave = np.concatenate(parts)
+    return (wave + 0.01 * chance.standard_normal(len(wave))).astype(np.float32)
+
+
+def transcripts(place: Path, count: int = 48, letters: str = "abc", further: str = "") -> Path:
+    """A CSV file that names WAV files in its column `clip`, and what is said in each; `further` lines are added."""
+    chance = np.random.default_rng(1)
+    (place / "said").mkdir(parents=True, exist_ok=True)
+    lines = ["clip,transcript"]
+    for number in range(count):
+        text = "".join(chance.choice(list(letters), int(chance.integers(1, 4)))).strip() or letters[0]
+        soundfile.write(place / "said" / f"{number:03}.wav", spoken(text, number), RATE)
+        lines.append(f"said/{number:03}.wav,{text}")
+    (place / "said.csv").write_text("\n".join(lines) + "\n" + further, encoding="utf-8")
+    return place / "said.csv"
+
+
+def transcribe_job(place: Path, data: Path | None = None, model: str = "scratch", **tune: Any) -> Job:
+    settings = {
+        "epochs": 16, "learning_rate": 2e-2, "head_learning_rate": 2e-2, "layer_decay": 1.0, "precision": "fp32",
+        "tokens_per_batch": 128, "vary": "none", "scratch": {"layers": 1, "hidden": 32}, **tune,
+    }  # fmt: skip
+    return parse(
+        {
+            "task": "transcribe",
+            "model": model,
+            "out": str(place / "out"),
+            "data": {
+                "train": str(data or transcripts(place)), "columns": {"audio": "clip"},
+                "split": {"dev": 0.25, "by": "random"},
+            },
+            "tune": settings,
+            "report": {"bootstrap": 50, "hardest": 3},
+        }
+    )  # fmt: skip

@@ -46,7 +46,9 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
     if evidence.train.kind != TEXT:
         others = _CELLS if evidence.train.kind == Table.kind else _FILES
         checks = {name: run for name, run in checks.items() if name not in _TEXTS} | others
-    if job.task != "score":
+    if job.task == "transcribe":
+        del checks["one_label"]
+    if job.task not in ("score", "transcribe"):
         checks |= _LABELS
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
         checks |= _TOKENS
@@ -57,7 +59,7 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
 
 def stopping(findings: Iterable[Finding], fail_on: Sequence[str]) -> tuple[Finding, ...]:
     """Return the findings that stop the job: failures, and warnings named in `check.fail_on`."""
-    known = [*_ALWAYS, *_FILES, *_CELLS, *_LABELS, *_TOKENS, *_SPANS]
+    known = [*_ALWAYS, *_FILES, *_CELLS, *_LABELS, *_TOKENS, *_SPANS, UNSPOKEN]
     for name in fail_on:
         if name not in known:
             raise ConfigError(f"check.fail_on: unknown check '{name}'; {nearest(name, known)}")
@@ -287,6 +289,7 @@ def bad_spans(evidence: Evidence) -> Finding:
     return about("bad_spans", verdict, found, "have a span that does not match their text", advice)
 
 
+UNSPOKEN = "unspoken_labels"  # found with the network at hand, see `training/steps.py`
 Check = Callable[[Evidence], Finding]
 _SEVERITY = ("ok", "note", "warn", "fail")
 _ALWAYS: dict[str, Check] = {

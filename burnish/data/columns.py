@@ -13,7 +13,7 @@ from typing import Any
 
 from burnish.config import Job
 from burnish.data import files, names, store
-from burnish.data.readers import OTHER_TASKS, READERS, TEXT, kind_of, one_of
+from burnish.data.readers import OTHER_INPUTS, READERS, TEXT, TEXTLESS, kind_of, one_of
 from burnish.data.rows import Row, Rows
 from burnish.data.schemes import Scheme, to_iob2
 from burnish.data.spans import entities, parse
@@ -66,11 +66,11 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
 
     classify: text, label (text; list of text with `multi_label`). pair: text, text_b, label. score: text, label
     (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
-    (entities that had to be left out, of sources with offsets). classify of other kinds than text: a column with the
-    name of the kind (path of a file that can be read), digest (its SHA-256), fault (why there is none), label. All:
-    group and time if configured, document if the source has one. Texts and labels that are missing are None, for the
-    check to find. Without `labelled`, as for prediction, a source need not have labels, and those of texts are not
-    read.
+    (entities that had to be left out, of sources with offsets). classify of other kinds than text, and transcribe: a
+    column with the name of the kind (path of a file that can be read), digest (its SHA-256), fault (why there is none),
+    label. All: group and time if configured, document if the source has one. Texts and labels that are missing are
+    None, for the check to find. Without `labelled`, as for prediction, a source need not have labels, and those of
+    texts are not read.
 
     Raises:
         InputError: when a column is missing or ambiguous, or a value cannot be what its column says.
@@ -109,9 +109,14 @@ def _kind(source: _Source) -> str:
         kind = kind_of(source.columns)
     else:
         kind = next((kind for kind in READERS if getattr(source.job.data.columns, kind)), TEXT)
-    if kind != TEXT and source.job.task not in OTHER_TASKS:
-        told = f"task {source.job.task} reads texts; {one_of(kind)}"
-        raise InputError(f"{told} goes with {', '.join(OTHER_TASKS)}")
+    task = source.job.task
+    if kind == TEXT and task in TEXTLESS:
+        own = " or ".join(f"data.columns.{one}" for one in OTHER_INPUTS[task])
+        raise InputError(f"task {task} reads no texts; name the column of its files with {own}")
+    if kind != TEXT and kind not in OTHER_INPUTS.get(task, ()):
+        fitting = ", ".join(name for name, kinds in OTHER_INPUTS.items() if kind in kinds)
+        read = one_of(OTHER_INPUTS[task][0]) if task in TEXTLESS else "texts"
+        raise InputError(f"task {task} reads {read}; {one_of(kind)} a row goes with {fitting}")
     return kind
 
 
@@ -239,7 +244,8 @@ def _label(source: _Source, taken: tuple[str, ...]) -> tuple[str, ...]:
     left = [c for c in columns if c not in taken and c != source.job.data.columns.text]
     if not source.labelled and len(left) + len(taken) < 2:
         return ()  # the only column is the text, whatever its name
-    found = names.guess(left, "score" if task == "score" else "label", source.rows.source, "label")
+    part = {"score": "score", "transcribe": "transcript"}.get(task, "label")
+    found = names.guess(left, part, source.rows.source, "label")
     if found is None and source.labelled:
         raise names.missing(columns, "label", source.rows.source)
     return (found,) if found else ()

@@ -14,10 +14,11 @@ _GAIN, _CURVES = 1.0, 4  # e-folds of energy, 4 dB, of each of so many curves ov
 _NOISY, _NOISE = 0.5, (4.0, 14.0)  # share of sounds, and e-folds of energy, 17 to 61 dB, that noise lies below the top
 _TILT, _ROUGH = 3.0, 0.6  # of the noise: e-folds from the lowest to the highest band, and its own spread
 _MASKS, _TIME, _BANDS = 2, 0.15, 0.2  # masks of each kind, and the share of the frames or bands that one hides at most
+_APART = 8  # brief masks: one for each so many times of its longest
 
 
 def disturb(
-    sound: torch.Tensor, frames: torch.Tensor, unit: float, fixed: bool, strong: bool
+    sound: torch.Tensor, frames: torch.Tensor, unit: float, fixed: bool, strong: bool, brief: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch of sounds and its numbers of frames, changed; drawn from torch's own generator.
 
@@ -27,15 +28,17 @@ def disturb(
         unit: what one e-fold of energy is in the bands.
         fixed: all keep the length they are padded to.
         strong: change speed and pitch as well.
+        brief: frames that are hidden at most in one place, where all that is heard counts: the ends then stay, and
+            there are more such places the longer a sound is. None for shares of the whole.
     """
-    found, frames = _moved(sound.float(), frames, fixed, _SPEED if strong else 0.0)
+    found, frames = _moved(sound.float(), frames, fixed, _SPEED if strong else 0.0, _DROPPED if brief is None else 0.0)
     inside = torch.arange(found.shape[1], device=found.device) < frames[:, None]
     if found.dim() == 2:
-        return _masked(_noisy_wave(found, inside), frames, inside), frames
+        return _masked(_noisy_wave(found, inside), frames, inside, brief), frames
     if strong:
         found = _pitched(found)
     noisy = unit * _noisy_bands(found / unit, inside)
-    return torch.where(inside[..., None], _masked(noisy, frames, inside), found), frames
+    return torch.where(inside[..., None], _masked(noisy, frames, inside, brief), found), frames
 
 
 def _drawn(like: torch.Tensor, *shape: int) -> torch.Tensor:
@@ -43,10 +46,12 @@ def _drawn(like: torch.Tensor, *shape: int) -> torch.Tensor:
     return torch.rand(len(like), *shape).to(like.device)
 
 
-def _moved(sound: torch.Tensor, frames: torch.Tensor, fixed: bool, speed: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _moved(
+    sound: torch.Tensor, frames: torch.Tensor, fixed: bool, speed: float, dropped: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """A little left out at both ends, and the rest faster or slower. What was padding stays padding."""
     n, width = sound.shape[:2]
-    first, last = (_DROPPED * _drawn(sound) * frames for _ in range(2))
+    first, last = (dropped * _drawn(sound) * frames for _ in range(2))
     faster = 1 + speed * (2 * _drawn(sound) - 1)
     lengths = ((frames - first - last) / faster).long().clamp(min=1)
     lengths = lengths.clamp(max=width) if fixed else lengths
@@ -96,12 +101,13 @@ def _noisy_wave(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     return (wave + noise) * torch.exp(_GAIN / 2 * (2 * _drawn(wave, 1) - 1))
 
 
-def _masked(sound: torch.Tensor, frames: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+def _masked(sound: torch.Tensor, frames: torch.Tensor, inside: torch.Tensor, brief: int | None) -> torch.Tensor:
     """Stretches of time, and ranges of bands, at the mean; of a wave, silence."""
     hidden = torch.zeros_like(inside)
     place = torch.arange(sound.shape[1], device=sound.device)
-    for _ in range(_MASKS):
-        hidden |= _stretch(place, frames, _TIME)
+    masks = _MASKS if brief is None else max(_MASKS, int(frames.max()) // (_APART * brief))
+    for _ in range(masks):
+        hidden |= _stretch(place, frames, _TIME, brief)
     if sound.dim() == 2:
         return sound.masked_fill(hidden, 0.0)
     cells, bands = hidden[..., None].expand(sound.shape).clone(), torch.arange(sound.shape[2], device=sound.device)
@@ -111,7 +117,8 @@ def _masked(sound: torch.Tensor, frames: torch.Tensor, inside: torch.Tensor) -> 
     return torch.where(cells, mean[:, None, None], sound)
 
 
-def _stretch(place: torch.Tensor, length: torch.Tensor, share: float) -> torch.Tensor:
-    wide = share * _drawn(length) * length
+def _stretch(place: torch.Tensor, length: torch.Tensor, share: float, most: int | None = None) -> torch.Tensor:
+    longest = share * length if most is None else (share * length).clamp(max=most)
+    wide = longest * _drawn(length)
     start = _drawn(length) * (length - wide)
     return (place >= start[:, None]) & (place < (start + wide)[:, None])

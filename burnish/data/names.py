@@ -23,6 +23,10 @@ _TIERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("score", "label"),
         ("similarity", "similarity_score", "rating", "stars", "grade", "target", "value"),
     ),
+    "transcript": (
+        ("transcript", "transcription", "transcripts", "转写"),
+        ("label", "sentence", "text", "normalized_text", "文本"),
+    ),
     "words": (("words", "tokens"), ("token", "word")),
     "tags": (("tags", "ner_tags"), ("ner", "labels", "label")),
     "spans": (("entities", "spans"), ("labels", "label", "annotations", "ner")),

@@ -106,6 +106,10 @@ class Reader(ABC):
     def features(self, rows: Sequence[Row]) -> Features:
         """Model inputs of rows, a piece each, without targets."""
 
+    def is_whole(self, row: Row) -> bool:
+        """Whether a network is given all of a row's input, and nothing of it is cut off."""
+        return True
+
     def varying(self, tune: Tune) -> Self:
         """The same, that varies batches as a job says."""
         return self

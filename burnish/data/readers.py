@@ -11,8 +11,16 @@ from burnish.data.table import Table
 from burnish.data.waves import Waves
 
 TEXT = "text"
-OTHER_TASKS = ("classify", "score")  # tasks whose rows may hold other inputs than texts
 READERS: dict[str, type[Reader]] = {Pixels.kind: Pixels, Waves.kind: Waves, Table.kind: Table}
+# Tasks with other inputs than texts, and which.
+OTHER_INPUTS = {"classify": tuple(READERS), "score": tuple(READERS), "transcribe": (Waves.kind,)}
+TEXTLESS = ("transcribe",)  # those of them that read no texts
+
+
+def ready(task: str, kind: str) -> frozenset[str]:
+    """Verbs that models of a task for such inputs go with, beside those that every model goes with."""
+    verbs = READERS[kind].verbs if kind in READERS else frozenset()
+    return verbs if task == "classify" else verbs & {"batch"} if task == "score" else frozenset()
 
 
 def kind_of(columns: Iterable[str]) -> str:

@@ -30,7 +30,7 @@ class Survey:
         texts: hash of each normalised text, 0 where the text is missing; shape (n,).
         answers: hash of each label as a whole (all classes, the number, the tag sequence), 0 where missing.
         signatures: MinHash signatures of the texts, shape (n, 64).
-        labels: rows of each class; for `tag`, mentions of each entity type; empty for `score`.
+        labels: rows of each class; for `tag`, mentions of each entity type; empty for `score` and `transcribe`.
         example: index of one row of each label.
         values: lowest and highest number, for `score`.
         tokens: length of each row in tokens, special ones included; zeros without a tokenizer.
@@ -132,6 +132,7 @@ def _read_labels(found: Survey, batch: Columns, start: int) -> None:
             found.values = min(found.values[0], float(answer[0])), max(found.values[1], float(answer[0]))
             continue
         names = [tag[2:] for tag in answer if tag.startswith("B-")] if found.task == "tag" else answer
+        names = [] if found.task == "transcribe" else names  # a transcript is no class
         for name in names:
             found.labels[name] += 1
             found.example.setdefault(name, index)

@@ -24,12 +24,14 @@ from burnish.data.reader import FILE, Described
 from burnish.data.rows import Row, Rows
 from burnish.data.sounds import Samples, decode, extent, must_be_whole, resampled
 from burnish.data.spectrogram import BANDS, OWN, WAVE, WHISPER, Form, Own, form_of
+from burnish.data.transcripts import TRANSCRIPT
 from burnish.errors import InputError
 
 TOKEN = 0.04  # seconds of sound that count as a token
 _TOGETHER = 8  # tokens: lengths this near to each other are mixed in a batch, as classes may differ in length
 _LOOKED_AT = 200  # sounds whose rates decide
 _RATES = (8000, 16_000)  # to choose from; speech has little above
+_FRAMES, _BRIEF = 100, 0.08  # frames of bands in a second; seconds that hide no whole word
 _VERSION = 1  # part of the key of kept arrays
 _PARTS, _COEFFICIENTS = 4, 20  # of the numbers for a linear model: stretches of time, and terms of a cosine series
 _SHOWN = (64, 128)  # bands and frames at most of a picture in a report
@@ -123,6 +125,11 @@ class Waves(Described):
             count, own = extent(given)
         return resampled(min(count, round(self.longest * own)), own, self.form.rate)
 
+    def is_whole(self, row: Row) -> bool:
+        with _named(row[self.kind]):
+            count, own = extent(row[self.kind])
+        return count <= round(self.longest * own)
+
     def wave(self, given: Any) -> Samples:
         """A sound at the rate of the network, shape (samples,).
 
@@ -134,12 +141,13 @@ class Waves(Described):
 
     def vary(self, batch: Batch) -> Batch:
         """Ends cut off, stretches of time and pitch hidden, noise, louder or softer, other speed and pitch: as
-        `tune.vary` says."""
+        `tune.vary` says. Where a transcript is learnt, nothing is left out and only moments are hidden."""
         if self.vary_by == "none" or "sound" not in batch:
             return batch
         unit = 1 / (4 * np.log(10)) if self.document.get("feature_extractor_type") == WHISPER else 1.0
         fixed, strong = self.form.fixed is not None, self.vary_by == "speed"
-        sound, frames = disturb(batch["sound"], batch["frames"], float(unit), fixed, strong)
+        brief = round(_BRIEF * (_FRAMES if self.form.cell else self.form.rate)) if TRANSCRIPT in batch else None
+        sound, frames = disturb(batch["sound"], batch["frames"], float(unit), fixed, strong, brief)
         return {**batch, "sound": sound, "frames": frames}
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from burnish.config import FromScratch
 from burnish.errors import InputError, nearest
-from burnish.models import sound, table, vision
+from burnish.models import sound, speech, table, vision
 from burnish.models.vision import PREPROCESSOR
 from burnish.models.wordpiece import vocabulary
 
@@ -147,14 +147,22 @@ def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) 
     )
 
 
-def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int) -> dict[str, Any]:
-    """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read."""
+def scratch_config(
+    tokenizer: Any, size: FromScratch, max_tokens: int, answer: Literal["token", "sequence"] = "sequence"
+) -> dict[str, Any]:
+    """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read.
+
+    Args:
+        answer: for sounds, token is a network that answers step by step.
+    """
     kind = getattr(tokenizer, "kind", "text")
     if kind == "image":
         smallest = min(tokenizer.shape) >> (size.layers - 1)
         if smallest < 2:
             raise InputError(f"tune.scratch.layers: {size.layers} halve images of {tokenizer.shape} pixels too often")
         return vision.fresh_config(size.layers, size.hidden)
+    if kind == "audio" and answer == "token":
+        return speech.fresh_config(size.layers, size.hidden, tokenizer.bands)
     if kind == "audio":
         if tokenizer.bands >> size.layers < 1:
             raise InputError(f"tune.scratch.layers: {size.layers} halve {tokenizer.bands} bands too often")

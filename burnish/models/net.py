@@ -37,8 +37,8 @@ class Net(nn.Module):
     """A transformers model with optional word-shape input and mean pooling.
 
     Attributes:
-        model: a `Bert`, a `Vision`, a `Sound` or a `Tabular`, or transformers' `AutoModelForTokenClassification`,
-            `AutoModelForSequenceClassification`, `AutoModelForImageClassification` or `...AudioClassification`.
+        model: a `Bert`, one of burnish's `Small` networks, or transformers' `AutoModelForTokenClassification`,
+            `...SequenceClassification`, `...ImageClassification`, `...AudioClassification` or `AutoModelForCTC`.
         reads: text, image, audio or table; a model of the last three has its own way of pooling, and `scaled` prepares
             what it is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
@@ -126,6 +126,11 @@ class Net(nn.Module):
         logits: torch.Tensor = self.model(**self._inputs(batch)).logits
         return logits.flatten(0, 1).index_select(0, kept)
 
+    def steps(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """In how many steps a network that reads no texts answers each of the inputs of a batch, (n,)."""
+        assert isinstance(self.scaled, Levelled)
+        return self.scaled.steps(self.model, inputs)
+
     def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Text vectors (n, hidden): the mean of the last states over the tokens."""
         return self._mean(self._states(batch), batch)
@@ -143,6 +148,8 @@ class Net(nn.Module):
     @property
     def linear(self) -> nn.Linear | None:
         """The head, where it is one linear layer on `read`."""
+        if self.scaled is not None and self.kind == "token":
+            return None
         if self.scaled is not None:  # a fresh encoder gives its head nothing to be fitted to
             head = None if getattr(self.model, "untrained", False) else getattr(self.model, "classifier", None)
             return head if isinstance(head, nn.Linear) else None
@@ -286,11 +293,13 @@ def start_net(
     modules: Mapping[str, nn.Module] | None = None,
     config: Any = None,
     preprocess: Mapping[str, Any] | None = None,
+    fresh_head: bool = True,
 ) -> Net:
     """Put a new head on a pretrained encoder, or on random weights when a `config` is given.
 
     Args:
         preprocess: for other inputs than texts, what `preprocessor_config.json` says of mean and spread.
+        fresh_head: False keeps that of the encoder's folder, whose outputs are the `labels`.
     """
     names: dict[str, Any] = {
         "id2label": {str(i): label for i, label in enumerate(labels)},
@@ -311,6 +320,6 @@ def start_net(
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
         return Net(fresh, kind, len(labels), pooling, word_shape, modules)
-    model, _ = load(place, kind, len(labels), rates=rates, fresh_head=True, **names)
+    model, _ = load(place, kind, len(labels), rates=rates, fresh_head=fresh_head, **names)
     scaled = FRONTS[reads(model)].of(preprocess or {}) if reads(model) in FRONTS else None
     return Net(model, kind, len(labels), pooling, word_shape, modules, scaled)

@@ -11,16 +11,22 @@ from safetensors import SafetensorError
 from torch import nn
 
 from burnish.errors import InputError
-from burnish.models import bert, sound, table, vision
+from burnish.models import bert, sound, speech, table, vision
 from burnish.models.bert import Bert
 from burnish.models.layers import speed_up
 from burnish.models.small import Small
 from burnish.models.sound import Sound
+from burnish.models.speech import BLANK, Speech
 from burnish.models.table import Tabular
 from burnish.models.vision import Vision
 
 Kind = Literal["token", "sequence"]
-SMALL: dict[str, Any] = {vision.MODEL_TYPE: Vision, sound.MODEL_TYPE: Sound, table.MODEL_TYPE: Tabular}
+SMALL: dict[str, Any] = {
+    vision.MODEL_TYPE: Vision,
+    sound.MODEL_TYPE: Sound,
+    speech.MODEL_TYPE: Speech,
+    table.MODEL_TYPE: Tabular,
+}
 
 
 def load(
@@ -37,6 +43,8 @@ def load(
     made = {**config, **known, **options}
     own: Small | Bert
     try:
+        if (kind == "token") != (config.get("model_type") == speech.MODEL_TYPE) and _hears(config):
+            raise InputError(f"the model in '{place}' {_CANNOT[kind]}; take another one, or model: scratch")
         if config.get("model_type") in SMALL:
             own = SMALL[config["model_type"]](made, outputs)
         elif bert.fits(config):
@@ -46,6 +54,10 @@ def load(
         return own, own.load(place, fresh_head)
     except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
         raise InputError(f"the model in '{place}' cannot be loaded: {last_line(error)}") from None
+
+
+def _hears(config: dict[str, Any]) -> bool:
+    return config.get("model_type") in (sound.MODEL_TYPE, speech.MODEL_TYPE)
 
 
 def last_line(error: Exception) -> str:
@@ -59,6 +71,10 @@ def reads(model: Any) -> str:
 
 
 _GIVEN = {"pixel_values": "image", "input_values": "audio", "input_features": "audio", "table": "table"}
+_CANNOT = {
+    "token": "does not write step by step what it hears (CTC)",
+    "sequence": "writes what it hears, and has no classes",
+}
 _AS_IT_IS = {"apply_spec_augment": False, "layerdrop": 0.0}  # sounds are varied before; draws of numpy are not resumed
 
 
@@ -71,6 +87,10 @@ def _auto(kind: Kind, model_type: str) -> Any:
             return known.AutoModelForImageClassification
         if model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:
             return known.AutoModelForAudioClassification
+    if kind == "token" and model_type in known.MODEL_FOR_CTC_MAPPING_NAMES:
+        return known.AutoModelForCTC
+    if kind == "token" and model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:
+        raise ValueError(f"a model of the kind {model_type} {_CANNOT[kind]}, as Wav2Vec2 and HuBERT do")
     return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
 
 
@@ -88,7 +108,13 @@ def _from_transformers(
         for name, value in (*rates.items(), *_AS_IT_IS.items()):
             if hasattr(config, name):
                 setattr(config, name, value)
-        model, info = _auto(kind, config.model_type).from_pretrained(
+        auto = _auto(kind, config.model_type)
+        if auto.__name__ == "AutoModelForCTC":
+            if fresh_head:
+                config.vocab_size, config.pad_token_id = options["num_labels"], BLANK
+            elif config.vocab_size != options["num_labels"]:
+                raise ValueError(f"its head has {config.vocab_size} outputs, and {options['num_labels']} are wanted")
+        model, info = auto.from_pretrained(
             place,
             config=config,
             dtype=torch.float32,
@@ -108,7 +134,7 @@ def _from_transformers(
 
 def _reset_head(model: Any) -> None:
     """Give the model's own head new weights, also where an earlier task left some."""
-    head = getattr(model, "classifier", None) or getattr(model, "score", None)
+    head = getattr(model, "classifier", None) or getattr(model, "score", None) or getattr(model, "lm_head", None)
     for module in head.modules() if head is not None else ():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=getattr(model.config, "initializer_range", 0.02))

@@ -17,7 +17,7 @@ WEIGHTS = "model.safetensors"
 class Convolution(nn.Sequential):
     """A convolution with the norm and the bend behind it."""
 
-    def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
+    def __init__(self, before: int, after: int, size: int = 3, stride: int | tuple[int, int] = 1) -> None:
         convolution = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
         super().__init__(convolution, nn.BatchNorm2d(after), nn.ReLU())
 

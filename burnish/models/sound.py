@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from burnish.models.small import Convolution, Small, widths
+from burnish.models.speech import ended
 
 MODEL_TYPE = "burnish_sound"
 _DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1}
@@ -47,17 +48,27 @@ class Levelled(nn.Module):
         normalize, masked = bool(given.get("do_normalize", True)), bool(given.get("return_attention_mask", False))
         return cls(str(given.get("feature_extractor_type")), normalize, masked, float(mean), float(std))
 
-    def ask(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Logits of a model for the sounds of a batch, (n, outputs).
+    def ask(self, model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Logits of a model for the sounds of a batch, (n, outputs), or (n, steps, outputs) of one that writes.
 
         A model of waves that knows no mask is asked for each by itself: what pads one sound to the length of another
         would change its answer.
         """
         sound, frames = batch["sound"], batch["frames"]
         if self.extractor != "Wav2Vec2FeatureExtractor" or self.masked:
-            return self._logits(model, sound, frames)
-        alone = (sound[i : i + 1, : int(count)] for i, count in enumerate(frames))
-        return torch.cat([self._logits(model, one, frames[i : i + 1]) for i, one in enumerate(alone)])
+            parts = [self._logits(model, sound, frames)]
+        else:
+            alone = (sound[i : i + 1, : int(count)] for i, count in enumerate(frames))
+            parts = [self._logits(model, one, frames[i : i + 1]) for i, one in enumerate(alone)]
+        if parts[0].dim() == 3:
+            return ended(parts, self.steps(model, batch), model.config.pad_token_id)
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    @staticmethod
+    def steps(model: Any, batch: Mapping[str, Any]) -> torch.Tensor:
+        """Steps in which a model that writes answers for each sound of a batch, (n,)."""
+        found: torch.Tensor = model._get_feat_extract_output_lengths(torch.as_tensor(batch["frames"])).clamp(min=0)
+        return found
 
     def _logits(self, model: nn.Module, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = model(**self(sound, frames)).logits

@@ -223,6 +223,8 @@ def in_words(prediction: dict[str, Any]) -> str:
         return "  ".join(found) or "(no entities)"
     if "value" in prediction:
         return f"{prediction['value']:.3f}"
+    if "probability" in prediction:
+        return f"{prediction['text'] or '(nothing said)'}  ({prediction['probability']:.3f})"
     best = sorted(prediction["probabilities"].items(), key=lambda item: -item[1])[:3]
     named = ", ".join(prediction["labels"]) or "(none)"
     return f"{named}  ({', '.join(f'{label} {p:.3f}' for label, p in best)})"

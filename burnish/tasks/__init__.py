@@ -8,10 +8,17 @@ from burnish.tasks.classify import Classify
 from burnish.tasks.pair import Pair
 from burnish.tasks.score import Score
 from burnish.tasks.tag import Tag
+from burnish.tasks.transcribe import Transcribe
 
 __all__ = ["TASKS", "Task", "task_named"]
 
-TASKS: dict[str, type[Task]] = {"classify": Classify, "pair": Pair, "score": Score, "tag": Tag}
+TASKS: dict[str, type[Task]] = {
+    "classify": Classify,
+    "pair": Pair,
+    "score": Score,
+    "tag": Tag,
+    "transcribe": Transcribe,
+}
 
 
 def task_named(name: str) -> type[Task]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -39,6 +40,8 @@ class Task(ABC):
     metric: str  # what a job chooses on unless it says otherwise; larger is better
     kind: ClassVar[Literal["token", "sequence"]]  # shape of the logits: (n, tokens, outputs) or (n, outputs)
     labels: tuple[str, ...]
+    stepwise: ClassVar[bool] = False  # a label is spelled in steps of the answer, one after another
+    keeps_head: bool = False  # the labels are those of a pretrained model's own head, which is trained further
 
     @classmethod
     @abstractmethod
@@ -57,6 +60,15 @@ class Task(ABC):
     @abstractmethod
     def restore(cls, state: dict[str, Any]) -> Self:
         """Rebuild the task from `state()`."""
+
+    def starting_from(self, place: str) -> Task:
+        """The task of a network that starts from a model folder or hub id: with the label space that its head already
+        has, where that covers this one."""
+        return self
+
+    def save(self, folder: Path) -> None:
+        """Write what plain transformers needs to read the outputs, beside the weights."""
+        return
 
     @property
     def outputs(self) -> int:
@@ -82,6 +94,10 @@ class Task(ABC):
     @abstractmethod
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
         """Turn rows into model inputs; labels are added where the rows have them."""
+
+    def steps_needed(self, row: Row) -> int:
+        """Steps that the label of a row takes at least, where `stepwise`."""
+        return 0
 
     @abstractmethod
     def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
@@ -116,6 +132,10 @@ class Task(ABC):
     @abstractmethod
     def reference(self, row: Row) -> Any:
         """The truth of a row, comparable with a prediction."""
+
+    def unknown(self, reference: Any) -> set[str]:
+        """Labels in a reference that the task cannot give."""
+        return set(reference) - set(self.labels)
 
     @abstractmethod
     def tally(self, prediction: Any, reference: Any) -> Sequence[float]:

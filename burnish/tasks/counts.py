@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from burnish.extras import need
 from burnish.results import ClassRow
 
 Matrix = tuple[tuple[int, ...], ...]
@@ -221,6 +222,44 @@ class ScoreCounts(Counts):
             "mae": float(np.abs(guess - true).mean()),
             "rmse": math.sqrt(float(((guess - true) ** 2).mean())),
         }
+
+
+class TranscriptCounts(Counts):
+    """What is said: words and characters that have to be put in, left out or changed to come to what was said.
+
+    Args:
+        characters: words are not counted, as they are written without spaces between them.
+    """
+
+    def __init__(self, characters: bool) -> None:
+        self.characters = characters
+        self.words, self.letters = np.zeros(2), np.zeros(2)  # edits, and what was said
+
+    def add(self, prediction: Any, reference: str) -> None:
+        words, letters = edits(prediction.text, reference)
+        self.words += words
+        self.letters += letters
+
+    def metrics(self) -> dict[str, float]:
+        wer, cer = (float(wrong / max(1.0, said)) for wrong, said in (self.words, self.letters))
+        return {"character_accuracy": 1 - cer, "cer": cer} if self.characters else {
+            "word_accuracy": 1 - wer, "wer": wer, "cer": cer
+        }  # fmt: skip
+
+
+def edits(said: str, meant: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of words, and of characters with the spaces between words: the least edits, and how many were meant.
+
+    Raises:
+        MissingExtra: when jiwer is not installed.
+    """
+    jiwer = need("jiwer", "audio")
+    found = (jiwer.process_words(meant, said), jiwer.process_characters(meant, said))
+    words, characters = (
+        (one.substitutions + one.deletions + one.insertions, one.hits + one.substitutions + one.deletions)
+        for one in found
+    )
+    return words, characters
 
 
 def spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:

@@ -85,6 +85,9 @@ class Score(Classify):
     def reference(self, row: Row) -> float:  # type: ignore[override]
         return float(row["label"])
 
+    def unknown(self, reference: float) -> set[str]:
+        return set()  # a number is no label
+
     def tally(self, prediction: ScorePrediction, reference: float) -> Sequence[float]:  # type: ignore[override]
         # Pearson's r follows from six sums; centring first keeps them well conditioned.
         x, y = (prediction.value - self.mean) / self.spread, (reference - self.mean) / self.spread

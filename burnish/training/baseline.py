@@ -15,6 +15,7 @@ from burnish.tasks.base import Task
 from burnish.tasks.classify import Classify, ClassPrediction
 from burnish.tasks.score import Score, ScorePrediction
 from burnish.tasks.tag import Tag
+from burnish.tasks.transcribe import Transcribe, TranscriptPrediction
 
 _WORDS = 250_000  # words a baseline of `tag` is fitted on: their features must fit the memory
 _CHARACTERS = 1_000_000  # the same for texts
@@ -28,6 +29,8 @@ def baseline(task: Task, train: Rows, rows: Iterable[Row], reader: Any = None) -
 
     Of a large training set it sees rows at equal distances, and its name then says how many.
     """
+    if isinstance(reader, Reader) and isinstance(task, Transcribe):
+        return _nearest(task, train, rows, reader)
     if isinstance(reader, Reader):
         return _numbers(task, train, rows, reader) if isinstance(task, Classify) else None
     if isinstance(task, Tag):
@@ -148,6 +151,24 @@ def _estimator(task: Classify, trees: bool) -> Any:
         boosted = HistGradientBoostingClassifier(random_state=0)
         return MultiOutputClassifier(boosted) if task.multi_label else boosted
     return make_pipeline(StandardScaler(), RidgeClassifier(alpha=100.0))
+
+
+def _nearest(task: Transcribe, train: Rows, rows: Iterable[Row], reader: Reader) -> tuple[str, Iterator[Any]]:
+    """What is said in the training row whose plain numbers are the nearest."""
+    from sklearn.neighbors import NearestNeighbors
+    from sklearn.preprocessing import StandardScaler
+
+    kept, note = _sample(train, lambda row: 1, _FILES)
+    numbers = reader.numbers(kept)
+    scale = StandardScaler().fit(numbers)
+    model = NearestNeighbors(n_neighbors=1).fit(scale.transform(numbers))
+
+    def guesses() -> Iterator[Any]:
+        for chunk in chunked(rows, _TOGETHER):
+            for (found,) in model.kneighbors(scale.transform(reader.numbers(chunk)), return_distance=False):
+                yield TranscriptPrediction(task.reference(kept[int(found)]), 1.0)
+
+    return f"nearest training row by {reader.about_numbers}{note}", guesses()
 
 
 def _prediction(task: Classify, found: Any) -> Any:

@@ -18,7 +18,7 @@ from burnish.models import load as models
 from burnish.models import lora
 from burnish.models.freeze import freeze
 from burnish.models.net import EXTRAS_FILE, Net, Pooling, start_net
-from burnish.tasks import Task
+from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 
 
@@ -64,11 +64,18 @@ def _texts(rows: Iterable[Row]) -> Iterator[str]:
         yield from (row[name] for name in ("text", "text_b") if row.get(name))
 
 
+def task_for(job: Job, train: Rows) -> Task:
+    """The job's task with the label space of the training rows, or that of its model where it covers these."""
+    task, place = task_named(job.task).learn(train, job.data.multi_label, job.tune), models.resolve(job.model).place
+    return task.starting_from(place) if place else task
+
+
 def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
-    """The job's model with a new head for the task, frozen as far as the job says, with LoRA where it asks for it."""
+    """The job's model with a new head for the task, or its own if the task keeps that, frozen as far as the job says,
+    with LoRA where it asks for it."""
     source, tune = models.resolve(job.model), job.tune
     scratch = source.kind == "scratch"
-    config = models.scratch_config(tokenizer, tune.scratch, tune.max_tokens) if scratch else None
+    config = models.scratch_config(tokenizer, tune.scratch, tune.max_tokens, task.kind) if scratch else None
     folds_case = getattr(tokenizer, "do_lower_case", False) is True
     shape = tune.word_shape if tune.word_shape is not None else task.kind == "token" and folds_case
     pooling: Pooling = "mean" if tune.pooling in ("mean", "auto") and task.kind == "sequence" else "cls"
@@ -83,6 +90,7 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
         modules=task.modules(),
         config=config,
         preprocess=getattr(tokenizer, "document", None),
+        fresh_head=not task.keeps_head,
     )
     if net.reads != getattr(tokenizer, "kind", TEXT):
         raise InputError(f"model '{job.model}' reads {one_of(net.reads)}, and the rows hold something else")

@@ -58,6 +58,7 @@ def save(job: Job, engine: Engine, report: TuneReport, fitted: Fitted) -> Artifa
     def write(folder: Path) -> None:
         net.save(folder)
         engine.tokenizer.save_pretrained(folder)
+        task.save(folder)
         (folder / "report.html").write_text(report_html(report), encoding="utf-8")
         (folder / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
         if fitted.trained and not fitted.privacy:  # the losses in it tell of the rows

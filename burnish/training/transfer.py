@@ -16,8 +16,7 @@ from burnish.engine.runtime import Eager
 from burnish.errors import BurnishError, InputError
 from burnish.models.load import resolve
 from burnish.results import Evaluation, Transfer
-from burnish.tasks import task_named
-from burnish.training.build import net_for, tokenizer_for
+from burnish.training.build import net_for, task_for, tokenizer_for
 from burnish.training.evaluate import compare, evaluation, outcome
 from burnish.training.fit import fit, work_folder
 from burnish.training.measure import Measured, fit_thresholds
@@ -75,7 +74,7 @@ def gain(
 def _tuned(job: Job, parts: dict[str, Rows], quiet: bool) -> Engine:
     device.seed_everything(job.seed)
     tokenizer = tokenizer_for(job, parts["train"])
-    task = task_named(job.task).learn(parts["train"], job.data.multi_label, job.tune)
+    task = task_for(job, parts["train"])
     net = net_for(job, task, tokenizer)
     fit(job, parts, task, net, tokenizer, quiet)
     return Engine(Eager(net), task, tokenizer, job.tune.max_tokens)
