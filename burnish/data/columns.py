@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,6 +15,7 @@ from burnish.data import files, names, store
 from burnish.data.readers import OTHER_INPUTS, READERS, TEXT, TEXTLESS, kind_of, one_of
 from burnish.data.rows import Row, Rows
 from burnish.data.schemes import Scheme, to_iob2
+from burnish.data.source import Source, label_of, reader_of_labels
 from burnish.data.spans import entities, parse
 from burnish.data.table import Table, cells
 from burnish.data.words import disjoint, join_words, split_words, tag_words
@@ -23,7 +23,6 @@ from burnish.errors import InputError
 
 Convert = Callable[[Row, int], Row]
 BAD_SPANS = "_bad_spans"
-_ON, _OFF = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
 
 
 @dataclass(frozen=True)
@@ -36,38 +35,13 @@ class _Plan:
     key: tuple[str, ...] = ()  # what the values depend on beside rows and job
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What the plans look at."""
-
-    rows: Rows
-    job: Job
-    labelled: bool
-
-    @property
-    def columns(self) -> list[str]:
-        return [c for c in self.rows.columns if c not in (store.LINE, "document")]
-
-    def pick(self, part: str, kind: str | None = None, taken: tuple[str, ...] = ()) -> str | None:
-        """The configured column of a part, else the guessed one."""
-        name: str | None = getattr(self.job.data.columns, part)
-        if name and part in ("tags", "spans") and not self.labelled and name not in self.columns:
-            return None
-        if name:
-            return names.stated(self.columns, part, name, self.rows.source)
-        return names.guess([c for c in self.columns if c not in taken], kind or part, self.rows.source, part)
-
-    def is_list(self, name: str) -> bool:
-        return bool(type(self.rows.table.features[name]).__name__ in ("List", "LargeList"))
-
-
 def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     """Bring rows into the columns of the job's task.
 
     classify: text, label (text; list of text with `multi_label`). pair: text, text_b, label. score: text, label
     (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
     (entities that had to be left out, of sources with offsets). classify of other kinds than text, and transcribe: a
-    column with the name of the kind (path of a file that can be read), digest (its SHA-256), fault (why there is none),
+    column with the name of the kind (path of a file that can be read, cells of a table as JSON), digest (its SHA-256), fault (why there is none),
     label. All: group and time if configured, document if the source has one. Texts and labels that are missing are
     None, for the check to find. Without `labelled`, as for prediction, a source need not have labels, and those of
     texts are not read.
@@ -75,7 +49,7 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     Raises:
         InputError: when a column is missing or ambiguous, or a value cannot be what its column says.
     """
-    source = _Source(rows, job, labelled)
+    source = Source(rows, job, labelled)
     kind = _kind(source)
     plans = {TEXT: _texts, Table.kind: _cells}
     plan = _tag(source) if job.task == "tag" else plans[kind](source) if kind in plans else _files(source, kind)
@@ -94,7 +68,7 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     return replace(rows, table=stored.table, notes=rows.notes + plan.notes)
 
 
-def _kept(source: _Source) -> dict[str, str]:
+def _kept(source: Source) -> dict[str, str]:
     """Columns that go through as they are: canonical name -> name in the source."""
     kept = {name: name for name in ("document", store.LINE) if name in source.rows.columns}
     for part in ("group", "time"):
@@ -103,7 +77,7 @@ def _kept(source: _Source) -> dict[str, str]:
     return kept
 
 
-def _kind(source: _Source) -> str:
+def _kind(source: Source) -> str:
     """Which kind of input the rows have: text, unless they come from a folder of files or the job names another."""
     if source.rows.format == files.FOLDER:
         kind = kind_of(source.columns)
@@ -120,20 +94,20 @@ def _kind(source: _Source) -> str:
     return kind
 
 
-def _files(source: _Source, kind: str) -> _Plan:
+def _files(source: Source, kind: str) -> _Plan:
     """Plan of rows that name a file each, relative to the folder of the data."""
     rows, folder = source.rows, source.rows.format == files.FOLDER
     if rows.source.startswith("hub:"):
         raise InputError(f"'{rows.source}': files named in rows of the hub are not read; copy them into a folder")
     made = "" if folder else files.template(getattr(source.job.data.columns, kind), source.columns, rows.source)
     name = kind if folder else made or str(source.pick(kind))
-    label = (files.LABEL,) if folder else _label(source, (name,))
+    label = (files.LABEL,) if folder else label_of(source, (name,))
     cell = (lambda row: files.filled(made, row)) if made else (lambda row: row[name])
     base = Path(rows.source).expanduser()
     base = base if folder else base.parent
     fault = READERS[kind].fault
     fields = {kind: store.TEXT, "digest": store.TEXT, "fault": store.TEXT}
-    value, of = _value(source, label)
+    value, of = reader_of_labels(source, label)
     if label and source.labelled:
         fields["label"] = of
 
@@ -148,16 +122,16 @@ def _files(source: _Source, kind: str) -> _Plan:
     return _Plan(fields, convert, (used,), (files.state(base, map(cell, rows)),))
 
 
-def _cells(source: _Source) -> _Plan:
+def _cells(source: Source) -> _Plan:
     """Plan of rows of numbers and categories."""
     given, columns = source.job.data.columns, source.columns
     numbers, categories = (
         [names.stated(columns, part, name, source.rows.source) for name in getattr(given, part)]
         for part in ("number", "category")
     )
-    label = _label(source, (*numbers, *categories))
+    label = label_of(source, (*numbers, *categories))
     fields = {Table.kind: store.TEXT, "digest": store.TEXT, "fault": store.TEXT}
-    value, of = _value(source, label)
+    value, of = reader_of_labels(source, label)
     if label and source.labelled:
         fields["label"] = of
 
@@ -174,17 +148,17 @@ def _cells(source: _Source) -> _Plan:
     return _Plan(fields, convert, ("columns: " + ", ".join(used),))
 
 
-def _texts(source: _Source) -> _Plan:
+def _texts(source: Source) -> _Plan:
     """Plan of classify, pair and score."""
     task = source.job.task
     pair = _pair(source) if task in ("pair", "score") else None
     if task == "pair" and pair is None:
         raise names.missing(source.columns, "text_b", source.rows.source)
-    label = _label(source, pair or ())
+    label = label_of(source, pair or ())
     text, text_b = pair or (_one_text(source, label), None)
     used = [f"{part} = '{name}'" for part, name in (("text", text), ("text_b", text_b)) if name]
     fields = {"text": store.TEXT} | ({"text_b": store.TEXT} if text_b else {})
-    value, kind = _value(source, label)
+    value, kind = reader_of_labels(source, label)
     if label and source.labelled:
         fields["label"] = kind
         used.append(f"label = '{','.join(label)}'")
@@ -205,7 +179,7 @@ def _flat(cell: Any) -> str | None:
     return join_words(cell)[0] if isinstance(cell, list) else cell
 
 
-def _pair(source: _Source) -> tuple[str, str] | None:
+def _pair(source: Source) -> tuple[str, str] | None:
     given = source.job.data.columns
     if given.text and given.text_b:
         return str(source.pick("text")), str(source.pick("text_b"))
@@ -221,7 +195,7 @@ def _pair(source: _Source) -> tuple[str, str] | None:
     return found
 
 
-def _one_text(source: _Source, label: tuple[str, ...]) -> str:
+def _one_text(source: Source, label: tuple[str, ...]) -> str:
     text = source.pick("text", taken=label)
     others = [c for c in source.columns if c not in label]
     if text is None and len(others) == 1:
@@ -231,76 +205,7 @@ def _one_text(source: _Source, label: tuple[str, ...]) -> str:
     return text
 
 
-def _label(source: _Source, taken: tuple[str, ...]) -> tuple[str, ...]:
-    """Columns of the label: one, several with one 0/1 column a class, or none where that is allowed."""
-    task, given, columns = source.job.task, source.job.data.columns.label, source.columns
-    if given and not source.labelled and not set(_several(given, columns)) <= set(columns):
-        return ()
-    if given:
-        several = _several(given, columns)
-        if len(several) > 1 and not source.job.data.multi_label:
-            raise InputError(f"data.columns.label names {len(several)} columns; that goes with data.multi_label: true")
-        return tuple(names.stated(columns, "label", name, source.rows.source) for name in several)
-    left = [c for c in columns if c not in taken and c != source.job.data.columns.text]
-    if not source.labelled and len(left) + len(taken) < 2:
-        return ()  # the only column is the text, whatever its name
-    part = {"score": "score", "transcribe": "transcript"}.get(task, "label")
-    found = names.guess(left, part, source.rows.source, "label")
-    if found is None and source.labelled:
-        raise names.missing(columns, "label", source.rows.source)
-    return (found,) if found else ()
-
-
-def _several(given: str, columns: list[str]) -> list[str]:
-    return [given] if given in columns else [name.strip() for name in given.split(",")]
-
-
-def _value(source: _Source, label: tuple[str, ...]) -> tuple[Callable[[Row, int], Any], Any]:
-    """Function that reads the label of a row, and the type it returns."""
-    data, where = source.job.data, source.rows.where
-    if source.job.task == "score":
-
-        def number(row: Row, index: int) -> float | None:
-            cell = row[label[0]]
-            try:
-                value = None if cell is None else float(cell)
-            except (TypeError, ValueError):
-                value = math.nan
-            if value is not None and not math.isfinite(value):
-                raise InputError(f"{where(index)}: the label {cell!r} in column '{label[0]}' is not a finite number")
-            return value
-
-        return number, store.REAL
-    if not data.multi_label:
-
-        def one(row: Row, index: int) -> str | None:
-            cell = row[label[0]]
-            if isinstance(cell, list):
-                raise InputError(
-                    f"{where(index)}: column '{label[0]}' holds a list of classes; set data.multi_label: true"
-                )
-            return cell.strip() or None if cell else None
-
-        return one, store.TEXT
-
-    def many(row: Row, index: int) -> list[str]:
-        if len(label) > 1:
-            return [name for name in label if _on(row[name], name, lambda: where(index))]
-        cell = row[label[0]] or []
-        parts = cell.split(data.separator) if isinstance(cell, str) else cell
-        return list(dict.fromkeys(p.strip() for p in parts if p.strip()))
-
-    return many, store.TEXTS
-
-
-def _on(cell: str | None, name: str, where: Callable[[], str]) -> bool:
-    value = (cell or "0").lower()
-    if value not in _ON | _OFF:
-        raise InputError(f"{where()}: column '{name}' of data.columns.label holds {cell!r} where 0 or 1 is expected")
-    return value in _ON
-
-
-def _tag(source: _Source) -> _Plan:
+def _tag(source: Source) -> _Plan:
     columns, given = source.columns, source.job.data.columns
     words = None if given.spans else source.pick("words")
     if words and not source.is_list(words):
@@ -324,12 +229,12 @@ def _tag(source: _Source) -> _Plan:
     return _tag_spans(source, _one_text(source, (spans,) if spans else ()), spans)
 
 
-def _holds_spans(source: _Source, name: str) -> bool:
+def _holds_spans(source: Source, name: str) -> bool:
     cells = (row[name] for row in islice(source.rows, 200))
     return any(isinstance(cell, str) and parse(cell) is not None for cell in cells)
 
 
-def _tag_lists(source: _Source, words: str, tags: str | None) -> _Plan:
+def _tag_lists(source: Source, words: str, tags: str | None) -> _Plan:
     fields = {"text": store.TEXT, "words": store.TEXTS, "starts": store.NUMBERS}
     scheme = Scheme()
     if tags:
@@ -353,7 +258,7 @@ def _tag_lists(source: _Source, words: str, tags: str | None) -> _Plan:
     return _Plan(fields, convert, (scheme.note,) if tags and source.rows.format != "conll" else ())
 
 
-def _tag_spans(source: _Source, text: str, spans: str | None) -> _Plan:
+def _tag_spans(source: Source, text: str, spans: str | None) -> _Plan:
     fields = {"text": store.TEXT, "words": store.TEXTS, "starts": store.NUMBERS}
     if spans:
         fields |= {"tags": store.TEXTS, BAD_SPANS: store.NUMBER}
