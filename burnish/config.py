@@ -29,10 +29,15 @@ class Columns(_Section):
     text_b: str | None = Field(None, description="Second text, for `pair`.")
     image: str | None = Field(
         None,
-        description="File of an image, from the folder of the data, for `classify`; or how its name is made of other "
+        description="File of an image, from the folder of the data, for `classify` and `detect`; or how its name is made of other "
         "columns, as `images/{id}.jpg`.",
     )
     audio: str | None = Field(None, description="File of a sound, in the same way.")
+    boxes: str | None = Field(
+        None,
+        description="Four columns with the edges of a box, for `detect`, in a table with a box a row: left, top, right, "
+        "bottom; `xmin,ymin,xmax,ymax` when unset.",
+    )
     label: str | None = Field(None, description="Class, classes or number to predict.")
     words: str | None = Field(None, description="List of words, for `tag`.")
     tags: str | None = Field(None, description="List of tags, one a word; in a CoNLL file the column's number or name.")
@@ -54,7 +59,7 @@ class Data(_Section):
 
     train: str = Field(
         description="File, folder of Parquet files, folder of images or sounds in a sub-folder a class, or hub "
-        "name (`hub:owner/name`)."
+        "name (`hub:owner/name`); for `detect` a folder, a list or a file of annotations."
     )
     dev: str | None = Field(None, description="Rows to choose on.")
     test: str | None = Field(None, description="Rows for the last measurement; never chosen on.")
@@ -156,13 +161,13 @@ class Tune(_Section):
         None,
         ge=8,
         le=1024,
-        description="Height and width in pixels that images are brought to; unset: what the model wants, or else 32 to "
-        "96, as suits the training images.",
+        description="Height and width in pixels that images are brought to, for `detect` the shorter one of them; unset: "
+        "what the model wants, or else 32 to 96, as suits the training images, and 240 for `detect`.",
     )
-    vary: Literal["auto", "none", "shift", "mirror", "speed"] = Field(
+    vary: Literal["auto", "none", "shift", "mirror", "flip", "speed"] = Field(
         "auto",
         description="Images and sounds in training: shift moves them a little and hides parts of them, and makes "
-        "sounds noisy; mirror turns half of the images round as well; speed changes speed and pitch of sounds as well; "
+        "sounds noisy; mirror turns half of the images round as well; flip half of them upside down, too; speed changes speed and pitch of sounds as well; "
         "auto: mirror or speed; none leaves them alone.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
@@ -263,7 +268,7 @@ class Part(_Section):
 class Job(_Section):
     """One job: data, model, and what is done with them."""
 
-    task: Literal["classify", "pair", "score", "tag"]
+    task: Literal["classify", "pair", "score", "tag", "detect"]
     data: Data
     model: str = Field("minilm", description="Bundled name, folder, earlier artifact, hub id, or scratch.")
     out: str = Field("runs/model", description="Folder of the finished model.")

@@ -27,7 +27,6 @@ from burnish.errors import InputError, nearest
 from burnish.explained import Counterfactual, Examples, Explanation, Faithfulness, Overview
 from burnish.results import Comparison, CompressReport, Evaluation, Speed
 from burnish.tasks import Task
-from burnish.tasks.score import Score
 from burnish.variant import TUNED, Variant, names
 
 _BATCH = 256
@@ -253,14 +252,12 @@ def _rows(model: str | Path, data: str, say: Callable[[str], None]) -> Rows:
 
 
 def _say_unknown(task: Task, rows: Rows, say: Callable[[str], None]) -> None:
-    """Name labels that the model cannot give; a number is no label."""
-    if isinstance(task, Score):
-        return
+    """Name labels that the model cannot give."""
     known = set(task.labels)
     unknown: Counter[str] = Counter()
     affected = 0
     for row in rows:
-        new = {label for label in task.reference(row) if label not in known}
+        new = {label for label in task.labels_of(row) if label not in known}
         affected += bool(new)
         unknown.update(new)
     if unknown:

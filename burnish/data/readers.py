@@ -8,11 +8,18 @@ from pathlib import Path
 from burnish.data.pixels import Pixels
 from burnish.data.reader import Reader
 from burnish.data.rows import Row
+from burnish.data.scenes import Scenes
 from burnish.data.waves import Waves
 
 TEXT = "text"
-FILE_TASKS = ("classify",)  # tasks whose rows may hold other inputs than texts
+FILE_TASKS = ("classify", "detect")  # tasks whose rows may hold other inputs than texts
 READERS: dict[str, type[Reader]] = {Pixels.kind: Pixels, Waves.kind: Waves}
+_OF_TASKS: dict[tuple[str, str], type[Reader]] = {("detect", Scenes.kind): Scenes}  # where a task needs another one
+
+
+def reader_of(kind: str, task: str) -> type[Reader]:
+    """The reader of rows of a kind of input, for a task."""
+    return _OF_TASKS.get((task, kind), READERS[kind])
 
 
 def kind_of(columns: Iterable[str]) -> str:

@@ -14,8 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from burnish.data.shape import SHAPES
 from burnish.errors import InputError
-from burnish.models import sound, vision
+from burnish.models import detector, sound, vision
 from burnish.models.bert import Bert
+from burnish.models.detector import Detector
 from burnish.models.layers import Dropout
 from burnish.models.pretrained import Kind, last_line, load, reads
 from burnish.models.sound import Levelled, Sound
@@ -32,7 +33,7 @@ class Net(nn.Module):
     """A transformers model with optional word-shape input and mean pooling.
 
     Attributes:
-        model: a `Bert`, a `Vision` or a `Sound`, or transformers' `AutoModelForTokenClassification`,
+        model: a `Bert`, a `Vision`, a `Detector` or a `Sound`, or transformers' `AutoModelForTokenClassification`,
             `AutoModelForSequenceClassification`, `AutoModelForImageClassification` or `...AudioClassification`.
         reads: text, image or audio; a model of the last two has its own way of pooling, and `scaled` prepares what it
             is given.
@@ -73,7 +74,7 @@ class Net(nn.Module):
     @property
     def own(self) -> bool:
         """Whether plain transformers has no such network."""
-        return isinstance(self.model, Vision | Sound)
+        return isinstance(self.model, Vision | Detector | Sound)
 
     @property
     def hidden(self) -> int:
@@ -94,7 +95,7 @@ class Net(nn.Module):
         return self
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
+        """Logits of a batch: (n, tokens, outputs), (n, outputs), or as `Scaled` has those of boxes."""
         logits: torch.Tensor
         if READ in batch:
             return self._of_read(batch[READ])
@@ -138,6 +139,8 @@ class Net(nn.Module):
     @property
     def linear(self) -> nn.Linear | None:
         """The head, where it is one linear layer on `read`."""
+        if self.kind == "boxes":
+            return None
         if self.scaled is not None:  # a fresh encoder gives its head nothing to be fitted to
             head = None if getattr(self.model, "untrained", False) else getattr(self.model, "classifier", None)
             return head if isinstance(head, nn.Linear) else None
@@ -299,7 +302,7 @@ def start_net(
     }
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
-        for own, fits in ((Vision, vision.fits), (Sound, sound.fits)):
+        for own, fits in ((Vision, vision.fits), (Detector, detector.fits), (Sound, sound.fits)):
             if fits(config):
                 small = own({**config, **known, **names}, len(labels))
                 small.start()

@@ -11,13 +11,14 @@ from safetensors import SafetensorError
 from torch import nn
 
 from burnish.errors import InputError
-from burnish.models import bert, sound, vision
+from burnish.models import bert, detector, sound, vision
 from burnish.models.bert import Bert
+from burnish.models.detector import Detector
 from burnish.models.layers import speed_up
 from burnish.models.sound import Sound
 from burnish.models.vision import Vision
 
-Kind = Literal["token", "sequence"]
+Kind = Literal["token", "sequence", "boxes"]
 
 
 def load(
@@ -32,10 +33,14 @@ def load(
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
     made = {**config, **known, **options}
-    own: Vision | Sound | Bert
+    own: Vision | Detector | Sound | Bert
+    if detector.fits(config) != (kind == "boxes") and (detector.fits(config) or vision.fits(config)):
+        raise InputError(f"the network in '{place}' is burnish's own for another task; take model: scratch")
     try:
         if vision.fits(config):
             own = Vision(made, outputs)
+        elif detector.fits(config):
+            own = Detector(made, outputs)
         elif sound.fits(config):
             own = Sound(made, outputs)
         elif bert.fits(config):
@@ -58,6 +63,7 @@ def reads(model: Any) -> str:
 
 
 _GIVEN = {"pixel_values": "image", "input_values": "audio", "input_features": "audio"}
+_SETS = ("detr", "yolos")  # that answer with a class for nothing beside the others, and boxes as shares of the image
 _AS_IT_IS = {"apply_spec_augment": False, "layerdrop": 0.0}  # sounds are varied before; draws of numpy are not resumed
 
 
@@ -65,6 +71,10 @@ def _auto(kind: Kind, model_type: str) -> Any:
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
     from transformers.models.auto import modeling_auto as known
 
+    if kind == "boxes":
+        if model_type not in _SETS:
+            raise InputError(f"'{model_type}' is none of the architectures that find boxes here: {', '.join(_SETS)}")
+        return known.AutoModelForObjectDetection
     if kind == "sequence" and model_type not in known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
         if model_type in known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES:
             return known.AutoModelForImageClassification
@@ -95,7 +105,7 @@ def _from_transformers(
             ignore_mismatched_sizes=fresh_head,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError) as error:  # of a library for the backbone
         raise InputError(f"the model in '{place}' cannot be loaded: {str(error).strip().splitlines()[0]}") from None
     finally:
         logging.set_verbosity(before)
@@ -107,6 +117,9 @@ def _from_transformers(
 
 def _reset_head(model: Any) -> None:
     """Give the model's own head new weights, also where an earlier task left some."""
+    if boxes := getattr(model, "class_labels_classifier", None):  # of several layers the last one names the classes
+        model._init_weights([module for module in boxes.modules() if isinstance(module, nn.Linear)][-1])
+        return
     head = getattr(model, "classifier", None) or getattr(model, "score", None)
     for module in head.modules() if head is not None else ():
         if isinstance(module, nn.Linear):

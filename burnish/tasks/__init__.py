@@ -5,13 +5,14 @@ from __future__ import annotations
 from burnish.errors import ConfigError, nearest
 from burnish.tasks.base import Task
 from burnish.tasks.classify import Classify
+from burnish.tasks.detect import Detect
 from burnish.tasks.pair import Pair
 from burnish.tasks.score import Score
 from burnish.tasks.tag import Tag
 
 __all__ = ["TASKS", "Task", "task_named"]
 
-TASKS: dict[str, type[Task]] = {"classify": Classify, "pair": Pair, "score": Score, "tag": Tag}
+TASKS: dict[str, type[Task]] = {"classify": Classify, "pair": Pair, "score": Score, "tag": Tag, "detect": Detect}
 
 
 def task_named(name: str) -> type[Task]:

@@ -81,6 +81,9 @@ class Score(Classify):
     def assemble(self, answers: Sequence[Any], row: Row) -> ScorePrediction:  # type: ignore[override]
         return ScorePrediction(answers[0] * self.spread + self.mean)
 
+    def labels_of(self, row: Row) -> Iterable[str]:
+        return ()
+
     def reference(self, row: Row) -> float:  # type: ignore[override]
         return float(row["label"])
 
