@@ -29,14 +29,14 @@ class Columns(_Section):
     text_b: str | None = Field(None, description="Second text, for `pair`.")
     image: str | None = Field(
         None,
-        description="File of an image, from the folder of the data, for `classify` and `detect`; or how its name is made of other "
-        "columns, as `images/{id}.jpg`.",
+        description="File of an image, from the folder of the data, for `classify` and `detect`; or how its name is "
+        "made of other columns, as `images/{id}.jpg`.",
     )
     audio: str | None = Field(None, description="File of a sound, in the same way.")
     boxes: str | None = Field(
         None,
-        description="Four columns with the edges of a box, for `detect`, in a table with a box a row: left, top, right, "
-        "bottom; `xmin,ymin,xmax,ymax` when unset.",
+        description="Four columns with the edges of a box, for `detect`, in a table with a box a row: left, top, "
+        "right, bottom; `xmin,ymin,xmax,ymax` when unset.",
     )
     label: str | None = Field(None, description="Class, classes or number to predict.")
     words: str | None = Field(None, description="List of words, for `tag`.")
@@ -161,14 +161,14 @@ class Tune(_Section):
         None,
         ge=8,
         le=1024,
-        description="Height and width in pixels that images are brought to, for `detect` the shorter one of them; unset: "
-        "what the model wants, or else 32 to 96, as suits the training images, and 240 for `detect`.",
+        description="Height and width in pixels that images are brought to, for `detect` the shorter one of them; "
+        "unset: what the model wants, or else 32 to 96, as suits the training images, and 240 for `detect`.",
     )
     vary: Literal["auto", "none", "shift", "mirror", "flip", "speed"] = Field(
         "auto",
         description="Images and sounds in training: shift moves them a little and hides parts of them, and makes "
-        "sounds noisy; mirror turns half of the images round as well; flip half of them upside down, too; speed changes speed and pitch of sounds as well; "
-        "auto: mirror or speed; none leaves them alone.",
+        "sounds noisy; mirror turns half of the images round as well; flip half of them upside down, too; speed "
+        "changes speed and pitch of sounds as well; auto: mirror or speed; none leaves them alone.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")

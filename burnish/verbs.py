@@ -320,6 +320,7 @@ _EXTRAS = {
     "onnxruntime": ("onnx", "the runtime ONNX Runtime"),
     "soundfile": ("audio", "sounds"),
     "soxr": ("audio", "sounds of several rates"),
+    "pycocotools": ("detect", "the metrics of detect"),
     "fastapi": ("serve", "the service"),
     "tensorboard": ("track", "TensorBoard"),
     "mlflow": ("track", "MLflow"),

@@ -1,4 +1,4 @@
-"""Images with boxes as annotation tools write them: Pascal VOC, COCO, and tables; a row an image, boxes as they stand."""
+"""Images with boxes as annotation tools write them, VOC, COCO or a table: a row an image, boxes as they stand."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _FIELDS = {"image": store.TEXT, "raw": store.TEXT, "about": store.TEXT, "fault":
 def read(source: str, config: Data, *, role: str = "train") -> Rows:
     """Read images with their boxes.
 
-    Columns: `image` (its file, from `base`), `raw` (JSON: a list of label, edges and a name for each box), `about` (JSON:
-    width and height as the annotation has them, or null) and `fault` (why the annotation cannot be read). Other sources
-    come as `read` of `burnish.data.read` has them.
+    Columns: `image` (its file, from `base`), `raw` (JSON: a list of label, edges and a name for each box), `about`
+    (JSON: width and height as the annotation has them, or null) and `fault` (why the annotation cannot be read).
+    Other sources come as `read` of `burnish.data.read` has them.
 
     Raises:
         InputError: for a source that cannot be read as a whole, with place and way out.
@@ -111,7 +111,12 @@ def _image(root: Path, path: Path, named: str) -> str:
     """The image of a VOC annotation, from the folder of the set: in one of the usual folders, or beside it."""
     folders = [*_IMAGES, str(path.parent.absolute().relative_to(root))]
     names = [named, *(path.stem + ending for ending in files.KINDS["image"])]
-    there = (f"{folder}/{name}" for name in names for folder in folders if "/" not in name and (root / folder / name).is_file())
+    there = (
+        f"{folder}/{name}"
+        for name in names
+        for folder in folders
+        if "/" not in name and (root / folder / name).is_file()
+    )
     return next(there, f"{_IMAGES[0]}/{named}")
 
 

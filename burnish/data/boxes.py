@@ -28,8 +28,8 @@ _NAMED = 3  # bad boxes of an image that are named
 
 
 def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
-    """Columns `image` (path of a file that can be read), `digest` (its SHA-256), `fault` (why there is none), and, where
-    there are annotations, `boxes` (a list, empty where there is nothing in the image; None without an image) and
+    """Columns `image` (path of a file that can be read), `digest` (its SHA-256), `fault` (why there is none), and,
+    where there are annotations, `boxes` (a list, empty where there is nothing in the image; None without an image) and
     `_bad_boxes` (what was cut or left out).
 
     Boxes are those of the upright image. Where an annotation says how large the image is, and that is the size before

@@ -101,9 +101,7 @@ def bad_boxes(evidence: Evidence) -> Finding:
     return _told("bad_boxes", "warn", told, "have boxes that do not fit their image, or no class", advice)
 
 
-def _told(
-    name: str, verdict: Verdict, told: list[tuple[Survey, dict[int, str]]], said: str, advice: str
-) -> Finding:
+def _told(name: str, verdict: Verdict, told: list[tuple[Survey, dict[int, str]]], said: str, advice: str) -> Finding:
     """A finding about rows of which each is named with its reason."""
     found = [(part, np.array(sorted(why), dtype=np.int64)) for part, why in told]
     if not total(found):
@@ -233,7 +231,11 @@ def imbalance(evidence: Evidence) -> Finding:
     ratio, share = most / least, most / labels.total()
     verdict: Verdict = "warn" if share > 0.95 or ratio > 100 else "note" if ratio > 10 else "ok"
     message = f"{quoted(top)} is {percent(share)} of all labels and {ratio:,.0f} times as frequent as {quoted(bottom)}"
-    advice = "" if verdict == "ok" else "choose on macro F1 and compare with tune.class_weights: balanced"
+    advice = (
+        ""
+        if verdict == "ok" or evidence.job.task == "detect"
+        else "choose on macro F1 and compare with tune.class_weights: balanced"
+    )
     return Finding("imbalance", verdict, message, least, advice=advice)
 
 

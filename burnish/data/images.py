@@ -80,7 +80,7 @@ def size(given: Any) -> tuple[int, int]:
 
 
 def stored(given: Any) -> tuple[tuple[int, int], int]:
-    """Width and height of an image as it is stored, and how a camera noted that it is to be turned, 1 for not at all."""
+    """Width and height of an image as it is stored, and how a camera noted that it is to be turned; 1 is not at all."""
     if isinstance(given, bytes):
         given = io.BytesIO(given)
     try:

@@ -181,7 +181,7 @@ class Pixels(Described):
         return replace(self, vary_by=tune.vary)
 
     def vary(self, batch: Batch) -> Batch:
-        """Shift, cover a patch in half of the images (Zhong et al. 2020), and mirror or flip half, as `tune.vary` says."""
+        """Shift, cover a patch in half of them (Zhong et al. 2020), and mirror or flip half, as `tune.vary` says."""
         if self.vary_by == "none" or "pixels" not in batch:
             return batch
         pixels = batch["pixels"]

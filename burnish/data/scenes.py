@@ -31,8 +31,8 @@ _SHOWN = 320  # pixels: longer side of a picture in a report
 
 @dataclass(frozen=True)
 class Scenes(Pixels):
-    """Brings whole images to one height and width, in the form that most training images have: others are stretched, and
-    the boxes with them, which are shares of both sides."""
+    """Brings whole images to one height and width, in the form that most training images have: others are stretched,
+    and the boxes with them, which are shares of both sides."""
 
     verbs: ClassVar[frozenset[str]] = frozenset()
 
@@ -52,7 +52,9 @@ class Scenes(Pixels):
         pixels, place = batch["pixels"], batch["pixels"].device
         n, height, width, _ = pixels.shape
 
-        def drawn(low: float, high: float, *more: int) -> torch.Tensor:  # on the CPU, whose generator a checkpoint keeps
+        def drawn(
+            low: float, high: float, *more: int
+        ) -> torch.Tensor:  # on the CPU, whose generator a checkpoint keeps
             return (low + (high - low) * torch.rand(n, *more)).to(place)
 
         scale = drawn(float(np.log(_SMALLER)), float(np.log(_LARGER))).exp()

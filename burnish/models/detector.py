@@ -1,5 +1,5 @@
-"""A small network that finds things in images and starts from random weights: one stage after another, and at each place
-of a grid the classes of what is there and the box around it.
+"""A small network that finds things in images and starts from random weights: one stage after another, and at each
+place of a grid the classes of what is there and the box around it.
 
 Free of anchors, as FCOS (Tian et al. 2019), but on one grid, which the coarser stages are added to (Lin et al. 2017).
 """

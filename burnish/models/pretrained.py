@@ -118,7 +118,9 @@ def _from_transformers(
 def _reset_head(model: Any) -> None:
     """Give the model's own head new weights, also where an earlier task left some."""
     if boxes := getattr(model, "class_labels_classifier", None):  # of several layers the last one names the classes
-        model._init_weights([module for module in boxes.modules() if isinstance(module, nn.Linear)][-1])
+        last = [module for module in boxes.modules() if isinstance(module, nn.Linear)][-1]
+        nn.init.xavier_uniform_(last.weight)
+        nn.init.zeros_(last.bias)
         return
     head = getattr(model, "classifier", None) or getattr(model, "score", None)
     for module in head.modules() if head is not None else ():

@@ -10,11 +10,12 @@ import yaml
 from burnish.reporting import wording
 from burnish.results import Evaluation, Finding, TuneReport
 
-_PIPELINES = {"tag": "token-classification"}
+_PIPELINES = {"tag": "token-classification", "detect": "object-detection"}
 _USES = {
     "classify": "sorting texts like those it was trained on into the classes below",
     "pair": "judging two texts together, as in the training rows",
     "score": "giving a number to texts like those it was trained on",
+    "detect": "finding the things below in images like those it was trained on",
     "tag": "marking entities in sentences like those it was trained on",
 }
 _INPUTS = {
@@ -125,6 +126,7 @@ def _loading(report: TuneReport) -> str:
     kind = "TokenClassification" if report.task == "tag" else "SequenceClassification"
     given, reader = _INPUTS.get(report.task, _INPUTS["classify"]), "AutoTokenizer"
     kind, given, reader = _FILES.get(report.inputs, (kind, given, reader))
+    kind = "ObjectDetection" if report.task == "detect" else kind
     name = "tokenizer" if report.inputs == "text" else "processor"
     plain = f"""With plain transformers:
 

@@ -143,7 +143,7 @@ class Task(ABC):
         return counts.metrics()
 
     def fit_thresholds(self, predictions: Iterable[Any], references: Iterable[Any]) -> None:
-        """Choose on these rows, which are no test rows, from which score on something is said; where a task does that."""
+        """Choose on these rows, no test rows, from which score on something is said; where a task does that."""
         return
 
     def baseline(self, train: Rows, rows: Iterable[Row], reader: Any) -> tuple[str, Iterator[Any]] | None:

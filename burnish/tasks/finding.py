@@ -40,7 +40,6 @@ def grid_loss(logits: torch.Tensor, boxes: torch.Tensor, truth: torch.Tensor, sh
 def _owners(truth: torch.Tensor, centres: torch.Tensor, places: int) -> tuple[torch.Tensor, torch.Tensor]:
     """For each place the box it looks for, (n, places), and whether it looks for one: of several the one whose middle
     is nearest, counted in its own size."""
-    cell = 1 / centres.amax(0) if len(centres) == 1 else 2 * centres.amin(0)
     off = (centres[None, None] - truth[:, :, None, 1:3]).abs()
     away = (2 * off / truth[:, :, None, 3:].clamp(min=1e-6)).amax(-1)
     inside = (away < _INNER) | (off <= centres.amin(0)).all(-1)  # or in the cell of the middle

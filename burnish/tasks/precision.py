@@ -25,8 +25,8 @@ _RECALLS = np.linspace(0, 1, 101)  # at which COCO looks up the precision
 
 @dataclass(frozen=True)
 class Box:
-    """Something in an image: what it is, how surely, and its edges in pixels of the upright image, from the left and from
-    the top."""
+    """Something in an image: what it is, how surely, and its edges in pixels of the upright image, from the left and
+    from the top."""
 
     label: str
     score: float
@@ -57,10 +57,10 @@ def pairs(found: Sequence[Box], due: Sequence[Box]) -> NDArray[np.int64]:
 
 
 class Tallies:
-    """Numbers of an image whose sums over images give mean average precision at an overlap of 0.5: of each class how many
-    boxes are due, and how many of those found at each step of the score are right and wrong. Boxes within a step count as
-    equally sure, which is all that the figure differs by from COCO's. Classes that a model does not know count as one
-    more, of which it finds nothing."""
+    """Numbers of an image whose sums over images give mean average precision at an overlap of 0.5: of each class how
+    many boxes are due, and how many of those found at each step of the score are right and wrong. Boxes within a step
+    count as equally sure, which is all that the figure differs by from COCO's. Classes that a model does not know count
+    as one more, of which it finds nothing."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.ids = {label: place for place, label in enumerate(labels)}
@@ -123,9 +123,7 @@ class BoxCounts(Counts):
         return tuple(self.marks.rows(self.names))
 
 
-def _by_coco(
-    images: int, kinds: int, found: NDArray[np.float32], due: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def _by_coco(images: int, kinds: int, found: NDArray[np.float32], due: NDArray[np.float32]) -> NDArray[np.float64]:
     """Average precision, (10 overlaps, kinds), by pycocotools."""
     coco, cocoeval = need("pycocotools.coco", "detect"), need("pycocotools.cocoeval", "detect")
     both = []

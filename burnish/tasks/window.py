@@ -1,4 +1,4 @@
-"""A baseline for boxes: windows of one size a class, slid over an image and judged by a linear model of their colours."""
+"""A baseline for boxes: windows of one size a class, slid over an image, judged by a linear model of their colours."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ def _numbers(seen: NDArray[np.uint8], windows: NDArray[np.float32]) -> NDArray[n
     return found.astype(np.float32)
 
 
-def _fitted(
-    labels: Sequence[str], shapes: NDArray[np.float32], rows: Rows, reader: Any
-) -> list[NDArray[np.float32]]:
+def _fitted(labels: Sequence[str], shapes: NDArray[np.float32], rows: Rows, reader: Any) -> list[NDArray[np.float32]]:
     """Weights of each class, with the constant behind them."""
     from sklearn.linear_model import Ridge
 

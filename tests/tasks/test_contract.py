@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import burnish
@@ -12,24 +13,29 @@ from burnish.engine import Engine
 from burnish.errors import ConfigError, GateFailed
 from burnish.job import tune, work_folder
 from burnish.tasks import TASKS
-from tests import tiny
+from tests import tiny, tiny_boxes
 
 GIVEN = {
     "classify": ["the film was good", "bad"],
     "pair": [["good film", "the film was good"], ["a", "b"]],
     "score": ["the film was good", ""],
+    "detect": [np.zeros((64, 96, 3), np.uint8), np.full((20, 30, 3), 128, np.uint8)],
     "tag": [["Anna", "lives", "in", "Rome"], "Ben works at Acme Corp.", [], ""],
 }
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_task(name: str, tmp_path: Path) -> None:
+    images = name == "detect"
     job = tiny.job(tmp_path, name)
+    if images:
+        job = tiny_boxes.job(tmp_path, model=str(tiny_boxes.detr(tmp_path / "model")), epochs=2)
     tuned = tune(job)
     out = Path(job.out)
+    prepared = "preprocessor_config.json" if images else "tokenizer.json"
 
     assert not work_folder(job).exists()
-    assert {"burnish.json", "config.json", "model.safetensors", "tokenizer.json", "report.html", "MODEL_CARD.md"} <= {
+    assert {"burnish.json", "config.json", "model.safetensors", prepared, "report.html", "MODEL_CARD.md"} <= {
         p.name for p in out.iterdir()
     }
     assert not list(out.rglob("*.bin")), "no pickled weights"
@@ -46,6 +52,7 @@ def test_task(name: str, tmp_path: Path) -> None:
     for a, b in zip(first, again, strict=True):
         # Alone and in a batch the answer is the same, up to rounding.
         assert getattr(a, "tags", getattr(a, "label", None)) == getattr(b, "tags", getattr(b, "label", None))
+        assert [one.label for one in getattr(a, "boxes", ())] == [one.label for one in getattr(b, "boxes", ())]
     measured = burnish.evaluate(out, job.data.train)
     assert measured.rows > 0
     assert set(measured.metrics) == set(tuned.report.after.metrics)
@@ -54,12 +61,12 @@ def test_task(name: str, tmp_path: Path) -> None:
     with pytest.raises(burnish.BurnishError):
         engine.predict([7])
 
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+    import transformers
 
-    auto = AutoModelForTokenClassification if name == "tag" else AutoModelForSequenceClassification
-    plain = auto.from_pretrained(out)
+    auto = {"tag": "TokenClassification", "detect": "ObjectDetection"}.get(name, "SequenceClassification")
+    plain = getattr(transformers, f"AutoModelFor{auto}").from_pretrained(out)
     assert plain.config.num_labels == len(TASKS[name].restore(manifest["state"]).labels)
-    AutoTokenizer.from_pretrained(out)
+    getattr(transformers, "AutoImageProcessor" if images else "AutoTokenizer").from_pretrained(out)
 
 
 def test_tags_are_legal_and_offsets_are_right_also_in_chinese(tmp_path: Path) -> None:
