@@ -48,6 +48,18 @@ def read(source: str, config: Data, *, role: str = "train") -> Rows:
     return rows if rows.format == files.FOLDER else _by_image(rows, config.columns)
 
 
+def is_annotated(path: Path) -> bool:
+    """Whether a path is a VOC set, a list of one, or a COCO file."""
+    if _voc(path):
+        return True
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    try:
+        return bool(_coco(path, "utf-8-sig"))
+    except InputError:
+        return False
+
+
 def base(rows: Rows) -> Path:
     """The folder that names of images are taken from."""
     path = Path(rows.source).expanduser()

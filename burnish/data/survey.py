@@ -142,7 +142,7 @@ def _read_labels(found: Survey, batch: Columns, start: int) -> None:
         if found.task == "tag":
             names = [tag[2:] for tag in answer if tag.startswith("B-")]
         elif found.task == "detect":
-            names = [box["label"] for box in batch["boxes"][index - start]]
+            names = [box["label"] for box in batch["boxes"][index - start] or ()]
         for name in names:
             found.labels[name] += 1
             found.example.setdefault(name, index)
@@ -171,8 +171,9 @@ def _number(value: float | None) -> list[str] | None:
     return None if value is None or not math.isfinite(value) else [repr(float(value))]
 
 
-def _boxes(boxes: list[dict[str, Any]] | None) -> list[str] | None:
-    return None if boxes is None else [str(list(box.values())) for box in boxes]
+def _boxes(boxes: list[dict[str, Any]] | None) -> list[str]:
+    """What tells the boxes of an image from others; none are an answer too."""
+    return [str(list(box.values())) for box in boxes or ()]
 
 
 def _classes(value: Any) -> list[str] | None:

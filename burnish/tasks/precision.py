@@ -19,7 +19,7 @@ from burnish.tasks.boxes import matched
 from burnish.tasks.counts import Counts, Marks
 
 MOST = 100  # boxes of an image that count, as for COCO
-_NUMBERS, _FEWEST, _FINEST = 2000, 10, 100  # tallies of a row; steps of the score of each class, at least and at most
+_NUMBERS, _FEWEST, _FINEST = 4000, 10, 100  # tallies of a row; steps of the score of each class, at least and at most
 _RECALLS = np.linspace(0, 1, 101)  # at which COCO looks up the precision
 
 

@@ -101,7 +101,10 @@ def test_a_perfect_answer_has_the_least_loss() -> None:
     middles = torch.stack([(along + 0.5) / columns, (down + 0.5) / rows], -1).view(1, -1, 2)
     own = ((middles - truth[0, 0, 1:3]).abs() < truth[0, 0, 3:] / 2).all(-1)
     boxes = torch.where(own[..., None], truth[0, 0, 1:], truth[0, 1, 1:])
-    wrong = torch.full((1, rows * columns, 2), -9.0)
-    losses = [float(grid_loss(wrong, one, truth, (48, 64))) for one in (boxes, boxes + 0.1)]
+    even = torch.zeros(1, rows * columns, 2)
+    losses = [float(grid_loss(even, one, truth, (48, 64))) for one in (boxes, boxes + 0.1)]
     assert losses[0] < losses[1]
-    assert torch.isfinite(grid_loss(wrong, boxes, truth[:, 2:], (48, 64))), "no box in any image"
+    likely = even - 4
+    likely[0, own[0] & ((middles[0] - truth[0, 0, 1:3]).abs() < 0.3 * truth[0, 0, 3:]).all(-1), 1] = 4
+    assert float(grid_loss(likely, boxes, truth, (48, 64))) < float(grid_loss(-likely, boxes, truth, (48, 64)))
+    assert torch.isfinite(grid_loss(even, boxes, truth[:, 2:], (48, 64))), "no box in any image"
