@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from burnish.config import Tune
 from burnish.data.features import Batch, Features
 from burnish.data.images import size
-from burnish.data.reader import Reader
 from burnish.data.readers import shown
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError
@@ -80,7 +79,7 @@ class Detect(Task):
     def row(self, given: Any) -> Row:
         raise InputError(f"{self.name} takes images, not {type(given).__name__}")
 
-    def encode(self, rows: Iterable[Row], tokenizer: Reader, max_tokens: int) -> Features:
+    def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
         given = list(rows)
         features = tokenizer.features(given)
         if given and "boxes" in given[0]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from burnish.tasks.boxes import corners, overlap
 
 _INNER = 0.6  # places within this share of a box look for it
+_AROUND = 3  # half cells from its middle: so do the places in a small box that are no further
 _NEAREST = 9  # of them, so that a large thing counts no more than a small one
 _BOXES = 2.0  # weight of the boxes against the classes
 _NONE, _SIDES, _GIOU = 0.1, 5.0, 2.0  # weights of the set loss: queries that find nothing, L1 and GIoU of boxes
@@ -42,7 +43,8 @@ def _owners(truth: torch.Tensor, centres: torch.Tensor, places: int) -> tuple[to
     is nearest, counted in its own size."""
     off = (centres[None, None] - truth[:, :, None, 1:3]).abs()
     away = (2 * off / truth[:, :, None, 3:].clamp(min=1e-6)).amax(-1)
-    inside = (away < _INNER) | (off <= centres.amin(0)).all(-1)  # or in the cell of the middle
+    half = centres.amin(0)  # of a cell
+    inside = (away < _INNER) | ((away < 1) & (off <= _AROUND * half).all(-1)) | (off <= half).all(-1)
     away = away.masked_fill(~inside | (truth[:, :, None, 0] < 0), torch.inf)
     last = away.topk(min(_NEAREST, places), largest=False).values[..., -1:]
     nearest, owner = away.masked_fill(away > last, torch.inf).min(1)
