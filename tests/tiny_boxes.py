@@ -16,34 +16,34 @@ SIZE = (96, 64)  # width and height
 Boxes = list[tuple[str, int, int, int, int]]
 
 
-def scene(seed: int, size: tuple[int, int] = SIZE) -> tuple[Image.Image, Boxes]:
-    """A red ball in the one half of a grey image and a blue block in the other."""
+def scene(seed: int, things: int = 2) -> tuple[Image.Image, Boxes]:
+    """A red ball in the one half of a grey image and a blue block in the other; or one of them, larger, anywhere."""
     chance = np.random.default_rng(seed)
-    image = Image.fromarray(chance.integers(110, 140, (size[1], size[0], 3)).astype(np.uint8))
-    draw, boxes, half = ImageDraw.Draw(image), [], size[0] // 2
-    for place, label in enumerate(chance.permutation(list(COLOURS)).tolist()):
-        side = int(chance.integers(18, 30))
-        left, top = place * half + int(chance.integers(0, half - side)), int(chance.integers(0, size[1] - side))
+    image = Image.fromarray(chance.integers(110, 140, (SIZE[1], SIZE[0], 3)).astype(np.uint8))
+    draw, boxes, part = ImageDraw.Draw(image), [], SIZE[0] // things
+    for place, label in enumerate(chance.permutation(list(COLOURS)).tolist()[:things]):
+        side = int(chance.integers(18, 30)) + 12 * (2 - things)
+        left, top = place * part + int(chance.integers(0, part - side)), int(chance.integers(0, SIZE[1] - side))
         shape = draw.ellipse if label == "ball" else draw.rectangle
         shape((left, top, left + side - 1, top + side - 1), fill=COLOURS[label])
         boxes.append((label, left, top, left + side, top + side))
     return image, boxes
 
 
-def _written(place: Path, count: int) -> list[tuple[str, Boxes]]:
+def _written(place: Path, count: int, things: int = 2) -> list[tuple[str, Boxes]]:
     place.mkdir(parents=True, exist_ok=True)
     found = []
     for seed in range(count):
-        image, boxes = scene(seed)
+        image, boxes = scene(seed, things)
         image.save(place / f"{seed:02}.png")
         found.append((f"{seed:02}.png", boxes))
     return found
 
 
-def table(place: Path, count: int = 8) -> Path:
+def table(place: Path, count: int = 8, things: int = 2) -> Path:
     """A CSV file with a box a row, and one image without a box."""
     lines = ["photo,kind,xmin,ymin,xmax,ymax"]
-    for name, boxes in _written(place / "photos", count):
+    for name, boxes in _written(place / "photos", count, things):
         lines += [f"photos/{name},{','.join(map(str, box))}" for box in boxes]
     Image.new("RGB", SIZE, "grey").save(place / "photos" / "empty.png")
     (place / "boxes.csv").write_text("\n".join([*lines, "photos/empty.png,,,,,"]) + "\n", encoding="utf-8")
@@ -115,7 +115,7 @@ def detr(place: Path) -> Path:
     config = DetrConfig(
         use_timm_backbone=False, use_pretrained_backbone=False, backbone_config=backbone, d_model=32, encoder_layers=1,
         decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
-        num_queries=6, num_labels=5, dropout=0.0, auxiliary_loss=False,
+        num_queries=3, num_labels=5, dropout=0.0, auxiliary_loss=False, init_std=0.1,
     )  # fmt: skip
     DetrForObjectDetection(config).save_pretrained(place)
     DetrImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 128}).save_pretrained(place)
@@ -130,7 +130,8 @@ def yolos(place: Path) -> Path:
     torch.manual_seed(0)
     config = YolosConfig(
         hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=64, image_size=[64, 96],
-        patch_size=8, num_detection_tokens=6, num_labels=5, use_mid_position_embeddings=False, hidden_dropout_prob=0.0,
+        patch_size=16, num_detection_tokens=3, num_labels=5, use_mid_position_embeddings=False, initializer_range=0.1,
+        hidden_dropout_prob=0.0,
     )  # fmt: skip
     YolosForObjectDetection(config).save_pretrained(place)
     YolosImageProcessorPil(size={"height": 64, "width": 96}).save_pretrained(place)

@@ -99,7 +99,7 @@ class Detect(Task):
                 continue
             width, height = size(row["image"])
             edges = np.array([[box["xmin"], box["ymin"], box["xmax"], box["ymax"]] for box in own])
-            edges /= [width, height, width, height]
+            edges = edges / [width, height, width, height]
             found[place, : len(own), 0] = [self.tallies.ids[box["label"]] for box in own]
             found[place, : len(own), 1:3] = (edges[:, :2] + edges[:, 2:]) / 2
             found[place, : len(own), 3:] = edges[:, 2:] - edges[:, :2]
