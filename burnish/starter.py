@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from burnish.config import Columns, parse
-from burnish.data import annotations
+from burnish.data import annotated
 from burnish.data import guess as guessing
-from burnish.data.annotations import COCO, VOC
+from burnish.data.annotated import COCO, VOC
 from burnish.data.files import FOLDER, KINDS
 from burnish.data.read import read
 from burnish.data.rows import Rows
@@ -34,8 +34,8 @@ def guess(data: str) -> Start:
     """
     probe = parse({"task": "tag", "data": {"train": data}}).data
     reasons: list[str] = []
-    if annotations.is_annotated(Path(data).expanduser()):
-        rows = annotations.read(data, probe)
+    if annotated.is_annotated(Path(data).expanduser()):
+        rows = annotated.read(data, probe)
         found = guessing.Guess("detect", {}, ("images with boxes around things: task detect",))
     else:
         rows = read(data, probe)

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from burnish.config import Job
-from burnish.data import annotations, files, store
-from burnish.data.annotations import EDGES
+from burnish.data import annotated, files, store
+from burnish.data.annotated import EDGES
 from burnish.data.images import stored, upright
 from burnish.data.names import stated
 from burnish.data.readers import reader_of
@@ -38,13 +38,13 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     Raises:
         InputError: when the source has no boxes and `labelled` asks for them.
     """
-    boxed = "raw" in rows.columns and not (rows.format == annotations.TABLE and rows.table[0]["raw"] is None)
+    boxed = "raw" in rows.columns and not (rows.format == annotated.TABLE and rows.table[0]["raw"] is None)
     if labelled and not boxed:
         raise InputError(
             f"'{rows.source}' has no boxes; give a folder or list of VOC annotations, a COCO file, or a table with the "
             f"columns image, label, {', '.join(EDGES)} (or others, by data.columns)"
         )
-    base, fault = annotations.base(rows), reader_of(_KIND, job.task).fault
+    base, fault = annotated.base(rows), reader_of(_KIND, job.task).fault
     given = {part: getattr(job.data.columns, part) for part in ("group", "time")}
     kept = {part: stated(rows.columns, part, name, rows.source) for part, name in given.items() if name}
     kept |= {name: name for name in (store.LINE,) if name in rows.columns}

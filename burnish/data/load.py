@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from burnish.config import Job
-from burnish.data import annotations, boxes
+from burnish.data import annotated, boxes
 from burnish.data.columns import canonical
 from burnish.data.read import read
 from burnish.data.readers import TEXT, kind_of, one_of
@@ -42,7 +42,7 @@ def load_file(source: str, job: Job, *, labelled: bool = True) -> Rows:
 
 def _read(source: str, job: Job, role: str, labelled: bool = True) -> Rows:
     if job.task == "detect":
-        return boxes.canonical(annotations.read(source, job.data, role=role), job, labelled=labelled)
+        return boxes.canonical(annotated.read(source, job.data, role=role), job, labelled=labelled)
     bring = joined if kinds_of(job.data.columns) else canonical
     return bring(read(source, job.data, role=role), job, labelled=labelled)
 

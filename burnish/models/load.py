@@ -156,7 +156,8 @@ def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int, head: Kin
         smallest = min(tokenizer.shape) >> (size.layers - 1)
         if smallest < 2:
             raise InputError(f"tune.scratch.layers: {size.layers} halve images of {tokenizer.shape} pixels too often")
-        return (detector if head == "boxes" else vision).fresh_config(size.layers, size.hidden)
+        fresh = detector.fresh_config if head == "boxes" else vision.fresh_config
+        return fresh(size.layers, size.hidden)
     if kind == "audio":
         if tokenizer.bands >> size.layers < 1:
             raise InputError(f"tune.scratch.layers: {size.layers} halve {tokenizer.bands} bands too often")

@@ -307,6 +307,7 @@ def start_net(
                 small = own({**config, **known, **names}, len(labels))
                 small.start()
                 return Net(small, kind, len(labels), scaled=FRONTS[reads(small)].of(preprocess or {}))
+        assert kind != "boxes"  # its config is that of a `Detector`
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
         return Net(fresh, kind, len(labels), pooling, word_shape, modules)

@@ -43,7 +43,7 @@ def load(
             own = Detector(made, outputs)
         elif sound.fits(config):
             own = Sound(made, outputs)
-        elif bert.fits(config):
+        elif kind != "boxes" and bert.fits(config):
             own = Bert(made, kind, outputs)
         else:
             return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)

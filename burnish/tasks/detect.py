@@ -81,7 +81,7 @@ class Detect(Task):
 
     def encode(self, rows: Iterable[Row], tokenizer: Any, max_tokens: int) -> Features:
         given = list(rows)
-        features = tokenizer.features(given)
+        features: Features = tokenizer.features(given)
         if given and "boxes" in given[0]:
             features.targets["boxes"] = self._targets(given)
         return features
@@ -143,7 +143,7 @@ class Detect(Task):
         return (box["label"] for box in row["boxes"] or ())
 
     def tally(self, prediction: DetectPrediction, reference: tuple[Box, ...]) -> Sequence[float]:
-        return self.tallies.of(prediction.boxes, reference).tolist()
+        return list(map(float, self.tallies.of(prediction.boxes, reference)))
 
     def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.tallies.score(sums)

@@ -51,7 +51,7 @@ def pairs(found: Sequence[Box], due: Sequence[Box]) -> NDArray[np.int64]:
     for label in {box.label for box in found}:
         own = np.flatnonzero([box.label == label for box in found])
         true = np.flatnonzero([box.label == label for box in due])
-        hit = matched(corners_of([found[i] for i in own]), corners_of([due[i] for i in true]))
+        hit = matched(corners_of(found)[own], corners_of(due)[true])
         partners[own[hit >= 0]] = true[hit[hit >= 0]]
     return partners
 
@@ -141,7 +141,8 @@ def _by_coco(images: int, kinds: int, found: NDArray[np.float32], due: NDArray[n
         judge.evaluate()
         judge.accumulate()
     by_recall: NDArray[np.float64] = judge.eval["precision"][:, :, :, 0, -1]  # of any size, MOST boxes an image
-    return np.maximum(by_recall, 0).mean(1)
+    found_by_class: NDArray[np.float64] = np.maximum(by_recall, 0).mean(1)
+    return found_by_class
 
 
 def _annotation(number: int, row: list[float]) -> dict[str, Any]:

@@ -40,8 +40,8 @@ def _shares(row: Row) -> NDArray[np.float32]:
     """Corners of the boxes of a row as shares of the image."""
     width, height = size(row["image"])
     edges = [[box["xmin"], box["ymin"], box["xmax"], box["ymax"]] for box in row["boxes"] or ()]
-    found: NDArray[np.float32] = np.array(edges, dtype=np.float32).reshape(-1, 4) / [width, height, width, height]
-    return found.astype(np.float32)
+    shares = np.array(edges, dtype=np.float64).reshape(-1, 4) / np.array([width, height, width, height], np.float64)
+    return shares.astype(np.float32)
 
 
 def _shapes(labels: Sequence[str], rows: Rows) -> NDArray[np.float32]:
