@@ -38,7 +38,7 @@ def read(source: str, config: Data, *, role: str = "train") -> Rows:
     if config.format == "auto":
         if listed := _voc(path):
             state = files.state(path.parent, [str(one.absolute()) for one in listed])
-            key = store.fingerprint(VOC, str(path.resolve()), config.limit, state)
+            key = store.fingerprint(VOC, [one.stem for one in listed[: config.limit]], state)
             return _stored(key, partial(_read_voc, path, listed[: config.limit]), source)
         if path.suffix.lower() == ".json" and path.is_file():
             document = _coco(path, detect(path, config.encoding).name)
@@ -102,7 +102,8 @@ def _read_voc(path: Path, listed: list[Path]) -> store.Content:
 
 def _voc_row(root: Path, path: Path) -> Row:
     try:
-        content = files.inside(root, str(path.absolute())).read_bytes()
+        inner = files.inside(root, str(path.absolute()))
+        content = inner.read_bytes()
         if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
             raise InputError("it declares entities, which are not read")
         tree = ElementTree.fromstring(content)
@@ -116,12 +117,12 @@ def _voc_row(root: Path, path: Path) -> Row:
         told = str(error) if isinstance(error, InputError) else f"it is no XML that can be read ({error})"
         return {"image": None, "raw": None, "about": None, "fault": f"{path.name}: {told}"}
     about = size if all(size) else None
-    return {"image": _image(root, path, named), "raw": json.dumps(raw), "about": json.dumps(about), "fault": None}
+    return {"image": _image(root, inner, named), "raw": json.dumps(raw), "about": json.dumps(about), "fault": None}
 
 
 def _image(root: Path, path: Path, named: str) -> str:
     """The image of a VOC annotation, from the folder of the set: in one of the usual folders, or beside it."""
-    folders = [*_IMAGES, str(path.parent.absolute().relative_to(root))]
+    folders = [*_IMAGES, str(path.parent.relative_to(root))]
     names = [named, *(path.stem + ending for ending in files.KINDS["image"])]
     there = (
         f"{folder}/{name}"

@@ -27,9 +27,8 @@ GIVEN = {
 @pytest.mark.parametrize("name", TASKS)
 def test_task(name: str, tmp_path: Path) -> None:
     images = name == "detect"
-    job = tiny.job(tmp_path, name)
-    if images:
-        job = tiny_boxes.job(tmp_path, model=str(tiny_boxes.detr(tmp_path / "model")), epochs=2)
+    detr = tiny_boxes.detr(tmp_path / "model") if images else ""
+    job = tiny_boxes.job(tmp_path, model=str(detr), epochs=2) if images else tiny.job(tmp_path, name)
     tuned = tune(job)
     out = Path(job.out)
     prepared = "preprocessor_config.json" if images else "tokenizer.json"
