@@ -147,7 +147,7 @@ def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) 
     )
 
 
-def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int, head: Kind) -> dict[str, Any]:
+def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int, head: Kind = "sequence") -> dict[str, Any]:
     """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read."""
     kind = getattr(tokenizer, "kind", "text")
     if kind == "image":
