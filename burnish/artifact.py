@@ -17,7 +17,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from burnish.data.reader import Reader
-from burnish.data.readers import READERS, TEXT, TEXTLESS, ready
+from burnish.data.readers import READERS, TEXT, TEXTLESS, reader_of, ready
 from burnish.data.several import parts_of
 from burnish.data.text import Tokenizer
 from burnish.errors import InputError
@@ -117,7 +117,7 @@ class Artifact:
         """
         if self.inputs != TEXT and self.inputs not in READERS:
             raise InputError(f"'{self.folder}' reads '{self.inputs}', which this burnish does not know")
-        return Tokenizer(self.folder) if self.inputs == TEXT else READERS[self.inputs].open(self.folder)
+        return Tokenizer(self.folder) if self.inputs == TEXT else reader_of(self.inputs, self.task).open(self.folder)
 
     def must_go_with(self, verb: str) -> None:
         """Refuse what is not there for the kind of input that the model reads.
@@ -131,10 +131,11 @@ class Artifact:
                 f"'{self.folder}' reads {self.inputs}, and {what} takes models of one kind of input; name that of one, "
                 f"such as '{self.folder / self.kinds[0]}'"
             )
-        if self.task in TEXTLESS and verb not in ready(self.task, self.inputs):
-            raise InputError(f"{what} is not ready for models of the task {self.task}, such as '{self.folder}'")
-        if self.inputs != TEXT and verb not in ready(self.task, self.inputs):
+        if self.inputs == TEXT or verb in ready(self.task, self.inputs):
+            return
+        if self.task not in TEXTLESS:
             raise InputError(f"{what} works on models of texts so far, and '{self.folder}' reads {self.inputs}s")
+        raise InputError(f"{what} does not take the task {self.task} so far, which '{self.folder}' was tuned for")
 
 
 def save(folder: Path, write: Callable[[Path], None], manifest: dict[str, Any]) -> Artifact:

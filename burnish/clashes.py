@@ -31,6 +31,10 @@ def clashes(job: Job) -> Iterator[str]:
         yield "tune.r_drop goes with one class a row or word, so not with score or multi_label"
     if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
         yield f"tune.freeze: {freeze!r} is none of none, embeddings, head, top:K"
+    if job.task == "detect" and (tune.label_smoothing or tune.focal or tune.r_drop or tune.class_weights != "none"):
+        yield "task: detect has a loss of its own; leave out label_smoothing, focal, r_drop and class_weights"
+    if job.task == "detect" and tune.method != "full":
+        yield "task: detect goes with tune.method: full"
     if tune.lora and freeze in ("head", "top:0"):
         yield f"tune.lora adapts the layers that tune.freeze lets learn, and {freeze!r} leaves none"
     if tune.labels and tune.method != "adopt":

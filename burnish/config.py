@@ -31,12 +31,17 @@ class Columns(_Section):
     text_b: str | None = Field(None, description="Second text, for `pair`.")
     image: str | None = Field(
         None,
-        description="File of an image, from the folder of the data, for `classify`; or how its name is made of other "
-        "columns, as `images/{id}.jpg`.",
+        description="File of an image, from the folder of the data, for `classify` and `detect`; or how its name is "
+        "made of other columns, as `images/{id}.jpg`.",
     )
     audio: str | None = Field(None, description="File of a sound, in the same way.")
     number: tuple[str, ...] = Field((), description="Columns of a table that hold numbers, for `classify` and `score`.")
     category: tuple[str, ...] = Field((), description="Columns of a table that hold one of some values each.")
+    boxes: str | None = Field(
+        None,
+        description="Four columns with the edges of a box, for `detect`, in a table with a box a row: left, top, "
+        "right, bottom; `xmin,ymin,xmax,ymax` when unset.",
+    )
     label: str | None = Field(None, description="Class, classes or number to predict; for `transcribe` what is said.")
     words: str | None = Field(None, description="List of words, for `tag`.")
     tags: str | None = Field(None, description="List of tags, one a word; in a CoNLL file the column's number or name.")
@@ -73,7 +78,7 @@ class Data(_Section):
 
     train: str = Field(
         description="File, folder of Parquet files, folder of images or sounds in a sub-folder a class, or hub "
-        "name (`hub:owner/name`)."
+        "name (`hub:owner/name`); for `detect` a folder, a list or a file of annotations."
     )
     dev: str | None = Field(None, description="Rows to choose on.")
     test: str | None = Field(None, description="Rows for the last measurement; never chosen on.")
@@ -169,14 +174,14 @@ class Tune(_Section):
         None,
         ge=8,
         le=1024,
-        description="Height and width in pixels that images are brought to; unset: what the model wants, or else 32 to "
-        "96, as suits the training images.",
+        description="Height and width in pixels that images are brought to, for `detect` the shorter one of them; "
+        "unset: what the model wants, or else 32 to 96, as suits the training images, and 240 for `detect`.",
     )
-    vary: Literal["auto", "none", "shift", "mirror", "speed"] = Field(
+    vary: Literal["auto", "none", "shift", "mirror", "flip", "speed"] = Field(
         "auto",
         description="Images and sounds in training: shift moves them a little and hides parts of them, and makes "
-        "sounds noisy; mirror turns half of the images round as well; speed changes speed and pitch of sounds as well; "
-        "auto: mirror or speed; none leaves them alone.",
+        "sounds noisy; mirror turns half of the images round as well; flip half of them upside down, too; speed "
+        "changes speed and pitch of sounds as well; auto: mirror or speed; none leaves them alone.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")
     freeze: str = Field("embeddings", description="none, embeddings, head (train the head alone) or top:K layers.")
@@ -274,7 +279,7 @@ class Part(_Section):
 class Job(_Section):
     """One job: data, model, and what is done with them."""
 
-    task: Literal["classify", "pair", "score", "tag", "transcribe"]
+    task: Literal["classify", "pair", "score", "tag", "detect", "transcribe"]
     data: Data
     model: str = Field("minilm", description="Bundled name, folder, earlier artifact, hub id, or scratch.")
     out: str = Field("runs/model", description="Folder of the finished model.")
@@ -300,25 +305,13 @@ class Job(_Section):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_kinds(cls, given: Any) -> Any:
-        return of_kinds(given, _kinds_named(given)) if isinstance(given, dict) else given
+        return of_kinds(given) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _fits_together(self) -> Job:
         if told := "\n".join(clashes(self)):
             raise ValueError(told)
         return self
-
-
-def _kinds_named(job: dict[str, Any]) -> list[str]:
-    """Kinds of input that a job names columns for, before it is looked at in full."""
-    data = job.get("data")
-    columns = data.get("columns") if isinstance(data, dict) else getattr(data, "columns", None)
-    if not isinstance(columns, Columns):
-        try:
-            columns = Columns.model_validate(columns or {})
-        except ValidationError:
-            return []  # said when it is looked at in full
-    return [kind for kind in ("text", "text_b", "image", "audio", "table") if getattr(columns, kind)]
 
 
 def schema() -> dict[str, Any]:

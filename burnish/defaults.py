@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 TABLE = "table"
+_COLUMNS, _OTHERS = ("number", "category"), ("text", "text_b", "image", "audio")  # of it, and of other kinds of input
 # A first choice, from one draw of train rows of banking77.
 _FEW_SHOT = {"epochs": 16}
 # Chosen on dev rows of banking77.
@@ -28,15 +28,14 @@ def of_method(tune: dict[str, Any]) -> dict[str, Any]:
     return (_PRIVATE if tune.get("privacy") else _FEW_SHOT if tune.get("method") == "few-shot" else {}) | tune
 
 
-def of_kinds(job: dict[str, Any], kinds: Collection[str]) -> dict[str, Any]:
-    """The keys of a job with what rows of a table put in place of the usual defaults.
-
-    Args:
-        kinds: of input that the job names columns for.
-    """
-    if TABLE not in kinds:
+def of_kinds(job: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a job with what rows of a table put in place of the usual defaults."""
+    data = job.get("data")
+    columns = data.get("columns") if isinstance(data, dict) else getattr(data, "columns", None)
+    named = columns.get if isinstance(columns, dict) else lambda key: getattr(columns, key, None)
+    if not any(map(named, _COLUMNS)):
         return job
-    if len(kinds) == 1:
+    if not any(map(named, _OTHERS)):
         return {"model": "scratch", **job, "tune": _of_a_table(job.get("tune"))}
     parts = job.get("parts") or {}
     own = (parts.get(TABLE) or {}) if isinstance(parts, dict) else None

@@ -51,11 +51,27 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A frame on a picture.
+
+    Attributes:
+        title: what it says is there.
+        kind: right; wrong; or missed, where nothing was said.
+        edges: left, top, right and bottom, as shares of the picture.
+    """
+
+    title: str
+    kind: str
+    edges: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
 class HardRow:
     """A row the model finds hard: where it stands, what it is, what was said and how surely.
 
     Attributes:
         picture: what it looks like, as a `data:` URI; empty for text.
+        marks: frames on the picture.
     """
 
     where: str
@@ -64,6 +80,7 @@ class HardRow:
     predicted: str
     probability: float
     picture: str = ""
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from typing import Any
 import yaml
 
 from burnish.config import Columns, parse
+from burnish.data import annotated
 from burnish.data import guess as guessing
+from burnish.data.annotated import COCO, VOC
 from burnish.data.files import FOLDER, KINDS
 from burnish.data.read import read
 from burnish.data.rows import Rows
@@ -31,12 +33,16 @@ def guess(data: str) -> Start:
         InputError: when no column looks like a label or none like text; names the columns there are.
     """
     probe = parse({"task": "tag", "data": {"train": data}}).data
-    rows = read(data, probe)
-    reasons = []
-    if guessing.is_headless(rows):
-        rows = read(data, probe, columns=Columns(text="1"))
-        reasons = ["the first line looks like a row and not like names: columns by number"]
-    found = guessing.guess(rows)
+    reasons: list[str] = []
+    if annotated.is_annotated(Path(data).expanduser()):
+        rows = annotated.read(data, probe)
+        found = guessing.Guess("detect", {}, ("images with boxes around things: task detect",))
+    else:
+        rows = read(data, probe)
+        if guessing.is_headless(rows):
+            rows = read(data, probe, columns=Columns(text="1"))
+            reasons = ["the first line looks like a row and not like names: columns by number"]
+        found = guessing.guess(rows)
     reasons = [f"read {len(rows):,} rows as {rows.format}", *rows.notes, *reasons, *found.why]
     document: dict[str, Any] = {
         "task": found.task,
@@ -56,7 +62,7 @@ def _name(path: Path) -> str:
 
 
 def _model(rows: Rows, found: guessing.Guess, reasons: list[str]) -> str:
-    named = rows.columns if rows.format == FOLDER else found.data.get("columns", {})
+    named = rows.columns if rows.format in (FOLDER, VOC, COCO) else found.data.get("columns", {})
     if kind := next((kind for kind in KINDS if kind in named), None):
         reasons.append(
             f"a small network learns from random weights; name the folder of a model for {kind} files if you have one"

@@ -257,7 +257,7 @@ def _say_unknown(task: Task, rows: Rows, say: Callable[[str], None]) -> None:
     unknown: Counter[str] = Counter()
     affected = 0
     for row in rows:
-        new = task.unknown(task.reference(row))
+        new = task.unknown(row)
         affected += bool(new)
         unknown.update(new)
     if unknown:
@@ -321,6 +321,7 @@ _EXTRAS = {
     "soundfile": ("audio", "sounds"),
     "soxr": ("audio", "sounds of several rates"),
     "jiwer": ("audio", "word and character error rates"),
+    "pycocotools": ("detect", "the metrics of detect"),
     "fastapi": ("serve", "the service"),
     "tensorboard": ("track", "TensorBoard"),
     "mlflow": ("track", "MLflow"),

@@ -28,7 +28,7 @@ from burnish.data.findings import (
 from burnish.data.readers import TEXT, one_of
 from burnish.data.rows import Rows
 from burnish.data.spelling import misspelt
-from burnish.data.survey import survey
+from burnish.data.survey import Survey, survey
 from burnish.data.table import Table
 from burnish.errors import ConfigError, nearest
 from burnish.results import Finding, Verdict
@@ -52,6 +52,8 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
         checks |= _LABELS
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
         checks |= _TOKENS
+    if job.task == "detect":
+        checks |= _BOXES
     if any(BAD_SPANS in rows.columns for rows in parts.values()):
         checks |= _SPANS
     return tuple(run(evidence) for run in checks.values())
@@ -59,7 +61,7 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
 
 def stopping(findings: Iterable[Finding], fail_on: Sequence[str]) -> tuple[Finding, ...]:
     """Return the findings that stop the job: failures, and warnings named in `check.fail_on`."""
-    known = [*_ALWAYS, *_FILES, *_CELLS, *_LABELS, *_TOKENS, *_SPANS, UNSPOKEN]
+    known = [*_ALWAYS, *_FILES, *_CELLS, *_LABELS, *_TOKENS, *_SPANS, *_BOXES, UNSPOKEN]
     for name in fail_on:
         if name not in known:
             raise ConfigError(f"check.fail_on: unknown check '{name}'; {nearest(name, known)}")
@@ -99,12 +101,26 @@ def broken_cells(evidence: Evidence) -> Finding:
 
 
 def _broken(name: str, evidence: Evidence, said: str, advice: str) -> Finding:
-    found = [(part, np.array(sorted(part.faults), dtype=np.int64)) for part in evidence.parts]
+    verdict: Verdict = "warn" if np.any(evidence.train.texts) else "fail"
+    if not len(evidence.train):
+        return Finding(name, "fail", f"no rows {said}", advice=advice)
+    return _told(name, verdict, [(part, part.faults) for part in evidence.parts], said, advice)
+
+
+def bad_boxes(evidence: Evidence) -> Finding:
+    """Boxes without an area or a known class, and those that do not lie inside of their image."""
+    advice = "correct these boxes; what lies inside of the image is used, the others are left out"
+    told = [(part, part.bad_boxes) for part in evidence.parts]
+    return _told("bad_boxes", "warn", told, "have boxes that do not fit their image, or no class", advice)
+
+
+def _told(name: str, verdict: Verdict, told: list[tuple[Survey, dict[int, str]]], said: str, advice: str) -> Finding:
+    """A finding about rows of which each is named with its reason."""
+    found = [(part, np.array(sorted(why), dtype=np.int64)) for part, why in told]
     if not total(found):
-        return Finding(name, "ok" if len(evidence.train) else "fail", f"no rows {said}", advice=advice)
-    named = [f"{part.rows.where(int(row))}: {part.faults[int(row)]}" for part, rows in found for row in rows[:PLACES]]
-    finding = about(name, "warn" if np.any(evidence.train.texts) else "fail", found, said, advice)
-    return replace(finding, places=tuple(named[:PLACES]))
+        return Finding(name, "ok", f"no rows {said}")
+    named = [f"{part.rows.where(row)}: {why[row]}" for part, why in told for row in sorted(why)[:PLACES]]
+    return replace(about(name, verdict, found, said, advice), places=tuple(named[:PLACES]))
 
 
 def missing_label(evidence: Evidence) -> Finding:
@@ -126,8 +142,10 @@ def one_label(evidence: Evidence) -> Finding:
             return Finding("one_label", "ok", f"numbers from {low:g} to {high:g}")
         return Finding("one_label", "fail", "all rows have the same number", len(train), (), _SAME)
     kind = "entity types" if job.task == "tag" else "labels"
-    if len(train.labels) >= (1 if job.task == "tag" or job.data.multi_label else 2):
+    if len(train.labels) >= (1 if job.task in ("tag", "detect") or job.data.multi_label else 2):
         return Finding("one_label", "ok", f"{len(train.labels):,} {kind}")
+    if job.task == "detect":
+        return Finding("one_label", "fail", "no image has a box", len(train), (), _SAME)
     if job.task == "tag":
         return Finding("one_label", "fail", "no word is tagged as part of an entity", len(train), (), _SAME)
     return Finding("one_label", "fail", f"all rows have the label {named(train.labels) or '(none)'}", 0, (), _SAME)
@@ -226,7 +244,11 @@ def imbalance(evidence: Evidence) -> Finding:
     ratio, share = most / least, most / labels.total()
     verdict: Verdict = "warn" if share > 0.95 or ratio > 100 else "note" if ratio > 10 else "ok"
     message = f"{quoted(top)} is {percent(share)} of all labels and {ratio:,.0f} times as frequent as {quoted(bottom)}"
-    advice = "" if verdict == "ok" else "choose on macro F1 and compare with tune.class_weights: balanced"
+    advice = (
+        ""
+        if verdict == "ok" or evidence.job.task == "detect"
+        else "choose on macro F1 and compare with tune.class_weights: balanced"
+    )
     return Finding("imbalance", verdict, message, least, advice=advice)
 
 
@@ -313,4 +335,5 @@ _LABELS: dict[str, Check] = {
     "unseen_labels": unseen_labels,
 }
 _TOKENS: dict[str, Check] = {"too_long": too_long, "unknown_characters": unknown_characters}
+_BOXES: dict[str, Check] = {"bad_boxes": bad_boxes}
 _SPANS: dict[str, Check] = {"bad_spans": bad_spans}

@@ -40,11 +40,11 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
 
     classify: text, label (text; list of text with `multi_label`). pair: text, text_b, label. score: text, label
     (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
-    (entities that had to be left out, of sources with offsets). classify of other kinds than text, and transcribe: a
-    column with the name of the kind (path of a file that can be read, cells of a table as JSON), digest (its SHA-256), fault (why there is none),
-    label. All: group and time if configured, document if the source has one. Texts and labels that are missing are
-    None, for the check to find. Without `labelled`, as for prediction, a source need not have labels, and those of
-    texts are not read.
+    (entities that had to be left out, of sources with offsets). Other kinds of input than text: a column with the name
+    of the kind (path of a file that can be read, or cells of a table as JSON), digest (its SHA-256), fault (why there
+    is none), label (for detect boxes). All: group and time if configured, document if the source has one. Texts and
+    labels that are missing are None, for the check to find. Without `labelled`, as for prediction, a source need not
+    have labels, and those of texts are not read.
 
     Raises:
         InputError: when a column is missing or ambiguous, or a value cannot be what its column says.

@@ -23,6 +23,7 @@ LARGEST = 80_000_000  # pixels: 240 MB when decoded; below the size at which Pil
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # no format that starts another program
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
 _ALSO_BROKEN = (struct.error, zlib.error, MemoryError, Image.DecompressionBombError)
+_TURN, _LYING = 0x0112, (5, 6, 7, 8)  # number of the turn among what a camera notes, and turns by a quarter
 Pixels = NDArray[np.uint8]
 
 
@@ -64,6 +65,44 @@ def decode(given: Any, draft: int | None = None) -> Image.Image:
         raise InputError("it is empty (0 bytes)" if not size else "it is no image in a known format") from None
     except _BROKEN + _ALSO_BROKEN as error:
         raise InputError(f"it is damaged or cut short ({str(error) or type(error).__name__})") from None
+
+
+def size(given: Any) -> tuple[int, int]:
+    """Width and height of the upright image in what `decode` takes, without decoding it.
+
+    Raises:
+        InputError: as `decode`, as far as it can be seen.
+    """
+    if isinstance(given, np.ndarray):
+        return _of_array(given).size
+    (width, height), turn = stored(given)
+    return (height, width) if turn in _LYING else (width, height)
+
+
+def stored(given: Any) -> tuple[tuple[int, int], int]:
+    """Width and height of an image as it is stored, and how a camera noted that it is to be turned; 1 is not at all."""
+    if isinstance(given, bytes):
+        given = io.BytesIO(given)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = given if isinstance(given, Image.Image) else Image.open(given, formats=_FORMATS)
+            return image.size, int(image.getexif().get(_TURN, 1))
+    except Image.DecompressionBombError:
+        raise InputError(f"it has more than {LARGEST:,} pixels") from None
+    except (FileNotFoundError, *_BROKEN, *_ALSO_BROKEN) as error:
+        raise InputError(f"it is no whole image ({str(error) or type(error).__name__})") from None
+
+
+def upright(edges: tuple[float, ...], shape: tuple[int, int], turn: int) -> tuple[float, ...]:
+    """Left, top, right and bottom of a box in an image of this width and height as stored, in the turned one."""
+    left, top, right, bottom = edges
+    width, height = shape
+    if turn in (2, 3, 7, 8):
+        left, right = width - right, width - left
+    if turn in (3, 4, 6, 7):
+        top, bottom = height - bottom, height - top
+    return (top, left, bottom, right) if turn in _LYING else (left, top, right, bottom)
 
 
 def _must_be_small(image: Image.Image) -> None:

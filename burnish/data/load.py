@@ -8,6 +8,7 @@ import json
 import numpy as np
 
 from burnish.config import Job
+from burnish.data import annotated, boxes
 from burnish.data.columns import canonical
 from burnish.data.read import read
 from burnish.data.readers import TEXT, kind_of, one_of
@@ -25,7 +26,7 @@ def load(job: Job) -> dict[str, Rows]:
     """
     data = job.data
     given = {"train": data.train} | {n: s for n, s in (("dev", data.dev), ("test", data.test)) if s}
-    sides = {name: _canonical(read(source, data, role=name), job) for name, source in given.items()}
+    sides = {name: _read(source, job, name) for name, source in given.items()}
     open_shares = data.split.model_copy(update={name: 0.0 for name in sides if name != "train"})
     if open_shares.dev or open_shares.test:
         train = sides["train"]
@@ -36,12 +37,14 @@ def load(job: Job) -> dict[str, Rows]:
 
 def load_file(source: str, job: Job, *, labelled: bool = True) -> Rows:
     """Return one further source in the columns of the job, for `evaluate` and `predict`."""
-    return _canonical(read(source, job.data, role="test"), job, labelled=labelled)
+    return _read(source, job, "test", labelled)
 
 
-def _canonical(rows: Rows, job: Job, labelled: bool = True) -> Rows:
+def _read(source: str, job: Job, role: str, labelled: bool = True) -> Rows:
+    if job.task == "detect":
+        return boxes.canonical(annotated.read(source, job.data, role=role), job, labelled=labelled)
     bring = joined if kinds_of(job.data.columns) else canonical
-    return bring(rows, job, labelled=labelled)
+    return bring(read(source, job.data, role=role), job, labelled=labelled)
 
 
 def usable(rows: Rows, task: str) -> Rows:
@@ -57,7 +60,8 @@ def usable(rows: Rows, task: str) -> Rows:
             pairs = zip(batch["words"], batch["tags"], strict=True)
             good = [bool(words) and tags is not None and len(words) == len(tags) for words, tags in pairs]
         else:
-            cells = zip(zip(*(batch[kind] for kind in kinds), strict=True), batch["label"], strict=True)
+            answers = batch[boxes.BOXES if boxes.BOXES in batch else "label"]
+            cells = zip(zip(*(batch[kind] for kind in kinds), strict=True), answers, strict=True)
             good = [any(one and one.strip() for one in given) and label is not None for given, label in cells]
         kept[start : start + len(good)] = good
         start += len(good)

@@ -53,15 +53,15 @@ class Pixels(Described):
     @classmethod
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
         if tune.vary == "speed":
-            raise InputError("tune.vary: speed is for sounds; images know auto, mirror, shift and none")
+            raise InputError("tune.vary: speed is for sounds; images know auto, mirror, flip, shift and none")
         vary_by = "mirror" if tune.vary == "auto" else tune.vary
-        found = _of_model(place) if place else None
+        found = of_model(place) if place else None
         if found is not None and not found.get("any_size"):
             if tune.image_size:
                 raise InputError("tune.image_size: this model reads images of one size; leave tune.image_size out")
             return cls(found, vary_by)
         side = tune.image_size or _usual_size(train)
-        return cls({**(found or _SCRATCH), "size": {"height": side, "width": side}}, vary_by)
+        return cls({**(found or SCRATCH), "size": {"height": side, "width": side}}, vary_by)
 
     def must_be_complete(self) -> None:
         _ = self.shape, self._shortest
@@ -181,7 +181,7 @@ class Pixels(Described):
         return replace(self, vary_by=tune.vary)
 
     def vary(self, batch: Batch) -> Batch:
-        """Shift, cover a patch in half of the images (Zhong et al. 2020), and mirror half, as `tune.vary` says."""
+        """Shift, cover a patch in half of them (Zhong et al. 2020), and mirror or flip half, as `tune.vary` says."""
         if self.vary_by == "none" or "pixels" not in batch:
             return batch
         pixels = batch["pixels"]
@@ -195,8 +195,10 @@ class Pixels(Described):
         top, left = drawn(2 * (height // _SHIFT) + 1), drawn(2 * (width // _SHIFT) + 1)
         lines = (down + top - height // _SHIFT).clamp(0, height - 1)  # beyond the edge, the edge goes on
         columns = (across + left - width // _SHIFT).clamp(0, width - 1)
-        if self.vary_by == "mirror":
+        if self.vary_by in ("mirror", "flip"):
             columns = torch.where(drawn(2) == 1, columns.flip(1), columns)
+        if self.vary_by == "flip":
+            lines = torch.where(drawn(2) == 1, lines.flip(1), lines)
         changed = pixels[torch.arange(n, device=place)[:, None, None], lines[:, :, None], columns[:, None, :]]
         side, hidden = max(1, min(height, width) // 3), torch.rand(n, 1).to(place) < _COVERED
         above, before = drawn(height) - side // 2, drawn(width) - side // 2
@@ -221,7 +223,7 @@ class Pixels(Described):
         return f"data:image/png;base64,{png(image)}"
 
 
-_SCRATCH: dict[str, Any] = {
+SCRATCH: dict[str, Any] = {
     "image_processor_type": "ViTImageProcessor",
     "any_size": True,
     "do_resize": True,
@@ -267,7 +269,7 @@ class Made:
             yield self[np.arange(start, min(start + 256, len(self)))]
 
 
-def _of_model(place: str) -> dict[str, Any] | None:
+def of_model(place: str) -> dict[str, Any] | None:
     """How a pretrained model wants its images, or what its `config.json` lets conclude; None where neither says."""
     if not Path(place).is_dir():
         from transformers.image_processing_base import ImageProcessingMixin
@@ -283,7 +285,7 @@ def _of_model(place: str) -> dict[str, Any] | None:
     config = json.loads(Path(place, "config.json").read_text(encoding="utf-8"))
     size = config.get("image_size") if isinstance(config, dict) else None
     if isinstance(size, int):
-        return {**_SCRATCH, "any_size": False, "image_std": [0.5] * 3, "size": {"height": size, "width": size}}
+        return {**SCRATCH, "any_size": False, "image_std": [0.5] * 3, "size": {"height": size, "width": size}}
     return None
 
 

@@ -7,20 +7,32 @@ from collections.abc import Iterable
 from burnish.data.pixels import Pixels
 from burnish.data.reader import Reader
 from burnish.data.rows import Row
+from burnish.data.scenes import Scenes
 from burnish.data.table import Table
 from burnish.data.waves import Waves
 
 TEXT = "text"
 READERS: dict[str, type[Reader]] = {Pixels.kind: Pixels, Waves.kind: Waves, Table.kind: Table}
+_OF_TASKS: dict[tuple[str, str], type[Reader]] = {("detect", Scenes.kind): Scenes}  # where a task needs another one
 # Tasks with other inputs than texts, and which.
-OTHER_INPUTS = {"classify": tuple(READERS), "score": tuple(READERS), "transcribe": (Waves.kind,)}
-TEXTLESS = ("transcribe",)  # those of them that read no texts
+OTHER_INPUTS = {
+    "classify": tuple(READERS),
+    "score": tuple(READERS),
+    "detect": (Scenes.kind,),
+    "transcribe": (Waves.kind,),
+}
+TEXTLESS = ("detect", "transcribe")  # those of them that read no texts
+
+
+def reader_of(kind: str, task: str) -> type[Reader]:
+    """The reader of rows of a kind of input, for a task."""
+    return _OF_TASKS.get((task, kind), READERS[kind])
 
 
 def ready(task: str, kind: str) -> frozenset[str]:
     """Verbs that models of a task for such inputs go with, beside those that every model goes with."""
-    verbs = READERS[kind].verbs if kind in READERS else frozenset()
-    return verbs if task == "classify" else verbs & {"batch"} if task == "score" else frozenset()
+    verbs = reader_of(kind, task).verbs if kind in READERS else frozenset()
+    return verbs & {"batch"} if task == "score" else frozenset() if task == "transcribe" else verbs
 
 
 def kind_of(columns: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from burnish.errors import InputError
 Sides = dict[str, list[int]]
 _BLOCKS = 60
 LabelOf = Callable[[Row], str | None]
+_SEVERAL: dict[str, tuple[str, Callable[[Any], list[str]]]] = {  # by task: column, and the names in a cell of it
+    "tag": ("tags", lambda tags: [tag[2:] for tag in tags if tag.startswith("B-")]),
+    "detect": ("boxes", lambda boxes: [box["label"] for box in boxes]),
+}
 
 
 def split(rows: Rows, config: Split, seed: int, label_of: LabelOf) -> dict[str, Rows]:
@@ -84,19 +89,19 @@ def in_blocks(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
 
 
 def strata(rows: Rows, task: str) -> LabelOf:
-    """What `by: stratify` keeps equal shares of: the class, the first of several, or the rarest type of entity."""
+    """What `by: stratify` keeps equal shares of: the class, the first of several, or the rarest of what a row names."""
     if task in ("score", "transcribe"):  # hardly two rows have the same
         return lambda row: None
-    if task != "tag":
+    if task not in _SEVERAL:
         return lambda row: (row["label"] or [None])[0] if isinstance(row["label"], list) else row["label"]
+    column, named = _SEVERAL[task]
     counts: Counter[str] = Counter()
     for batch in rows.batches():
-        for tags in batch["tags"]:
-            counts.update(tag[2:] for tag in tags or () if tag.startswith("B-"))
+        for cell in batch[column]:
+            counts.update(named(cell or ()))
 
     def rarest(row: Row) -> str | None:
-        types = {tag[2:] for tag in row["tags"] or () if tag.startswith("B-")}
-        return min(types, key=lambda t: (counts[t], t), default=None)
+        return min(set(named(row[column] or ())), key=lambda t: (counts[t], t), default=None)
 
     return rarest
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from burnish.data.boxes import BAD_BOXES
 from burnish.data.columns import BAD_SPANS
 from burnish.data.near import PERMUTATIONS, normal, signatures
 from burnish.data.readers import TEXT, kind_of
@@ -36,6 +37,7 @@ class Survey:
         tokens: length of each row in tokens, special ones included; zeros without a tokenizer.
         unknown: characters of each row inside tokens that the tokenizer does not know.
         faults: why files that rows name cannot be read, by row.
+        bad_boxes: which boxes were cut or left out, and why, by row.
         scripts: those characters by script, as `Han`, `Cyrillic`, `symbols`.
         characters: all characters that are not white space.
         bad_spans: spans of each row that do not match its text.
@@ -56,6 +58,7 @@ class Survey:
     scripts: Counter[str] = field(default_factory=Counter)
     characters: int = 0
     faults: dict[int, str] = field(default_factory=dict)
+    bad_boxes: dict[int, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -99,6 +102,8 @@ def survey(name: str, rows: Rows, task: str, tokenizer: Any | None) -> Survey:
         found.characters += sum(len("".join(text.replace(_BETWEEN, " ").split())) for text in texts if text)
         if BAD_SPANS in batch:
             found.bad_spans[part] = [count or 0 for count in batch[BAD_SPANS]]
+        if BAD_BOXES in batch:
+            found.bad_boxes |= {start + place: told for place, told in enumerate(batch[BAD_BOXES]) if told}
         _read_labels(found, batch, start)
         if encoder is not None:
             _encode(found, encoder, unknown_id, batch, start, unknown)
@@ -120,6 +125,8 @@ def _read_labels(found: Survey, batch: Columns, start: int) -> None:
     """Note hash, names and first row of the labels of a batch."""
     if found.task == "tag":
         answers = [_tags(words, tags) for words, tags in zip(batch["words"], batch["tags"], strict=True)]
+    elif found.task == "detect":
+        answers = [_boxes(boxes) for boxes in batch["boxes"]]
     elif found.task == "score":
         answers = [_number(value) for value in batch["label"]]
     else:
@@ -131,8 +138,13 @@ def _read_labels(found: Survey, batch: Columns, start: int) -> None:
         if found.task == "score":
             found.values = min(found.values[0], float(answer[0])), max(found.values[1], float(answer[0]))
             continue
-        names = [tag[2:] for tag in answer if tag.startswith("B-")] if found.task == "tag" else answer
-        names = [] if found.task == "transcribe" else names  # a transcript is no class
+        names = answer
+        if found.task == "tag":
+            names = [tag[2:] for tag in answer if tag.startswith("B-")]
+        elif found.task == "detect":
+            names = [box["label"] for box in batch["boxes"][index - start] or ()]
+        elif found.task == "transcribe":  # what is said is no class
+            names = []
         for name in names:
             found.labels[name] += 1
             found.example.setdefault(name, index)
@@ -159,6 +171,11 @@ def _tags(words: list[str] | None, tags: list[str] | None) -> list[str] | None:
 
 def _number(value: float | None) -> list[str] | None:
     return None if value is None or not math.isfinite(value) else [repr(float(value))]
+
+
+def _boxes(boxes: list[dict[str, Any]] | None) -> list[str]:
+    """What tells the boxes of an image from others; none are an answer too."""
+    return [str(list(box.values())) for box in boxes or ()]
 
 
 def _classes(value: Any) -> list[str] | None:

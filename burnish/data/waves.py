@@ -54,8 +54,8 @@ class Waves(Described):
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
         if tune.image_size:
             raise InputError("tune.image_size is for images, and the rows hold sounds; leave it out")
-        if tune.vary == "mirror":
-            raise InputError("tune.vary: mirror is for images; sounds know auto, speed, shift and none")
+        if tune.vary in ("mirror", "flip"):
+            raise InputError(f"tune.vary: {tune.vary} is for images; sounds know auto, speed, shift and none")
         found = _of_model(place) if place else {**_SCRATCH, "sampling_rate": _usual_rate(train)}
         document = {**found, "longest": tune.max_tokens * TOKEN}
         form_of(document)

@@ -57,7 +57,7 @@ def predictions(runtime: Runtime, task: Task, features: Features, rows: Iterable
 def unlabelled(rows: Iterable[Row]) -> Iterator[Row]:
     """The rows without labels, so that none is encoded."""
     for row in rows:
-        yield {name: value for name, value in row.items() if name not in ("label", "tags")}
+        yield {name: value for name, value in row.items() if name not in ("label", "tags", "boxes")}
 
 
 def portions(rows: Iterable[Row], size: int = PORTION) -> Iterator[list[Row]]:

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from burnish.config import FromScratch
 from burnish.errors import InputError, nearest
-from burnish.models import sound, speech, table, vision
+from burnish.models import detector, sound, speech, table, vision
+from burnish.models.pretrained import Kind
 from burnish.models.vision import PREPROCESSOR
 from burnish.models.wordpiece import vocabulary
 
@@ -147,21 +148,18 @@ def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) 
     )
 
 
-def scratch_config(
-    tokenizer: Any, size: FromScratch, max_tokens: int, answer: Literal["token", "sequence"] = "sequence"
-) -> dict[str, Any]:
-    """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read.
-
-    Args:
-        answer: for sounds, token is a network that answers step by step.
-    """
+def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int, head: Kind = "sequence") -> dict[str, Any]:
+    """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read."""
     kind = getattr(tokenizer, "kind", "text")
     if kind == "image":
+        if head == "boxes" and size.layers < detector.FEWEST:
+            raise InputError(f"tune.scratch.layers: a network for boxes has at least {detector.FEWEST}")
         smallest = min(tokenizer.shape) >> (size.layers - 1)
         if smallest < 2:
             raise InputError(f"tune.scratch.layers: {size.layers} halve images of {tokenizer.shape} pixels too often")
-        return vision.fresh_config(size.layers, size.hidden)
-    if kind == "audio" and answer == "token":
+        fresh = detector.fresh_config if head == "boxes" else vision.fresh_config
+        return fresh(size.layers, size.hidden)
+    if kind == "audio" and head == "token":
         return speech.fresh_config(size.layers, size.hidden, tokenizer.bands)
     if kind == "audio":
         if tokenizer.bands >> size.layers < 1:

@@ -99,7 +99,7 @@ class Net(nn.Module):
         return self
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Logits of a batch: (n, tokens, outputs) or (n, outputs)."""
+        """Logits of a batch: (n, tokens, outputs), (n, outputs), or as `Scaled` has those of boxes."""
         logits: torch.Tensor
         if READ in batch:
             return self._of_read(batch[READ])
@@ -148,7 +148,7 @@ class Net(nn.Module):
     @property
     def linear(self) -> nn.Linear | None:
         """The head, where it is one linear layer on `read`."""
-        if self.scaled is not None and self.kind == "token":
+        if self.kind == "boxes" or (self.scaled is not None and self.kind == "token"):
             return None
         if self.scaled is not None:  # a fresh encoder gives its head nothing to be fitted to
             head = None if getattr(self.model, "untrained", False) else getattr(self.model, "classifier", None)
@@ -317,6 +317,7 @@ def start_net(
             small = own({**config, **known, **names}, len(labels))
             small.start()
             return Net(small, kind, len(labels), scaled=FRONTS[reads(small)].of(preprocess or {}))
+        assert kind != "boxes"  # its config is that of a `Detector`
         fresh = Bert({**config, **known, **names}, kind, len(labels))
         fresh.start()
         return Net(fresh, kind, len(labels), pooling, word_shape, modules)

@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from torch import nn
 
 from burnish.errors import InputError
-from burnish.models import bert, sound, speech, table, vision
+from burnish.models import bert, detector, sound, speech, table, vision
 from burnish.models.bert import Bert
+from burnish.models.detector import Detector
 from burnish.models.layers import speed_up
 from burnish.models.small import Small
 from burnish.models.sound import Sound
@@ -20,13 +21,15 @@ from burnish.models.speech import BLANK, Speech
 from burnish.models.table import Tabular
 from burnish.models.vision import Vision
 
-Kind = Literal["token", "sequence"]
+Kind = Literal["token", "sequence", "boxes"]
 SMALL: dict[str, Any] = {
     vision.MODEL_TYPE: Vision,
+    detector.MODEL_TYPE: Detector,
     sound.MODEL_TYPE: Sound,
     speech.MODEL_TYPE: Speech,
     table.MODEL_TYPE: Tabular,
 }
+_ANSWERS = {detector.MODEL_TYPE: "boxes", speech.MODEL_TYPE: "token"}  # small networks that do not give classes
 
 
 def load(
@@ -43,21 +46,17 @@ def load(
     made = {**config, **known, **options}
     own: Small | Bert
     try:
-        if (kind == "token") != (config.get("model_type") == speech.MODEL_TYPE) and _hears(config):
-            raise InputError(f"the model in '{place}' {_CANNOT[kind]}; take another one, or model: scratch")
         if config.get("model_type") in SMALL:
+            if kind != _ANSWERS.get(config["model_type"], "sequence"):
+                raise InputError(f"the network in '{place}' is burnish's own for another task; take model: scratch")
             own = SMALL[config["model_type"]](made, outputs)
-        elif bert.fits(config):
+        elif kind != "boxes" and bert.fits(config):
             own = Bert(made, kind, outputs)
         else:
             return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
         return own, own.load(place, fresh_head)
     except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
         raise InputError(f"the model in '{place}' cannot be loaded: {last_line(error)}") from None
-
-
-def _hears(config: dict[str, Any]) -> bool:
-    return config.get("model_type") in (sound.MODEL_TYPE, speech.MODEL_TYPE)
 
 
 def last_line(error: Exception) -> str:
@@ -71,6 +70,7 @@ def reads(model: Any) -> str:
 
 
 _GIVEN = {"pixel_values": "image", "input_values": "audio", "input_features": "audio", "table": "table"}
+_SETS = ("detr", "yolos")  # that answer with a class for nothing beside the others, and boxes as shares of the image
 _CANNOT = {
     "token": "does not write step by step what it hears (CTC)",
     "sequence": "writes what it hears, and has no classes",
@@ -82,6 +82,10 @@ def _auto(kind: Kind, model_type: str) -> Any:
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
     from transformers.models.auto import modeling_auto as known
 
+    if kind == "boxes":
+        if model_type not in _SETS:
+            raise InputError(f"'{model_type}' is none of the architectures that find boxes here: {', '.join(_SETS)}")
+        return known.AutoModelForObjectDetection
     if kind == "sequence" and model_type not in known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
         if model_type in known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES:
             return known.AutoModelForImageClassification
@@ -122,7 +126,7 @@ def _from_transformers(
             ignore_mismatched_sizes=fresh_head,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError) as error:  # of a library for the backbone
         raise InputError(f"the model in '{place}' cannot be loaded: {str(error).strip().splitlines()[0]}") from None
     finally:
         logging.set_verbosity(before)
@@ -134,6 +138,11 @@ def _from_transformers(
 
 def _reset_head(model: Any) -> None:
     """Give the model's own head new weights, also where an earlier task left some."""
+    if boxes := getattr(model, "class_labels_classifier", None):  # of several layers the last one names the classes
+        last = [module for module in boxes.modules() if isinstance(module, nn.Linear)][-1]
+        nn.init.xavier_uniform_(last.weight)
+        nn.init.zeros_(last.bias)
+        return
     head = getattr(model, "classifier", None) or getattr(model, "score", None) or getattr(model, "lm_head", None)
     for module in head.modules() if head is not None else ():
         if isinstance(module, nn.Linear):

@@ -68,9 +68,12 @@ class Scaled(nn.Module):
         return cls(tuple(given.get("image_mean") or half), tuple(given.get("image_std") or half), reverse)
 
     def ask(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Logits of a model for the images of a batch, (n, outputs)."""
-        logits: torch.Tensor = model(pixel_values=self(batch["pixels"])).logits
-        return logits
+        """Logits of a model for the images of a batch, (n, outputs); of one that finds boxes (n, places, outputs), with
+        the middle, width and height of the box of each place, as shares of the image, behind them."""
+        found = model(pixel_values=self(batch["pixels"]))
+        logits: torch.Tensor = found.logits
+        boxes = getattr(found, "pred_boxes", None)
+        return logits if boxes is None else torch.cat([logits.float(), boxes.float()], -1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Floats of shape (n, 3, height, width), channels last in memory as the bytes were."""
@@ -80,7 +83,7 @@ class Scaled(nn.Module):
         return (planes - self.mean) * self.scale
 
 
-class _Stage(nn.Module):
+class Stage(nn.Module):
     """Halve and widen, and a residual block."""
 
     def __init__(self, before: int, after: int) -> None:
@@ -99,7 +102,7 @@ class _Encoder(nn.Module):
         super().__init__()
         wide = widths(config)
         self.embeddings = Convolution(config.num_channels, wide[0])
-        self.layers = nn.ModuleList(_Stage(a, b) for a, b in pairwise(wide))
+        self.layers = nn.ModuleList(Stage(a, b) for a, b in pairwise(wide))
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """Means over all places, shape (n, hidden)."""

@@ -10,11 +10,16 @@ import yaml
 from burnish.reporting import wording
 from burnish.results import Evaluation, Finding, TuneReport
 
-_PIPELINES = {"tag": "token-classification", "transcribe": "automatic-speech-recognition"}
+_PIPELINES = {
+    "tag": "token-classification",
+    "detect": "object-detection",
+    "transcribe": "automatic-speech-recognition",
+}
 _USES = {
     "classify": "sorting texts like those it was trained on into the classes below",
     "pair": "judging two texts together, as in the training rows",
     "score": "giving a number to texts like those it was trained on",
+    "detect": "finding the things below in images like those it was trained on",
     "tag": "marking entities in sentences like those it was trained on",
     "transcribe": "writing down what is said in recordings like those it was trained on",
 }
@@ -126,7 +131,7 @@ def _loading(report: TuneReport) -> str:
     kind = "TokenClassification" if report.task == "tag" else "SequenceClassification"
     given, reader = _INPUTS.get(report.task, _INPUTS["classify"]), "AutoTokenizer"
     kind, given, reader = _FILES.get(report.inputs, (kind, given, reader))
-    kind = "CTC" if report.task == "transcribe" else kind
+    kind = {"detect": "ObjectDetection", "transcribe": "CTC"}.get(report.task, kind)
     name = "tokenizer" if report.inputs == "text" else "processor"
     plain = f"""With plain transformers:
 

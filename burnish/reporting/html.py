@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from burnish.reporting import plots, wording
 from burnish.reporting.jsonable import plain
+from burnish.reporting.marks import marked
 from burnish.results import ClassRow, CompressReport, Finding, TuneReport
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -136,6 +137,7 @@ def environment() -> Environment:
         "duration": wording.duration,
         "cut": cut,
         "split_averages": wording.split_averages,
+        "marked": marked,
     }
     environment.globals |= {
         "interval": wording.interval,

@@ -218,6 +218,11 @@ def in_words(prediction: dict[str, Any]) -> str:
     """A prediction, as it is in JSON, in one line."""
     if "fault" in prediction:
         return f"(not read: {prediction['fault']})"
+    if "boxes" in prediction:
+        sure = [box for box in prediction["boxes"] if box["score"] >= prediction["threshold"]]
+        edges = ("xmin", "ymin", "xmax", "ymax")
+        found = [f"{b['label']} [{' '.join(f'{b[edge]:.0f}' for edge in edges)}] {b['score']:.2f}" for b in sure]
+        return "  ".join(found) or "(nothing found)"
     if "entities" in prediction:
         found = [f"{e['text']} [{e['label']} {e['start']}-{e['end']} {e['score']:.2f}]" for e in prediction["entities"]]
         return "  ".join(found) or "(no entities)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from burnish.errors import ConfigError, nearest
 from burnish.tasks.base import Task
 from burnish.tasks.classify import Classify
+from burnish.tasks.detect import Detect
 from burnish.tasks.pair import Pair
 from burnish.tasks.score import Score
 from burnish.tasks.tag import Tag
@@ -17,6 +18,7 @@ TASKS: dict[str, type[Task]] = {
     "pair": Pair,
     "score": Score,
     "tag": Tag,
+    "detect": Detect,
     "transcribe": Transcribe,
 }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from torch.nn import functional as F
 
 from burnish.config import Tune
 from burnish.data.features import IGNORED, Batch, Features
-from burnish.data.rows import Row
+from burnish.data.rows import Row, Rows
+from burnish.models.pretrained import Kind
+from burnish.results import Mark
 from burnish.tasks.counts import Counts
 
 
@@ -38,7 +40,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     metric: str  # what a job chooses on unless it says otherwise; larger is better
-    kind: ClassVar[Literal["token", "sequence"]]  # shape of the logits: (n, tokens, outputs) or (n, outputs)
+    kind: ClassVar[Kind]  # shape of the logits: (n, tokens, outputs), (n, outputs), or (n, places, more than outputs)
     labels: tuple[str, ...]
     stepwise: ClassVar[bool] = False  # a label is spelled in steps of the answer, one after another
     keeps_head: bool = False  # the labels are those of a pretrained model's own head, which is trained further
@@ -133,9 +135,13 @@ class Task(ABC):
     def reference(self, row: Row) -> Any:
         """The truth of a row, comparable with a prediction."""
 
-    def unknown(self, reference: Any) -> set[str]:
-        """Labels in a reference that the task cannot give."""
-        return set(reference) - set(self.labels)
+    def labels_of(self, row: Row) -> Iterable[str]:
+        """The labels that a row carries."""
+        return self.reference(row)  # type: ignore[no-any-return]
+
+    def unknown(self, row: Row) -> set[str]:
+        """Labels of a row that the task cannot give."""
+        return set(self.labels_of(row)) - set(self.labels)
 
     @abstractmethod
     def tally(self, prediction: Any, reference: Any) -> Sequence[float]:
@@ -155,6 +161,18 @@ class Task(ABC):
         for prediction, reference in zip(predictions, references, strict=True):
             counts.add(prediction, reference)
         return counts.metrics()
+
+    def fit_thresholds(self, predictions: Iterable[Any], references: Iterable[Any]) -> None:
+        """Choose on these rows, no test rows, from which score on something is said; where a task does that."""
+        return
+
+    def baseline(self, train: Rows, rows: Iterable[Row], reader: Any) -> tuple[str, Iterator[Any]] | None:
+        """Name and predictions of a baseline of the task's own; None where those that all tasks share will do."""
+        return None
+
+    def marks(self, prediction: Any, row: Row) -> tuple[Mark, ...]:
+        """Frames on a picture of a row, where a prediction speaks of places in it."""
+        return ()
 
     @abstractmethod
     def explain_row(self, prediction: Any, row: Row) -> tuple[str, str, str, float]:

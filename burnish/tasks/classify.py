@@ -191,7 +191,9 @@ class Classify(Task):
         return text, ", ".join(map(str, true)), ", ".join(prediction.labels), chance
 
     def fit_thresholds(self, predictions: Iterable[ClassPrediction], references: Iterable[tuple[str, ...]]) -> None:
-        """Set each class's threshold to the one with the best F1 on these rows (not the test rows)."""
+        """Set each class's threshold to the one with the best F1, where a row may have several."""
+        if not self.multi_label:
+            return
         from sklearn.metrics import precision_recall_curve
 
         scores, truth = array("f"), bytearray()

@@ -82,11 +82,11 @@ class Score(Classify):
     def assemble(self, answers: Sequence[Any], row: Row) -> ScorePrediction:  # type: ignore[override]
         return ScorePrediction(answers[0] * self.spread + self.mean)
 
+    def labels_of(self, row: Row) -> Iterable[str]:
+        return ()  # a number is none
+
     def reference(self, row: Row) -> float:  # type: ignore[override]
         return float(row["label"])
-
-    def unknown(self, reference: float) -> set[str]:
-        return set()  # a number is no label
 
     def tally(self, prediction: ScorePrediction, reference: float) -> Sequence[float]:  # type: ignore[override]
         # Pearson's r follows from six sums; centring first keeps them well conditioned.

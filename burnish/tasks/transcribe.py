@@ -168,8 +168,11 @@ class Transcribe(Task):
     def reference(self, row: Row) -> str:
         return normal(row["label"] or "")
 
-    def unknown(self, reference: str) -> set[str]:
-        return set(reference) - self._ids.keys()
+    def labels_of(self, row: Row) -> Iterable[str]:
+        return self.reference(row)  # its characters
+
+    def unknown(self, row: Row) -> set[str]:
+        return set(self.reference(row)) - self._ids.keys()
 
     def tally(self, prediction: TranscriptPrediction, reference: str) -> Sequence[float]:
         words, characters = edits(prediction.text, reference)

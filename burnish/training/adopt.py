@@ -41,7 +41,7 @@ def adopt(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
         )
     labels = labels or own
     task = _task(job, labels)
-    seen = set() if isinstance(task, Score) else {label for row in train for label in task.reference(row)}
+    seen = {label for row in train for label in task.labels_of(row)}
     if unknown := sorted(seen - set(labels)):
         raise InputError(
             f"'{train.source}' carries the labels {_few(unknown)}, and '{job.model}' gives {_few(labels)}; name its "

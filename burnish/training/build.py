@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from burnish.artifact import Artifact
 from burnish.config import Job
-from burnish.data.readers import READERS, TEXT, kind_of, one_of
+from burnish.data.readers import TEXT, kind_of, one_of, reader_of
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError
 from burnish.models import load as models
@@ -34,7 +34,7 @@ def tokenizer_for(job: Job, train: Rows) -> Any:
     if kind != TEXT:
         _must_suit(job, kind)
         models.must_read(source, kind)
-        return READERS[kind].start(source.place, job.tune, train)
+        return reader_of(kind, job.task).start(source.place, job.tune, train)
     if source.kind != "scratch":
         return models.load_tokenizer(source)
     return models.scratch_tokenizer(_texts(train), job.tune.scratch, job.tune.max_tokens)
@@ -129,7 +129,7 @@ def loss_for(job: Job, task: Task, train: Rows) -> LossOptions:
     if job.tune.class_weights == "balanced" and task.kind == "sequence" and len(task.labels) > 1:
         counts = dict.fromkeys(task.labels, 0)
         for row in train:
-            for label in task.reference(row):
+            for label in task.labels_of(row):
                 counts[label] = counts.get(label, 0) + 1
         total = sum(counts.values())
         weights = torch.tensor([total / (len(counts) * max(counts[label], 1)) for label in task.labels])

@@ -66,7 +66,8 @@ def outcome(
             if len(worst) < hardest or (-chance, -seen) > worst[0][:2]:
                 where = source.where(seen) if source else ""
                 picture = reader.picture(row) if isinstance(reader, Reader) else ""
-                heapq.heappush(worst, (-chance, -seen, HardRow(where, text, true, said, chance, picture)))
+                marks = task.marks(prediction, row) if picture else ()
+                heapq.heappush(worst, (-chance, -seen, HardRow(where, text, true, said, chance, picture, marks)))
                 if len(worst) > hardest:
                     heapq.heappop(worst)
         seen += 1

@@ -13,7 +13,6 @@ from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.models.net import Net
 from burnish.results import Calibration, Comparison, Evaluation
-from burnish.tasks.classify import Classify
 from burnish.training.baseline import baseline
 from burnish.training.calibrate import calibrate
 from burnish.training.evaluate import Outcome, compare, evaluation, outcome, single_latencies
@@ -69,10 +68,9 @@ def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
 
 
 def fit_thresholds(engine: Engine, parts: dict[str, Rows]) -> None:
-    """Choose on dev from which probability on a class is given, where a row may have several."""
-    task = engine.task
-    if isinstance(task, Classify) and task.multi_label and "dev" in parts:
-        task.fit_thresholds(engine.stream(parts["dev"]), map(task.reference, parts["dev"]))
+    """Choose on dev from which probability on something is said, where the task does that."""
+    if "dev" in parts:
+        engine.task.fit_thresholds(engine.stream(parts["dev"]), map(engine.task.reference, parts["dev"]))
 
 
 def _alone(engine: Engine, rows: Rows, split: str, job: Job) -> Evaluation | None:

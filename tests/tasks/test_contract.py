@@ -5,35 +5,45 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import burnish
+from burnish.config import Job
 from burnish.engine import Engine
 from burnish.errors import ConfigError, GateFailed
 from burnish.job import tune, work_folder
 from burnish.tasks import TASKS
-from tests import tiny, tiny_sounds
+from tests import tiny, tiny_boxes, tiny_sounds
 
 GIVEN = {
     "classify": ["the film was good", "bad"],
     "pair": [["good film", "the film was good"], ["a", "b"]],
     "score": ["the film was good", ""],
+    "detect": [np.zeros((64, 96, 3), np.uint8), np.full((20, 30, 3), 128, np.uint8)],
     "tag": [["Anna", "lives", "in", "Rome"], "Ben works at Acme Corp.", [], ""],
     "transcribe": [(tiny_sounds.spoken(text, 3), tiny_sounds.RATE) for text in ("abc", "c", "")],
 }
 
 
+PREPARED = {"detect": {"preprocessor_config.json"}, "transcribe": {"preprocessor_config.json", "vocab.json"}}
+
+
+def _job(place: Path, name: str) -> Job:
+    if name == "detect":
+        return tiny_boxes.job(place, model=str(tiny_boxes.detr(place / "model")), epochs=2)
+    return tiny_sounds.transcribe_job(place, epochs=2) if name == "transcribe" else tiny.job(place, name)
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_task(name: str, tmp_path: Path) -> None:
-    spoken = name == "transcribe"
-    job = tiny_sounds.transcribe_job(tmp_path, epochs=2) if spoken else tiny.job(tmp_path, name)
+    job = _job(tmp_path, name)
     tuned = tune(job)
     out = Path(job.out)
 
     assert not work_folder(job).exists()
     written = {"burnish.json", "config.json", "model.safetensors", "report.html", "MODEL_CARD.md"}
-    written |= {"preprocessor_config.json", "vocab.json"} if spoken else {"tokenizer.json"}
-    assert written <= {p.name for p in out.iterdir()}
+    assert written | PREPARED.get(name, {"tokenizer.json"}) <= {p.name for p in out.iterdir()}
     assert not list(out.rglob("*.bin")), "no pickled weights"
     assert not list(out.rglob("*.pkl"))
     manifest = json.loads((out / "burnish.json").read_text(encoding="utf-8"))
@@ -49,6 +59,7 @@ def test_task(name: str, tmp_path: Path) -> None:
         # Alone and in a batch the answer is the same, up to rounding.
         said = [getattr(one, "tags", getattr(one, "label", getattr(one, "text", None))) for one in (a, b)]
         assert said[0] == said[1]
+        assert [one.label for one in getattr(a, "boxes", ())] == [one.label for one in getattr(b, "boxes", ())]
     measured = burnish.evaluate(out, job.data.train)
     assert measured.rows > 0
     assert set(measured.metrics) == set(tuned.report.after.metrics)
@@ -57,15 +68,15 @@ def test_task(name: str, tmp_path: Path) -> None:
     with pytest.raises(burnish.BurnishError):
         engine.predict([7])
 
-    if spoken:
+    if name == "transcribe":
         return  # plain transformers does not know a small network; test_transcribe.py has one that it knows
 
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+    import transformers
 
-    auto = AutoModelForTokenClassification if name == "tag" else AutoModelForSequenceClassification
-    plain = auto.from_pretrained(out)
+    auto = {"tag": "TokenClassification", "detect": "ObjectDetection"}.get(name, "SequenceClassification")
+    plain = getattr(transformers, f"AutoModelFor{auto}").from_pretrained(out)
     assert plain.config.num_labels == len(TASKS[name].restore(manifest["state"]).labels)
-    AutoTokenizer.from_pretrained(out)
+    getattr(transformers, "AutoImageProcessor" if name == "detect" else "AutoTokenizer").from_pretrained(out)
 
 
 def test_tags_are_legal_and_offsets_are_right_also_in_chinese(tmp_path: Path) -> None:

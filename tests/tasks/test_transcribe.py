@@ -152,7 +152,7 @@ def test_tune_save_open_predict(tmp_path: Path) -> None:
     assert set(lines[0]) == {"audio", "text", "probability"}
     assert in_words(lines[0]).startswith(lines[0]["text"])
     for verb in ("compress", "export", "serve", "explain", "audit", "batch"):
-        with pytest.raises(InputError, match="not ready for models of the task transcribe"):
+        with pytest.raises(InputError, match="does not take the task transcribe"):
             Artifact.open(out).must_go_with(verb)
     with pytest.raises(InputError, match="not ready"):
         verbs.export(out, "onnx")
