@@ -78,7 +78,7 @@ class Table(Described):
     Attributes:
         document: `preprocessor_config.json`: `numbers`, column -> ascending values of training between which others
             are placed; `categories`, column -> known ones, the most frequent first; `cost`, tokens that a row counts
-            as.
+            as, more where there are few rows.
     """
 
     kind: ClassVar[str] = "table"
@@ -174,7 +174,9 @@ class Table(Described):
         return self._featured(coded)
 
     def vary(self, batch: Batch) -> Batch:
-        return batch
+        """Each row as often as it has tokens, so that it teaches as many members of the network at once."""
+        times = int(self.document["cost"])
+        return {name: one.repeat_interleave(times, 0) for name, one in batch.items()} if times > 1 else batch
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Places and ids, which follow the frequency of a category, and the most frequent categories one by one."""

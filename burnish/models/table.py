@@ -93,7 +93,8 @@ class _Block(nn.Module):
 
 class _Encoder(nn.Module):
     """Several networks that share all weights but a factor for each input and each output (BatchEnsemble, Wen et al.
-    2020, as in TabM, Gorishniy et al. 2025). A row teaches one of them, drawn at random; asked, they answer together.
+    2020, as in TabM, Gorishniy et al. 2025). In training rows go through one after another, each through another one;
+    asked, they answer together.
 
     At first the factors of numbers are 1 or -1; those of categories are all 1, as members would not agree on what a
     category of few rows means.
@@ -117,7 +118,8 @@ class _Encoder(nn.Module):
         """Vectors of rows, (n, hidden)."""
         states = self.embeddings(table).flatten(1)
         if self.training:
-            member = torch.randint(self.members, (len(states),)).to(states.device)  # of the generator that is kept
+            first = torch.randint(self.members, (1,))  # of the generator that a checkpoint keeps
+            member = ((first + torch.arange(len(states))) % self.members).to(states.device)
             return self._through(states * self.before[member]) * self.after[member]
         found = self._through(states.unsqueeze(1) * self.before) * self.after
         return found.mean(1)

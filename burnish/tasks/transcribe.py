@@ -169,7 +169,7 @@ class Transcribe(Task):
         return normal(row["label"] or "")
 
     def labels_of(self, row: Row) -> Iterable[str]:
-        return self.reference(row)  # its characters
+        return self.reference(row)  # characters
 
     def unknown(self, row: Row) -> set[str]:
         return set(self.reference(row)) - self._ids.keys()

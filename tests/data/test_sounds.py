@@ -190,7 +190,7 @@ def test_init_knows_sounds(tmp_path: Path) -> None:
 
 def test_other_tasks_refuse_sounds(tmp_path: Path) -> None:
     data = {"train": str(tiny_sounds.table(tmp_path)), "columns": {"audio": "clip", "label": "kind"}}
-    with pytest.raises(InputError, match="a sound goes with classify, score"):
+    with pytest.raises(InputError, match="a sound a row goes with classify, score"):
         load(parse({"task": "pair", "data": data}))
     with pytest.raises(ConfigError, match="did you mean 'audio'"):
         parse({"task": "classify", "data": {"train": "a", "columns": {"audi": "clip"}}})
