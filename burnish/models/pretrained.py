@@ -71,10 +71,6 @@ def reads(model: Any) -> str:
 
 _GIVEN = {"pixel_values": "image", "input_values": "audio", "input_features": "audio", "table": "table"}
 _SETS = ("detr", "yolos")  # that answer with a class for nothing beside the others, and boxes as shares of the image
-_CANNOT = {
-    "token": "does not write step by step what it hears (CTC)",
-    "sequence": "writes what it hears, and has no classes",
-}
 _AS_IT_IS = {"apply_spec_augment": False, "layerdrop": 0.0}  # sounds are varied before; draws of numpy are not resumed
 
 
@@ -94,7 +90,9 @@ def _auto(kind: Kind, model_type: str) -> Any:
     if kind == "token" and model_type in known.MODEL_FOR_CTC_MAPPING_NAMES:
         return known.AutoModelForCTC
     if kind == "token" and model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:
-        raise ValueError(f"a model of the kind {model_type} {_CANNOT[kind]}, as Wav2Vec2 and HuBERT do")
+        raise ValueError(
+            f"a model of the kind {model_type} does not write step by step what it hears (CTC), as Wav2Vec2 and HuBERT do"
+        )
     return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
 
 
