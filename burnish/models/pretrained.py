@@ -90,9 +90,7 @@ def _auto(kind: Kind, model_type: str) -> Any:
     if kind == "token" and model_type in known.MODEL_FOR_CTC_MAPPING_NAMES:
         return known.AutoModelForCTC
     if kind == "token" and model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:
-        raise ValueError(
-            f"a model of the kind {model_type} does not write step by step what it hears (CTC), as Wav2Vec2 and HuBERT do"
-        )
+        raise ValueError(f"{model_type} does not write step by step what it hears (CTC), as Wav2Vec2 and HuBERT do")
     return AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
 
 
