@@ -162,8 +162,8 @@ def duplicates(evidence: Evidence) -> Finding:
         "duplicates",
         verdict,
         [(train, repeated)],
-        f"repeat the {train.kind} of an earlier one",
-        f"keep one row of each {train.kind}",
+        f"repeat the {train.noun} of an earlier one",
+        f"keep one row of each {train.noun}",
     )
 
 
@@ -177,9 +177,9 @@ def conflicting_labels(evidence: Evidence) -> Finding:
     differs[group[train.answers[whole] != first[group]]] = True
     rows = whole[differs[group]]
     verdict = graded(len(rows), len(train), warn=0.005)
-    advice = f"decide on one label for each {train.kind}; the model cannot learn both"
+    advice = f"decide on one label for each {train.noun}; the model cannot learn both"
     return about(
-        "conflicting_labels", verdict, [(train, rows)], f"share their {train.kind} but not their label", advice
+        "conflicting_labels", verdict, [(train, rows)], f"share their {train.noun} but not their label", advice
     )
 
 

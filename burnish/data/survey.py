@@ -18,6 +18,7 @@ from burnish.data.columns import BAD_SPANS
 from burnish.data.near import PERMUTATIONS, normal, signatures
 from burnish.data.readers import TEXT, kind_of
 from burnish.data.rows import Rows
+from burnish.data.table import Table
 
 Columns = dict[str, list[Any]]
 _BETWEEN = "\0"  # the two texts of a pair; not white space, which normal() would collapse
@@ -64,6 +65,11 @@ class Survey:
     def kind(self) -> str:
         """What the rows hold: text, or another kind of input."""
         return kind_of(self.rows.columns)
+
+    @property
+    def noun(self) -> str:
+        """What messages call one of these."""
+        return "set of values" if self.kind == Table.kind else self.kind
 
     def __len__(self) -> int:
         return len(self.rows)
