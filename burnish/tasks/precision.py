@@ -20,7 +20,7 @@ from burnish.tasks.counts import Counts, Marks
 
 MOST = 100  # boxes of an image that count, as for COCO
 _NUMBERS, _FEWEST, _FINEST = 4000, 10, 100  # tallies of a row; steps of the score of each class, at least and at most
-_RECALLS = np.linspace(0, 1, 101)  # at which COCO looks up the precision
+_RECALLS = 101  # from 0 to 1, at which COCO looks up the precision
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ class Tallies:
         due, right, wrong = by_class[..., :1], *np.split(by_class[..., 1:].cumsum(-1), [self.steps], -1)
         wrong = wrong - right[..., -1:]  # they were added up behind these
         recall, precision = right / np.maximum(due, 1), right / np.maximum(right + wrong, 1)
-        each = np.mean([np.where(recall >= least, precision, 0).max(-1) for least in _RECALLS - 1e-9], 0)
+        best = np.maximum.accumulate(precision[..., ::-1], -1)[..., ::-1]  # at this recall or more
+        levels = np.floor((_RECALLS - 1) * recall + 1e-7) + 1  # of recall, that are reached
+        each = (np.diff(levels, axis=-1, prepend=0.0) * best).sum(-1) / _RECALLS
         there = due[..., 0] > 0
         found: NDArray[np.float64] = (each * there).sum(-1) / np.maximum(there.sum(-1), 1)
         return found
