@@ -36,7 +36,7 @@ def of_kinds(job: dict[str, Any]) -> dict[str, Any]:
     if not any(map(named, _COLUMNS)):
         return job
     if not any(map(named, _OTHERS)):
-        return {"model": "scratch", **job, "tune": _of_a_table(job.get("tune"))}
+        return {"model": "scratch", **job, "tune": _of_a_table(job.get("tune"), job.get("task") == "score")}
     parts = job.get("parts") or {}
     own = (parts.get(TABLE) or {}) if isinstance(parts, dict) else None
     if not isinstance(own, dict):
@@ -44,9 +44,15 @@ def of_kinds(job: dict[str, Any]) -> dict[str, Any]:
     return {**job, "parts": {**parts, TABLE: {**own, "tune": _of_a_table(own.get("tune"))}}}
 
 
-def _of_a_table(tune: Any) -> Any:
+def _of_a_table(tune: Any, number: bool = False) -> Any:
+    """The keys of `tune`; for a number the epoch is chosen by how far off it is, as a correlation knows no scale."""
     if not isinstance(tune, dict | None):
         return tune
     given = tune or {}
     scratch = given.get("scratch")
-    return _TABLE | given | ({"scratch": _TABLE["scratch"] | scratch} if isinstance(scratch, dict) else {})
+    return (
+        _TABLE
+        | ({"metric": "rmse"} if number else {})
+        | given
+        | ({"scratch": _TABLE["scratch"] | scratch} if isinstance(scratch, dict) else {})
+    )

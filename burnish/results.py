@@ -52,13 +52,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Mark:
-    """A frame on a picture.
-
-    Attributes:
-        title: what it says is there.
-        kind: right; wrong; or missed, where nothing was said.
-        edges: left, top, right and bottom, as shares of the picture.
-    """
+    """A frame on a picture: what it says; right, wrong or missed; left, top, right and bottom, as shares of it."""
 
     title: str
     kind: str

@@ -90,7 +90,10 @@ def test_a_table_has_defaults_of_its_own(tmp_path: Path) -> None:
     columns = {"number": "age", "label": "buys"}
     job = parse({"task": "classify", "data": {"train": "a.csv", "columns": columns}, "tune": {"epochs": 3}})
     assert (job.model, job.tune.epochs, job.tune.learning_rate, job.tune.scratch.hidden) == ("scratch", 3, 2e-3, 192)
+    assert job.tune.metric is None
     assert parse(job.model_dump(mode="json")) == job
+    number = parse({"task": "score", "data": {"train": "a.csv", "columns": columns}})
+    assert number.tune.metric == "rmse"
     both = parse({"task": "classify", "data": {"train": "a.csv", "columns": columns | {"text": "title"}}})
     assert (both.model, both.tune.learning_rate) == ("minilm", 2e-4)
     assert both.parts["table"].tune is not None
