@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "rmse", "brier", "ece", "wer", "cer"})
-
 Verdict = Literal["ok", "note", "warn", "fail"]
 
 
