@@ -55,7 +55,7 @@ def load(
         else:
             return _from_transformers(place, kind, rates, fresh_head, num_labels=outputs, **options)
         return own, own.load(place, fresh_head)
-    except (OSError, RuntimeError, SafetensorError, AttributeError) as error:
+    except (OSError, RuntimeError, SafetensorError, AttributeError, TypeError, ValueError, KeyError) as error:
         raise InputError(f"the model in '{place}' cannot be loaded: {last_line(error)}") from None
 
 
