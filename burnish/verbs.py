@@ -22,6 +22,7 @@ from burnish.data.lines import texts_of
 from burnish.data.reader import Reader
 from burnish.data.readers import READERS, TEXT, kind_of
 from burnish.data.rows import Rows
+from burnish.data.table import Table
 from burnish.data.text import chunked
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
@@ -235,7 +236,7 @@ def _job(model: str | Path, data: str) -> Job:
     other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
     other["columns"] = kept["data"]["columns"] | {"group": None, "time": None}  # they are for splitting alone
     single = artifact.inputs != TEXT and not artifact.kinds
-    if single and artifact.inputs != "table" and not other["columns"].get(artifact.inputs):  # tuned on a folder
+    if single and artifact.inputs != Table.kind and not other["columns"].get(artifact.inputs):  # tuned on a folder
         other["columns"][artifact.inputs] = artifact.inputs
     return parse({"task": kept["task"], "data": kept["data"] | other})
 
@@ -300,7 +301,7 @@ def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str,
                 yield {"fault": row["fault"]}
             else:
                 held = {name: row[name] for name in ("text", "text_b", *READERS) if name in row}
-                yield {k: json.loads(v) if k == "table" else v for k, v in held.items()} | asdict(next(said))
+                yield {k: json.loads(v) if k == Table.kind else v for k, v in held.items()} | asdict(next(said))
 
 
 def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]:

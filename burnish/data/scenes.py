@@ -52,9 +52,8 @@ class Scenes(Pixels):
         pixels, place = batch["pixels"], batch["pixels"].device
         n, height, width, _ = pixels.shape
 
-        def drawn(
-            low: float, high: float, *more: int
-        ) -> torch.Tensor:  # on the CPU, whose generator a checkpoint keeps
+        def drawn(low: float, high: float, *more: int) -> torch.Tensor:
+            # On the CPU, whose generator a checkpoint keeps.
             return (low + (high - low) * torch.rand(n, *more)).to(place)
 
         scale = drawn(float(np.log(_SMALLER)), float(np.log(_LARGER))).exp()

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -21,11 +21,7 @@ from burnish.data.reader import Described
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError, nearest
 
-UNSEEN, EMPTY, FIRST = (
-    0,
-    1,
-    2,
-)  # ids of categories: one that training did not teach, none given, and the first known one
+UNSEEN, EMPTY, FIRST = 0, 1, 2  # ids: of no category that training taught, of no category given, and the first known
 NO_NUMBER = -1.0  # in place of where a number stands among those of training
 _NOTHING = {"", "na", "n/a", "nan", "null", "none", "-", "--", "?", "无"}  # how tables say that there is no number
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")  # 1,234.5
@@ -153,25 +149,9 @@ class Table(Described):
             raise InputError(f"a row of a table cannot be read: {fault}")
         return {self.kind: text}
 
-    def from_request(self, given: str) -> Row:
-        return self.row(given)
-
-    def example(self) -> str:
-        numbers = {name: places[len(places) // 2] for name, places in self.document["numbers"].items() if places}
-        categories = {name: known[0] for name, known in self.document["categories"].items() if known}
-        return json.dumps({**numbers, **categories}, ensure_ascii=False)
-
     def features(self, rows: Sequence[Row]) -> Features:
-        return self._featured(self._coded(rows))
-
-    def made_up(self, count: int, draw: np.random.Generator) -> Features:
-        coded = np.empty((count, len(self.columns)), dtype=np.float32)
-        tops = [len(places) - 1 for places in self.document["numbers"].values()]
-        for place, top in enumerate(tops):
-            coded[:, place] = draw.random(count) * top
-        for place, size in enumerate(self.sizes, len(tops)):
-            coded[:, place] = draw.integers(0, size, count)
-        return self._featured(coded)
+        dense = {self.kind: self._coded(rows)}
+        return Features({}, row=np.arange(len(rows)), dense=dense, cost=int(self.document["cost"]))
 
     def vary(self, batch: Batch) -> Batch:
         """Each row as often as it has tokens, so that it teaches as many members of the network at once."""
@@ -186,13 +166,6 @@ class Table(Described):
             for place, size in enumerate(self.sizes)
         ]
         return np.concatenate([coded, *single], axis=1, dtype=np.float32)
-
-    def traits(self, rows: Sequence[Row]) -> dict[str, NDArray[np.float64]]:
-        coded = self._coded(rows)
-        return {name: coded[:, place].astype(float) for place, name in enumerate(self.document["numbers"])}
-
-    def _featured(self, coded: NDArray[np.float32]) -> Features:
-        return Features({}, row=np.arange(len(coded)), dense={self.kind: coded}, cost=int(self.document["cost"]))
 
     def _coded(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """What the network reads, (rows, columns)."""
@@ -216,11 +189,9 @@ def _read(text: Any) -> dict[str, Any]:
     return found
 
 
-def _places(values: Iterable[float]) -> list[float]:
+def _places(values: Sequence[float]) -> list[float]:
     """Values at equal shares of the rows, each once; all of them where they are few."""
-    every = np.unique(np.fromiter(values, dtype=np.float64))
-    if len(every) <= _BINS + 1:
-        return [float(value) for value in every]
-    return [
-        float(value) for value in np.unique(np.quantile(np.fromiter(values, np.float64), np.linspace(0, 1, _BINS + 1)))
-    ]
+    places = np.unique(values)
+    if len(places) > _BINS + 1:
+        places = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)))
+    return [float(value) for value in places]

@@ -28,7 +28,7 @@ def test_reads_numbers_as_tables_write_them(cell: Any, value: float | None) -> N
 
 @pytest.mark.parametrize("cell", ["abc", "1,23", "3 apples", "inf", "-Infinity", "1e999", "0x10", "1.2.3", True])
 def test_what_is_no_number_is_refused(cell: Any) -> None:
-    with pytest.raises(ValueError, match=r".*"):
+    with pytest.raises(ValueError, match=r"(?i)float|inf|e999"):
         number(cell)
 
 
@@ -120,9 +120,8 @@ def test_inputs_of_the_wrong_form_are_refused(reader: Table) -> None:
 
 
 def test_an_input_may_be_json(reader: Table) -> None:
-    row = reader.from_request(json.dumps({"age": 30, "town": "Ulm"}))
+    row = reader.row(json.dumps({"age": 30, "town": "Ulm"}))
     assert row == reader.row({"table": {"age": "30", "town": "Ulm"}})
-    assert reader.from_request(reader.example()) == reader.row(json.loads(reader.example()))
     assert Table.shown(row["table"]) == "age 30.0, town Ulm"
 
 
@@ -132,13 +131,6 @@ def test_it_is_saved_and_opened(reader: Table, tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text('{"numbers": {}}')
     with pytest.raises(InputError, match="missing or damaged"):
         Table.open(tmp_path)
-
-
-def test_made_up_rows_are_such_as_can_be(reader: Table) -> None:
-    made = reader.made_up(500, np.random.default_rng(0)).dense["table"][np.arange(500)]
-    assert made.shape == (500, 3)
-    assert (made[:, 0].min() >= 0) & (made[:, 0].max() <= 32)
-    assert set(made[:, 2]) == {0.0, 1.0, 2.0, 3.0}
 
 
 def test_a_baseline_sees_frequent_categories_one_by_one(reader: Table) -> None:

@@ -136,3 +136,17 @@ def test_the_recipe_on_a_slice(tmp_path: Path) -> None:
     tuned = tune(job)
     assert set(tuned.report.rows) == {"train", "dev", "test"}
     assert 0.0 <= tuned.report.after.value <= 1.0
+
+
+def test_images_are_scored_with_a_number(tmp_path: Path) -> None:
+    source = tiny_images.table(tmp_path / "data", 24)
+    written = source.read_text(encoding="utf-8")
+    source.write_text(written.replace(",red\n", ",7.5\n").replace(",blue\n", ",2.5\n"), encoding="utf-8")
+    job = tiny_images.job(tmp_path, source, epochs=6).model_copy(update={"task": "score"})
+    tuned = tune(job)
+    assert tuned.report.after.metrics["pearson"] > 0.8
+    assert "linear model of coarse pixels and colours" in tuned.report.before
+    red, blue = Engine.open(job.out).predict([tiny_images.picture("red", 99), tiny_images.picture("blue", 99)])
+    assert red.value > 5 > blue.value
+    with pytest.raises(InputError, match="burnish explain"):
+        Artifact.open(job.out).must_go_with("explain")
