@@ -68,7 +68,10 @@ class Columns(_Section):
 class Split(_Section):
     """How rows are set apart where no dev or test file is given."""
 
-    by: Literal["stratify", "random", "group", "time"] = "stratify"
+    by: Literal["stratify", "random", "group", "block", "time"] = Field(
+        "stratify",
+        description="`block` keeps neighbours together, by `data.columns.time` or in the order of the file.",
+    )
     dev: Fraction = Field(0.1, description="Share of the training file, when there is no `data.dev`.")
     test: Fraction = Field(0.0, description="Share of the training file, when there is no `data.test`.")
 

@@ -1,4 +1,4 @@
-"""Setting rows apart: stratified, at random, by group or by time; the same seed gives the same sides."""
+"""Setting rows apart: stratified, at random, by group, by blocks or by time; the same seed gives the same sides."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from burnish.errors import InputError
 
 Sides = dict[str, list[int]]
 _BLOCKS = 60
+_PARTS = 20  # blocks of a split: so few that hardly a row has a neighbour on another side
 LabelOf = Callable[[Row], str | None]
 _SEVERAL: dict[str, tuple[str, Callable[[Any], list[str]]]] = {  # by task: column, and the names in a cell of it
     "tag": ("tags", lambda tags: [tag[2:] for tag in tags if tag.startswith("B-")]),
@@ -49,8 +50,14 @@ def split(rows: Rows, config: Split, seed: int, label_of: LabelOf) -> dict[str, 
         goals[max(goals, key=lambda name: goals[name])] -= 1
     chance = random.Random(seed)
     note = ""
-    if config.by == "group":
-        sides = _by_group(rows, goals, chance)
+    if config.by in ("group", "block"):
+        groups = _groups(rows) if config.by == "group" else _blocks(rows)
+        if len(groups) <= len(goals):
+            raise InputError(
+                f"'{rows.source}' has {len(groups)} {config.by}s, too few to set {' and '.join(goals)} apart "
+                f"by {config.by}"
+            )
+        sides = _whole(groups, goals, chance)
     elif config.by == "time":
         sides = _by_time(rows, goals)
     else:
@@ -137,17 +144,22 @@ def _spread(pool: Sequence[int], count: int, chance: random.Random) -> list[int]
     return [pool[int((n + start) * len(pool) / count)] for n in range(count)]
 
 
-def _by_group(rows: Rows, goals: dict[str, int], chance: random.Random) -> Sides:
-    """Fill each side with whole groups in random order, passing over those that are too big for it."""
+def _groups(rows: Rows) -> list[list[int]]:
     found: dict[str, list[int]] = defaultdict(list)
     for index, value in enumerate(_column(rows, "group")):
         found[f"={value}" if value is not None else f"row {index}"].append(index)  # no group: a group of its own
-    groups = [found[name] for name in sorted(found)]
+    return [found[name] for name in sorted(found)]
+
+
+def _blocks(rows: Rows) -> list[list[int]]:
+    """Neighbours in time, or in the order of the file where no column tells the time."""
+    order = _in_time(rows) if "time" in rows.columns else range(len(rows))
+    return [[int(index) for index in block] for block in np.array_split(np.array(order), min(_PARTS, len(rows)))]
+
+
+def _whole(groups: list[list[int]], goals: dict[str, int], chance: random.Random) -> Sides:
+    """Fill each side with whole groups in random order, passing over those that are too big for it."""
     chance.shuffle(groups)
-    if len(groups) <= len(goals):
-        raise InputError(
-            f"'{rows.source}' has {len(groups)} groups, too few to set {' and '.join(goals)} apart by group"
-        )
     sides: Sides = {}
     for position, (name, goal) in enumerate(goals.items()):
         side: list[int] = []
@@ -166,16 +178,19 @@ def _by_group(rows: Rows, goals: dict[str, int], chance: random.Random) -> Sides
 
 def _by_time(rows: Rows, goals: dict[str, int]) -> Sides:
     """The last rows are the test rows, those before them the dev rows."""
+    order, sides = _in_time(rows), Sides()
+    for name, goal in goals.items():
+        sides[name], order = order[-goal:], order[:-goal]
+    return sides
+
+
+def _in_time(rows: Rows) -> list[int]:
     values = _column(rows, "time")
     try:
         moments = [float(v or "") for v in values]
     except ValueError:
         moments = [_moment(v, rows, index) for index, v in enumerate(values)]
-    order = sorted(range(len(rows)), key=moments.__getitem__)
-    sides: Sides = {}
-    for name, goal in goals.items():
-        sides[name], order = order[-goal:], order[:-goal]
-    return sides
+    return sorted(range(len(rows)), key=moments.__getitem__)
 
 
 def _moment(value: str | None, rows: Rows, index: int) -> float:
@@ -184,7 +199,7 @@ def _moment(value: str | None, rows: Rows, index: int) -> float:
     except ValueError:
         raise InputError(
             f"{rows.where(index)}: the time {value!r} is neither a number nor a date such as 2026-11-24 or "
-            "2026-11-24T09:30:00; data.split.by: time needs one in every row"
+            "2026-11-24T09:30:00; data.split.by: time or block needs one in every row"
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 

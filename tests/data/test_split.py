@@ -29,7 +29,7 @@ def ids(sides: dict[str, Rows]) -> dict[str, list[int]]:
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.sampled_from("abcd"), min_size=3, max_size=60),
-    st.sampled_from(["stratify", "random", "group", "time"]),
+    st.sampled_from(["stratify", "random", "group", "block", "time"]),
     st.floats(0.05, 0.45),
     st.floats(0.0, 0.45),
     st.integers(0, 5),
@@ -73,6 +73,21 @@ def test_strata_of_tags_and_of_several_classes() -> None:
     assert [strata(rows, "tag")(row) for row in rows] == ["PER", "LOC", None]
     rows = table(label=[["x", "y"], []])
     assert [strata(rows, "classify")(row) for row in rows] == ["x", None]
+
+
+def test_blocks_keep_neighbours_together() -> None:
+    n = 400
+    moments = [(i * 7) % n for i in range(n)]  # the order of the file is not that of time
+    given: tuple[tuple[dict[str, list[object]], list[int]], ...] = (
+        ({}, list(range(n))),
+        ({"time": [str(m) for m in moments]}, moments),
+    )
+    for columns, order in given:
+        rows = table(id=list(range(n)), **columns)
+        sides = ids(split(rows, Split(by="block", dev=0.1, test=0.2), 3, lambda row: None))
+        assert [len(sides[name]) for name in ("dev", "test")] == [40, 80]
+        side = {order[index]: name for name, members in sides.items() for index in members}
+        assert sum(side[place] != side[place + 1] for place in range(n - 1)) <= 12  # 6 blocks have 12 ends
 
 
 def test_time_reads_dates_and_refuses_what_is_none() -> None:
