@@ -1,5 +1,5 @@
-"""Transfer between images: a network that has learnt ten kinds of things on small images starts on bees and ants, beside
-the same network from random weights.
+"""Transfer between images: a network that has learnt ten kinds of things on small images starts on bees and ants,
+beside the same from random weights.
 
   python bench/transfer_images.py --data datasets --json transfer.json
 
