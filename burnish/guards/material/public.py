@@ -86,7 +86,7 @@ def presidio(folder: Path, split: Split) -> list[dict[str, Any]]:
     rows = json.loads(path.read_text(encoding="utf-8"))
     templates = sorted({row["template_id"] for row in rows})
     random.Random(0).shuffle(templates)
-    first, second = int(0.75 * len(templates)), int(0.8 * len(templates))
+    first, second = int(0.6 * len(templates)), int(0.8 * len(templates))
     chosen = set({"train": templates[:first], "dev": templates[first:second], "test": templates[second:]}[split])
     return [
         {
