@@ -4,10 +4,10 @@
 
 The same files in the same batches, float tensors at the end. The peer is a `datasets` table whose files are decoded in a
 transform, in which transformers' own processor prepares them, behind torch's DataLoader in this process or with two
-workers; or the same done once by `map`, in two processes, and read from its Arrow cache. The fastest of these
-counts. Sounds are decoded with soundfile and soxr, as torchcodec needs the libraries of FFmpeg. A first pass begins with
-the files, and burnish writes its cache in it; a later one begins with what the first has left. Each way runs in a process of
-its own, in turns; medians. Some inputs of each way are compared before anything is reported.
+workers; or the same done once by `map`, in two processes, and read from its Arrow cache. The fastest of these counts.
+Sounds are decoded with soundfile and soxr, as torchcodec needs the libraries of FFmpeg. A first pass begins with the
+files, and burnish writes its cache in it; a later one begins with what the first has left. Each way runs in a process
+of its own, in turns; medians. Some inputs of each way are compared before anything is reported.
 
 Then one epoch of recipes/image-cifar10.yaml and of recipes/audio-fsdd.yaml on some hundred rows: the share of the
 steps' time in which the network waits for a batch, its augmentation among it.
@@ -51,7 +51,7 @@ def document(form: str) -> dict[str, Any]:
     return dict(found)
 
 
-def burnish(given: dict[str, Any], report: Callable[[str], None]) -> Iterator[Any]:
+def of_burnish(given: dict[str, Any], report: Callable[[str], None]) -> Iterator[Any]:
     """Inputs batch by batch, for two passes; the look at every file, which a job begins with, is told apart."""
     import numpy as np
 
@@ -82,22 +82,20 @@ def burnish(given: dict[str, Any], report: Callable[[str], None]) -> Iterator[An
         report("pass")
 
 
-def transformers(given: dict[str, Any], report: Callable[[str], None]) -> Iterator[Any]:
+def of_transformers(given: dict[str, Any], report: Callable[[str], None]) -> Iterator[Any]:
     """The same by datasets and transformers, as their documentation has it."""
     import datasets
     import soundfile
     import soxr
     import torch
-    from transformers import default_data_collator
+    import transformers
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
-
-    import transformers as library
 
     datasets.disable_progress_bars()
     kind, form = given["kind"], given["form"]
     how, count = given["way"].split()
     given_document = document(form)
-    made: Any = ViTImageProcessorPil if kind == "image" else getattr(library, FORMS[form])
+    made: Any = ViTImageProcessorPil if kind == "image" else getattr(transformers, FORMS[form])
     processor = made.from_dict(given_document)
 
     def heard(path: str) -> Any:
@@ -136,7 +134,7 @@ def transformers(given: dict[str, Any], report: Callable[[str], None]) -> Iterat
         persistent_workers=workers > 0,
         collate_fn=(lambda rows: processor.pad(rows, padding=True, return_tensors="pt"))
         if padded
-        else default_data_collator,
+        else transformers.default_data_collator,
     )
     for _ in range(2):
         for batch in loader:
@@ -153,7 +151,7 @@ def child(given: dict[str, Any]) -> dict[str, dict[str, float]]:
     from burnish.device import freed_memory_kept
 
     torch.set_num_threads(1)  # as in workers of a DataLoader; burnish decodes with as many threads as it finds
-    make = burnish if given["way"] == "burnish" else transformers
+    make = of_burnish if given["way"] == "burnish" else of_transformers
     found = {}
     for name, case in given["cases"].items():
         times: list[tuple[str, float]] = []

@@ -203,8 +203,8 @@ def _sums(
 
 @lru_cache(maxsize=16)
 def _filters(bands: int, size: int, rate: int, low: float, slaney: bool) -> Any:
-    """Triangles that overlap by halves, sparse, of shape (bands, size // 2 + 1): of equal widths on the mel scale and drawn on it,
-    or by Slaney's scale, drawn over frequencies, and each of the same area."""
+    """Triangles that overlap by halves, sparse, of shape (bands, size // 2 + 1): of equal widths on the mel scale and
+    drawn on it, or by Slaney's scale, drawn over frequencies, and each of the same area."""
     from scipy.sparse import csr_array  # a hundredth of it is not zero
 
     bins = np.linspace(0, rate / 2, size // 2 + 1) if slaney else np.arange(size // 2 + 1) * rate / size

@@ -43,12 +43,11 @@ def test_what_is_raised_comes_in_its_place(threads: int) -> None:
             raise InputError(str(number))
         return number
 
-    taken = []
+    taken: list[int] = []
     with pytest.raises(InputError, match="30"):
-        for one in each(make, range(100)):
-            taken.append(one)
+        taken.extend(each(make, range(100)))
     assert taken == list(range(30))[: len(taken)]
-    assert len(taken) >= 24  # all that was begun with before
+    assert len(taken) >= 24  # all that came before those it was made together with
 
 
 def test_no_more_is_made_than_is_asked_for(threads: int) -> None:
