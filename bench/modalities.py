@@ -2,8 +2,8 @@
 
   python bench/modalities.py --data datasets
 
-The same files in the same batches, float tensors at the end. The peer is a `datasets` table whose files are decoded in a
-transform, in which transformers' own processor prepares them, behind torch's DataLoader in this process or with two
+The same files in the same batches, float tensors at the end. The peer is a `datasets` table whose files are decoded in
+a transform, in which transformers' own processor prepares them, behind torch's DataLoader in this process or with two
 workers; or the same done once by `map`, in two processes, and read from its Arrow cache. The fastest of these counts.
 Sounds are decoded with soundfile and soxr, as torchcodec needs the libraries of FFmpeg. A first pass begins with the
 files, and burnish writes its cache in it; a later one begins with what the first has left. Each way runs in a process
@@ -51,7 +51,7 @@ def document(form: str) -> dict[str, Any]:
     return dict(found)
 
 
-def of_burnish(given: dict[str, Any], report: Callable[[str], None]) -> Iterator[Any]:
+def of_burnish(given: dict[str, Any], report: Callable[[], None]) -> Iterator[Any]:
     """Inputs batch by batch, for two passes; the look at every file, which a job begins with, is told apart."""
     import numpy as np
 
@@ -66,9 +66,9 @@ def of_burnish(given: dict[str, Any], report: Callable[[str], None]) -> Iterator
     kind, form = given["kind"], document(given["form"])
     reader: Any = Pixels(form) if kind == "image" else Waves({**form, "longest": 30.0})
     front: Any = Scaled.of(form) if kind == "image" else Levelled.of(form)
-    report("start")
+    report()
     assert not any(each(reader.fault, [Path(one) for one in given["files"]]))
-    report("look")
+    report()
     digests = each(store.digest, [Path(one) for one in given["files"]])
     rows = [{kind: one, "digest": digest} for one, digest in zip(given["files"], digests, strict=True)]
     features = reader.features(rows).kept()
@@ -79,10 +79,10 @@ def of_burnish(given: dict[str, Any], report: Callable[[str], None]) -> Iterator
                 yield front(batch["pixels"])
             else:
                 yield next(iter(front(batch["sound"], batch["frames"]).values()))
-        report("pass")
+        report()
 
 
-def of_transformers(given: dict[str, Any], report: Callable[[str], None]) -> Iterator[Any]:
+def of_transformers(given: dict[str, Any], report: Callable[[], None]) -> Iterator[Any]:
     """The same by datasets and transformers, as their documentation has it."""
     import datasets
     import soundfile
@@ -110,7 +110,7 @@ def of_transformers(given: dict[str, Any], report: Callable[[str], None]) -> Ite
         sounds = [heard(one["path"]) for one in rows["audio"]]
         return dict(processor(sounds, sampling_rate=RATE, return_tensors=tensors, **padding))
 
-    report("start")
+    report()
     table = datasets.Dataset.from_dict({kind: given["files"]})
     table = table.cast_column(kind, datasets.Image() if kind == "image" else datasets.Audio(decode=False))
     if how == "transform":
@@ -139,7 +139,7 @@ def of_transformers(given: dict[str, Any], report: Callable[[str], None]) -> Ite
     for _ in range(2):
         for batch in loader:
             yield next(batch[name] for name in ("pixel_values", "input_values", "input_features") if name in batch)
-        report("pass")
+        report()
 
 
 def child(given: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -154,15 +154,21 @@ def child(given: dict[str, Any]) -> dict[str, dict[str, float]]:
     make = of_burnish if given["way"] == "burnish" else of_transformers
     found = {}
     for name, case in given["cases"].items():
-        times: list[tuple[str, float]] = []
-        shown, used = None, sum(os.times()[:4])
+        times: list[float] = []
+        used: list[float] = []
+        shown = None
+
+        def report(times: list[float] = times, used: list[float] = used) -> None:
+            times.append(time.perf_counter())
+            used.append(sum(os.times()[:4]))
+
         with freed_memory_kept():
-            for one in make({**given, **case}, lambda said: times.append((said, time.perf_counter()))):  # noqa: B023
+            for one in make({**given, **case}, report):
                 shown = one[:COMPARED].numpy().copy() if shown is None else shown
         np.save(f"{given['folder']}/{name}.npy", shown)
-        found[name] = {"first": times[-2][1] - times[-3][1], "later": times[-1][1] - times[-2][1]}
-        found[name] |= {"look": times[1][1] - times[0][1]} if len(times) > 3 else {}
-        found[name]["processors"] = sum(os.times()[:4]) - used
+        found[name] = {"first": times[-2] - times[-3], "later": times[-1] - times[-2]}
+        found[name] |= {"look": times[1] - times[0]} if len(times) > 3 else {}
+        found[name]["processors"] = sum(os.times()[:4]) - used[-3]  # the workers' counts once they have ended
     return found
 
 
@@ -202,11 +208,12 @@ def waiting(given: dict[str, Any]) -> dict[str, float]:
     return {"steps": [event["seconds"] for event in events if event["event"] == "step"][-1], **spent}
 
 
-def by_class(data: Path, folder: Path) -> str:
-    """Spoken digits in a folder for each."""
-    for file in sorted((data / "fsdd_en/recordings").iterdir()):
-        (folder / file.name[0]).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, folder / file.name[0] / file.name)
+def by_class(recordings: Path, folder: Path) -> str:
+    """Files whose names begin with their class and an underscore, in a folder for each class."""
+    for file in sorted(recordings.iterdir()):
+        place = folder / file.name.split("_")[0]
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place / file.name)
     return str(folder)
 
 
@@ -280,7 +287,7 @@ def main() -> None:
     waits = {}
     if "waiting" in args.only:
         with tempfile.TemporaryDirectory() as folder:
-            sounds = by_class(data, Path(folder, "digits"))
+            sounds = by_class(data / "fsdd_en/recordings", Path(folder, "digits"))
             cifar = str(data / "cifar10_subset/train")
             for side, recipe, train in (("image", "image-cifar10", cifar), ("audio", "audio-fsdd", sounds)):
                 given = {"recipe": f"recipes/{recipe}.yaml", "data": train, "rows": most, "folder": folder}

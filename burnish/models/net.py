@@ -26,6 +26,7 @@ Pooling = Literal["cls", "mean"]
 READ = "read"  # of a batch: what the encoder gives, in place of what it would read
 _TOP = ("projector", "classifier")  # of transformers' models: what is new with a head, from below
 Front = Scaled | Levelled | Coded
+_FURTHER = ("activation_dropout", "feat_proj_dropout", "final_dropout")  # of sounds; off where a job wants none
 FRONTS: dict[str, type[Front]] = {
     Scaled.kind: Scaled,
     Levelled.kind: Levelled,
@@ -344,8 +345,11 @@ def start_net(
         "hidden_dropout_prob": dropout,
         "attention_probs_dropout_prob": attention_dropout,
         "dropout": dropout,
+        "hidden_dropout": dropout,
         "attention_dropout": attention_dropout,
     }
+    if not dropout:
+        rates |= dict.fromkeys(_FURTHER, 0.0)
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
         if own := SMALL.get(config.get("model_type")):
