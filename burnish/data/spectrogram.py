@@ -190,7 +190,7 @@ def _framed(wave: Samples, width: int, hop: int, count: int) -> NDArray[np.float
 def _power(frames: NDArray[np.float32], window: NDArray[np.float64], size: int) -> NDArray[np.float32]:
     from scipy.fft import rfft  # several frames at once, which NumPy's own does not do
 
-    found = rfft(frames * window.astype(np.float32), size)
+    found: NDArray[np.complex64] = rfft(frames * window.astype(np.float32), size)
     return np.square(found.real) + np.square(found.imag)
 
 
