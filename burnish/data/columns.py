@@ -19,6 +19,7 @@ from burnish.data.source import Source, label_of, reader_of_labels
 from burnish.data.spans import entities, parse
 from burnish.data.table import Table, cells
 from burnish.data.words import disjoint, join_words, split_words, tag_words
+from burnish.data.workers import each
 from burnish.errors import InputError
 
 Convert = Callable[[Row, int], Row]
@@ -33,6 +34,7 @@ class _Plan:
     convert: Convert
     notes: tuple[str, ...] = ()
     key: tuple[str, ...] = ()  # what the values depend on beside rows and job
+    decodes: bool = False  # whether most of the time goes into files
 
 
 def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
@@ -57,10 +59,11 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     fields = plan.fields | {to: rows.table.features.arrow_schema.field(name).type for to, name in kept.items()}
 
     def make() -> store.Content:
-        converted = (
-            plan.convert(row, index) | {to: row[name] for to, name in kept.items()} for index, row in enumerate(rows)
-        )
-        return store.Content(fields, converted)
+        def convert(place: tuple[int, Row]) -> Row:
+            index, row = place
+            return plan.convert(row, index) | {to: row[name] for to, name in kept.items()}
+
+        return store.Content(fields, (each if plan.decodes else map)(convert, enumerate(rows)))
 
     data = job.data
     part = (job.task, data.columns, data.multi_label, data.separator, labelled, *plan.key)
@@ -119,7 +122,7 @@ def _files(source: Source, kind: str) -> _Plan:
         return out
 
     used = f"columns: {kind} = '{name}'" + (f", label = '{','.join(label)}'" if "label" in fields else "")
-    return _Plan(fields, convert, (used,), (files.state(base, map(cell, rows)),))
+    return _Plan(fields, convert, (used,), (files.state(base, map(cell, rows)),), decodes=True)
 
 
 def _cells(source: Source) -> _Plan:

@@ -80,16 +80,18 @@ def _pitched(bands: torch.Tensor) -> torch.Tensor:
 def _noisy_bands(energy: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """Louder, softer, brighter or darker, and over half of them noise, by the sum of both energies; all of them
     logarithms."""
-    top = energy.masked_fill(~inside[..., None], -torch.inf).amax((1, 2))
+    noisy = (_drawn(energy) < _NOISY).nonzero().squeeze(1)
+    part = energy[noisy]
+    top = part.masked_fill(~inside[noisy][..., None], -torch.inf).amax((1, 2))
     quiet, loud = _NOISE
-    under = quiet + (loud - quiet) * _drawn(energy) + torch.where(_drawn(energy) < _NOISY, 0.0, torch.inf)
-    slope = torch.linspace(-0.5, 0.5, energy.shape[2], device=energy.device) * _TILT * (2 * _drawn(energy, 1) - 1)
-    rough = _ROUGH * torch.randn(energy.shape).to(energy.device)
+    under = quiet + (loud - quiet) * _drawn(part)
+    slope = torch.linspace(-0.5, 0.5, energy.shape[2], device=energy.device) * _TILT * (2 * _drawn(part, 1) - 1)
+    rough = _ROUGH * torch.randn(part.shape).to(energy.device)
     noise = (top - under)[:, None, None] + slope[:, None] + rough
     place = torch.arange(energy.shape[2], device=energy.device) + 0.5
     curves = torch.cos(torch.pi / energy.shape[2] * place * torch.arange(_CURVES, device=energy.device)[:, None])
     colour = _GAIN * (2 * _drawn(energy, _CURVES) - 1) @ curves
-    return torch.logaddexp(energy, noise) + colour[:, None]
+    return energy.index_copy(0, noisy, torch.logaddexp(part, noise)) + colour[:, None]
 
 
 def _noisy_wave(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

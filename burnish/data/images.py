@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import struct
+import threading
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,30 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Typ
 _ALSO_BROKEN = (struct.error, zlib.error, MemoryError, Image.DecompressionBombError)
 _TURN, _LYING = 0x0112, (5, 6, 7, 8)  # number of the turn among what a camera notes, and turns by a quarter
 Pixels = NDArray[np.uint8]
+_lock, _at_work = threading.Lock(), 0
+_before = warnings.catch_warnings()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings, which are of what is refused here anyway and of odd metadata.
+
+    What is warned of is one setting for all threads, so that the first of them changes it and the last puts it back.
+    """
+    global _at_work, _before
+    with _lock:
+        _at_work += 1
+        if _at_work == 1:
+            _before = warnings.catch_warnings()
+            _before.__enter__()
+            warnings.simplefilter("ignore")
+    try:
+        yield
+    finally:
+        with _lock:
+            _at_work -= 1
+            if not _at_work:
+                _before.__exit__(None, None, None)
 
 
 def decode(given: Any, draft: int | None = None) -> Image.Image:
@@ -46,14 +73,15 @@ def decode(given: Any, draft: int | None = None) -> Image.Image:
     if isinstance(given, bytes):
         given = io.BytesIO(given)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of what is refused below, and of odd metadata
+        with _quiet():
             image = given if isinstance(given, Image.Image) else Image.open(given, formats=_FORMATS)
             _must_be_small(image)
             if draft and image.format == "JPEG":
                 image.draft("RGB", (draft, draft))
             image.load()
-            return _rgb(ImageOps.exif_transpose(image))
+            lent = image is given  # and is handed back as it was
+            turned = lent or image.getexif().get(_TURN, 1) != 1
+            return _rgb(ImageOps.exif_transpose(image) if turned else image)
     except FileNotFoundError:
         raise InputError("there is no such file") from None
     except IsADirectoryError:
@@ -84,8 +112,7 @@ def stored(given: Any) -> tuple[tuple[int, int], int]:
     if isinstance(given, bytes):
         given = io.BytesIO(given)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             image = given if isinstance(given, Image.Image) else Image.open(given, formats=_FORMATS)
             return image.size, int(image.getexif().get(_TURN, 1))
     except Image.DecompressionBombError:

@@ -23,6 +23,7 @@ from burnish.data.images import decode, png
 from burnish.data.parts import Grid
 from burnish.data.reader import FILE, Described
 from burnish.data.rows import Row, Rows
+from burnish.data.workers import each
 from burnish.errors import InputError
 
 PATCH = 16  # pixels: an image counts as many tokens as patches of this size cover it
@@ -171,7 +172,7 @@ class Pixels(Described):
             raise InputError(f"{named} cannot be read: {error}") from None
         how = Image.Resampling(int(self.document.get("resample") or Image.Resampling.BILINEAR))
         if self._shortest is None:
-            return np.asarray(image.resize((width, height), how))
+            return np.asarray(image if image.size == (width, height) else image.resize((width, height), how))
         short = min(image.size)
         sides = [self._shortest if side == short else int(self._shortest * side / short) for side in image.size]
         across, down = (sides[0] - width) // 2, (sides[1] - height) // 2
@@ -248,9 +249,12 @@ class Made:
     def __getitem__(self, pieces: NDArray[np.int64]) -> NDArray[Any]:
         """Bytes of shape (pieces, height, width, 3)."""
         found = np.empty((len(pieces), *self._reader.shape, 3), dtype=np.uint8)
-        for place, piece in enumerate(pieces):
-            found[place] = self._reader.array(self._given[int(piece)])
+        for place, one in enumerate(self._each(pieces)):
+            found[place] = one
         return found
+
+    def _each(self, pieces: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+        return each(self._reader.array, [self._given[int(piece)] for piece in pieces])
 
     def kept(self) -> NDArray[Any]:
         """All of them as an array: a memory-mapped file, made once for the same contents and the same size.
@@ -260,13 +264,10 @@ class Made:
         """
         if not all(self._digests):
             return self[np.arange(len(self))]
+        parts = (one[None] for one in self._each(np.arange(len(self))))
         document = json.dumps(dict(self._reader.document), sort_keys=True)
         key = store.fingerprint(_VERSION, document, store.together(self._digests))
-        return store.array("pixels", key, (len(self), *self._reader.shape, 3), np.uint8, self._parts())
-
-    def _parts(self) -> Iterator[NDArray[Any]]:
-        for start in range(0, len(self), 256):
-            yield self[np.arange(start, min(start + 256, len(self)))]
+        return store.array("pixels", key, (len(self), *self._reader.shape, 3), np.uint8, parts)
 
 
 def of_model(place: str) -> dict[str, Any] | None:

@@ -49,11 +49,11 @@ def decode(given: Any, rate: int, longest: float | None = None) -> Samples:
             own = int(file.samplerate)
             count = file.frames if longest is None else min(file.frames, round(longest * own))
             blocks = list(_mono(file, count))
-            mono = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+            mono = blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros(0, np.float32), *blocks])
     wanted = resampled(len(mono), own, rate)
     if own != rate:
         mono = np.asarray(need("soxr", "audio").resample(mono, own, rate), dtype=np.float32)
-    return np.pad(mono, (0, max(0, wanted - len(mono))))[:wanted]
+    return mono[:wanted] if len(mono) >= wanted else np.pad(mono, (0, wanted - len(mono)))
 
 
 def extent(given: Any) -> tuple[int, int]:
@@ -134,12 +134,12 @@ def _must_fit(samples: int, rate: int, channels: int) -> None:
 def _mono(file: Any, count: int) -> Iterator[Samples]:
     """The mean of the channels of the first `count` samples."""
     while count > 0:
-        block = file.read(min(count, _BLOCK), dtype="float32", always_2d=True)
+        block = file.read(min(count, _BLOCK), dtype="float32")
         if not len(block):
             return
         _must_be_numbers(block)
         count -= len(block)
-        yield block.mean(1)
+        yield block if block.ndim == 1 else block.mean(1)
 
 
 def _of_array(given: tuple[Any, ...]) -> tuple[Samples, int]:
@@ -158,5 +158,5 @@ def _of_array(given: tuple[Any, ...]) -> tuple[Samples, int]:
 
 
 def _must_be_numbers(values: Samples) -> None:
-    if not float(np.abs(values).max(initial=0)) < _LOUDEST:
+    if not (values.max(initial=0) < _LOUDEST and values.min(initial=0) > -_LOUDEST):
         raise InputError("it holds values that are no numbers, or no sound")

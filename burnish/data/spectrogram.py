@@ -113,7 +113,7 @@ class Own:
         whole = np.pad(wave, (width // 2, width))
         size = 1 << (2 * width - 1).bit_length()  # so fine that the lowest bands are not empty
         power = _power(_framed(whole, width, hop, self.frames(len(wave))), np.hanning(width + 1)[:-1], size)
-        found = np.log(np.maximum(power @ _filters(BANDS, size, self.rate, 50.0), 1e-10))
+        found = np.log(np.maximum(_sums(power, BANDS, size, self.rate, 50.0), 1e-10))
         deep: NDArray[np.float32] = np.maximum(found, found.max() - _DEEP)
         return deep
 
@@ -146,7 +146,7 @@ class Kaldi:
         frames = frames - frames.mean(1, keepdims=True)
         sharper = frames - np.float32(0.97) * np.concatenate([frames[:, :1], frames[:, :-1]], 1)
         power = _power(sharper, np.hanning(400), 512)
-        found: NDArray[np.float32] = np.log(np.maximum(power @ _filters(self.bands, 512, self.rate, 20.0), _SPOKEN))
+        found: NDArray[np.float32] = np.log(np.maximum(_sums(power, self.bands, 512, self.rate, 20.0), _SPOKEN))
         return found
 
 
@@ -178,7 +178,7 @@ class Whisper:
         whole = np.pad(wave[:longest], (0, max(0, longest - len(wave)) if count == self.fixed else 800))
         whole = np.pad(whole, 200, mode="reflect")
         power = _power(_framed(whole, 400, 160, count), np.hanning(401)[:-1], 400)
-        found = np.log10(np.maximum(power @ _filters(self.bands, 400, self.rate, 0.0, slaney=True), 1e-10))
+        found = np.log10(np.maximum(_sums(power, self.bands, 400, self.rate, 0.0, slaney=True), 1e-10))
         deep: NDArray[np.float32] = np.maximum(found, found.max() - 8.0)
         return (deep + np.float32(4.0)) / np.float32(4.0)
 
@@ -188,14 +188,25 @@ def _framed(wave: Samples, width: int, hop: int, count: int) -> NDArray[np.float
 
 
 def _power(frames: NDArray[np.float32], window: NDArray[np.float64], size: int) -> NDArray[np.float32]:
-    found = np.fft.rfft(frames * window.astype(np.float32), size)
+    from scipy.fft import rfft  # several frames at once, which NumPy's own does not do
+
+    found: NDArray[np.complex64] = rfft(frames * window.astype(np.float32), size)
     return np.square(found.real) + np.square(found.imag)
 
 
+def _sums(
+    power: NDArray[np.float32], bands: int, size: int, rate: int, low: float, slaney: bool = False
+) -> NDArray[np.float32]:
+    """Energy in each band, (frames, bands)."""
+    return np.ascontiguousarray((_filters(bands, size, rate, low, slaney) @ power.T).T)
+
+
 @lru_cache(maxsize=16)
-def _filters(bands: int, size: int, rate: int, low: float, slaney: bool = False) -> NDArray[np.float32]:
-    """Triangles that overlap by halves, shape (size // 2 + 1, bands): of equal widths on the mel scale and drawn on it,
-    or by Slaney's scale, drawn over frequencies, and each of the same area."""
+def _filters(bands: int, size: int, rate: int, low: float, slaney: bool) -> Any:
+    """Triangles that overlap by halves, sparse, of shape (bands, size // 2 + 1): of equal widths on the mel scale and
+    drawn on it, or by Slaney's scale, drawn over frequencies, and each of the same area."""
+    from scipy.sparse import csr_array  # a hundredth of it is not zero
+
     bins = np.linspace(0, rate / 2, size // 2 + 1) if slaney else np.arange(size // 2 + 1) * rate / size
     ends = _mels(np.array([low, min(rate / 2, 8000.0) if slaney else rate / 2]), slaney)
     edges = np.linspace(float(ends[0]), float(ends[1]), bands + 2)
@@ -205,7 +216,7 @@ def _filters(bands: int, size: int, rate: int, low: float, slaney: bool = False)
     rising = (places[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - places[:, None]) / np.diff(edges)[1:]
     found: NDArray[np.float64] = np.maximum(0, np.minimum(rising, falling))
-    return (found * (2 / (edges[2:] - edges[:-2]) if slaney else 1)).astype(np.float32)
+    return csr_array((found * (2 / (edges[2:] - edges[:-2]) if slaney else 1)).astype(np.float32).T)
 
 
 def _mels(hertz: NDArray[np.float64], slaney: bool) -> NDArray[np.float64]:

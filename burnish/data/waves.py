@@ -25,6 +25,7 @@ from burnish.data.rows import Row, Rows
 from burnish.data.sounds import Samples, decode, extent, must_be_whole, resampled
 from burnish.data.spectrogram import BANDS, OWN, WAVE, WHISPER, Form, Own, form_of
 from burnish.data.transcripts import TRANSCRIPT
+from burnish.data.workers import each
 from burnish.errors import InputError
 
 TOKEN = 0.04  # seconds of sound that count as a token
@@ -32,7 +33,7 @@ _TOGETHER = 8  # tokens: lengths this near to each other are mixed in a batch, a
 _LOOKED_AT = 200  # sounds whose rates decide
 _RATES = (8000, 16_000)  # to choose from; speech has little above
 _FRAMES, _BRIEF = 100, 0.08  # frames of bands in a second; seconds that hide no whole word
-_VERSION = 1  # part of the key of kept arrays
+_VERSION = 2  # part of the key of kept arrays
 _PARTS, _COEFFICIENTS = 4, 20  # of the numbers for a linear model: stretches of time, and terms of a cosine series
 _SHOWN = (64, 128)  # bands and frames at most of a picture in a report
 
@@ -104,7 +105,7 @@ class Waves(Described):
 
     def features(self, rows: Sequence[Row]) -> Features:
         form, given = self.form, [row[self.kind] for row in rows]
-        samples = np.array([self._samples(one) for one in given], dtype=np.int64)
+        samples = np.array(list(each(self._samples, given)), dtype=np.int64)
         frames = np.array([form.frames(int(one)) for one in samples], dtype=np.int64)
         counts = np.array([form.rows(int(one)) for one in samples], dtype=np.int64)
         heard = Heard(given, [row.get("digest") for row in rows], self, counts)
@@ -201,12 +202,14 @@ class _Sounds:
         form = self._form
         width = form.fixed or int(self._counts[pieces].max(initial=1))
         found = np.full((len(pieces), width, *form.cell), form.padding or 0, dtype=self.dtype)
-        for place, piece in enumerate(pieces):
-            one = self._one(int(piece))
+        for place, one in enumerate(self._each(pieces)):
             found[place, : len(one)] = one
             if form.padding is None:
                 found[place, len(one) :] = one[-1]
         return found
+
+    def _each(self, pieces: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+        return map(self._one, pieces.tolist())
 
     def _one(self, piece: int) -> NDArray[Any]:
         raise NotImplementedError
@@ -220,7 +223,10 @@ class Heard(_Sounds):
         self._given, self._digests, self._reader = given, digests, reader
 
     def _one(self, piece: int) -> NDArray[Any]:
-        return self._form.of(self._reader.wave(self._given[piece]))
+        return self._form.of(self._reader.wave(self._given[piece])).astype(self.dtype)
+
+    def _each(self, pieces: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+        return each(self._one, pieces.tolist())
 
     def kept(self) -> Kept:
         """All of them in a memory-mapped file, made once for the same contents and the same form.
@@ -228,7 +234,7 @@ class Heard(_Sounds):
         Raises:
             InputError: when the cache folder cannot be written.
         """
-        every = (self._one(piece).astype(self.dtype) for piece in range(len(self)))
+        every = self._each(np.arange(len(self)))
         if not all(self._digests):
             return Kept(np.concatenate(list(every)), self._form, self._counts)
         document = json.dumps(dict(self._reader.document), sort_keys=True)

@@ -23,8 +23,10 @@ from burnish.models.table import Coded
 from burnish.models.vision import Scaled, preprocessing
 
 Pooling = Literal["cls", "mean"]
-READ = "read"  # of a batch: what the head reads, in place of what the encoder would read
+READ = "read"  # of a batch: what the encoder gives, in place of what it would read
+_TOP = ("projector", "classifier")  # of transformers' models: what is new with a head, from below
 Front = Scaled | Levelled | Coded
+_FURTHER = ("activation_dropout", "feat_proj_dropout", "final_dropout")  # of sounds; off where a job wants none
 FRONTS: dict[str, type[Front]] = {
     Scaled.kind: Scaled,
     Levelled.kind: Levelled,
@@ -163,18 +165,52 @@ class Net(nn.Module):
     def read(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """What the head reads, before dropout: vectors (n, hidden), or states (n, tokens, hidden)."""
         if READ in batch:
-            return batch[READ]
+            return self._projected(batch[READ])
         if self.scaled is not None:
             return self._given_to_head(batch)
         return self.vectors(batch) if self.kind == "sequence" else self._states(batch)
 
+    def encoded(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What the encoder gives to all that is new with a head, (n, ...), before dropout. Of sounds it is the mean
+        over time, which can be taken before a linear layer as well as behind it."""
+        if self.scaled is None:
+            return self.read(batch)
+        top = {name: getattr(self.model, name) for name in _TOP if hasattr(self.model, name)}
+        try:
+            for name in top:
+                setattr(self.model, name, nn.Identity())
+            return self.scaled.ask(self.model, batch)
+        finally:
+            for name, module in top.items():
+                setattr(self.model, name, module)
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing learns below what `encoded` goes to."""
+        if self.kind != "sequence" or set(self.extras) - {"dropout", "head"}:
+            return False
+        learning = {name for name, one in self.named_parameters() if one.requires_grad}
+        if self.scaled is None:  # plain transformers' own head is fitted later
+            return self.linear is not None and learning <= self.head_parameters()
+        above = tuple(f"model.{name}." for name in _TOP)
+        return isinstance(getattr(self.model, "classifier", None), nn.Module) and all(
+            name.startswith(above) for name in learning
+        )
+
     def _of_read(self, read: torch.Tensor) -> torch.Tensor:
-        """Logits of what the head reads, with the dropout before it."""
-        head = self.linear
-        before = self.extras["dropout"] if "head" in self.extras else self.model.dropout
-        assert head is not None
-        logits: torch.Tensor = head(before(read))
+        """Logits of what the encoder gives, with the dropout before the head."""
+        if self.scaled is None:
+            logits: torch.Tensor = self.extras["head"](self.extras["dropout"](read))
+            return logits
+        before = getattr(self.model, "dropout", None)
+        read = self._projected(read)
+        logits = self.model.classifier(before(read) if isinstance(before, nn.Module) else read)
         return logits
+
+    def _projected(self, encoded: torch.Tensor) -> torch.Tensor:
+        """What the head reads of what the encoder gives: the same, or behind a layer that is new as well."""
+        layer = getattr(self.model, _TOP[0], None) if self.reads == "audio" else None
+        return encoded if layer is None else layer(encoded)
 
     def _given_to_head(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """What reaches the model's own head: each architecture pools in its own way."""
@@ -309,8 +345,11 @@ def start_net(
         "hidden_dropout_prob": dropout,
         "attention_probs_dropout_prob": attention_dropout,
         "dropout": dropout,
+        "hidden_dropout": dropout,
         "attention_dropout": attention_dropout,
     }
+    if not dropout:
+        rates |= dict.fromkeys(_FURTHER, 0.0)
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
         if own := SMALL.get(config.get("model_type")):

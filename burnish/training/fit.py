@@ -130,7 +130,9 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     ran, started = trainer.setting.precision, time.perf_counter()
     states = None
     if not few:
-        states = refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
+        states = refit_head(
+            net, task, features if net.scaled is None else seen, options, pad_id, ran, trainer.evaluate, progress.best
+        )
         fit_bigrams(net, features, options, pad_id, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
     if plain := states or plain_states(net, features, pad_id, ran):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ _ROWS = 20_000  # enough for a linear head, and 30 MB of vectors
 _TOKENS = 80_000  # the same where each word is an example
 _TURNS = 300
 _SEEN = 1_000_000  # the head of two layers sees so many rows in all turns together
+_CLOSE: dict[str, Any] = {"tolerance_grad": 1e-9, "tolerance_change": 1e-12}  # what single precision never reaches
 _PENALTY = 1e-5  # on the squared weights of a head, counted for vectors of length 1
 
 Gathered = tuple[torch.Tensor, Batch]  # what a head reads, and the targets
@@ -51,11 +53,16 @@ def fit_head(
         vectors, targets = given or gather(net, net.read, features, count, pad_id)
     if not len(vectors):
         return 0
+    # In double precision the end hardly depends on the last digits of the start and of the vectors.
+    exact = torch.float64 if vectors.device.type != "mps" else torch.float32
+    finer, vectors = deepcopy(head).to(exact), vectors.to(exact)
+    targets = {name: one.to(exact) if one.is_floating_point() else one for name, one in targets.items()}
     penalty = _PENALTY * vectors.square().sum(-1).mean()
     _minimize(
-        head.parameters(),
-        lambda: simple.loss(head(vectors), targets, options) + penalty * head.weight.square().sum(),
+        finer.parameters(),
+        lambda: simple.loss(finer(vectors), targets, options) + penalty * finer.weight.square().sum(),
     )
+    head.load_state_dict(finer.state_dict())
     return count
 
 
@@ -143,7 +150,7 @@ def _minimize(parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Te
     """Minimize in place; weights that are not finite in the end are put back."""
     learning = list(parameters)
     before = [parameter.detach().clone() for parameter in learning]
-    optimizer = torch.optim.LBFGS(learning, max_iter=turns, history_size=10, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(learning, max_iter=turns, history_size=10, line_search_fn="strong_wolfe", **_CLOSE)
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()

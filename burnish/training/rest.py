@@ -17,28 +17,24 @@ _NUMBERS = 100_000_000  # that are held: 400 MB
 
 
 def rests(net: Net, tune: Tune, features: Features) -> bool:
-    """Whether nothing below a linear head learns or changes from epoch to epoch, and the vectors fit the memory.
+    """Whether nothing below the head learns or changes from epoch to epoch, and the vectors fit the memory.
 
     Dropout inside of the encoder does not count: it has nothing to keep from learning.
     """
-    head = net.linear
-    if net.kind != "sequence" or head is None or tune.r_drop or (net.scaled is not None and tune.vary != "none"):
-        return False
-    if set(net.extras) - {"dropout", "head"}:
-        return False
-    fresh = net.head_parameters()  # that of plain transformers among them, which is fitted later
-    still = all(name in fresh or not one.requires_grad for name, one in net.named_parameters())
-    return still and len(features) * net.hidden <= _NUMBERS and hasattr(net.model, "dropout")
+    varied = net.scaled is not None and tune.vary != "none"
+    return net.rests and not tune.r_drop and not varied and len(features) * net.hidden <= _NUMBERS
 
 
 def vectors(net: Net, features: Features, pad_id: int, precision: Precision) -> Features:
-    """The same pieces, of the same lengths and targets, as what the head reads of them."""
+    """The same pieces, of the same lengths and targets, as what the encoder gives of them."""
     device, was_training = next(net.parameters()).device, net.training
-    found = np.empty((len(features), net.hidden), dtype=np.float32)
+    found = np.empty((0,), dtype=np.float32)
     net.eval()
     with torch.no_grad(), autocast(device, precision):
         for pieces in by_length(features.lengths, BUDGET):
             batch = {name: value.to(device) for name, value in collate(features, pieces, pad_id).items()}
-            found[pieces] = net.read(batch).float().cpu().numpy()
+            made = net.encoded(batch).float().cpu().numpy()
+            found = found if len(found) else np.empty((len(features), *made.shape[1:]), dtype=np.float32)
+            found[pieces] = made
     net.train(was_training)
     return replace(features, ragged={}, dense={READ: found}, cost=features.lengths)
