@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ class Grid:
         shape: rows and columns of the grid; parts are counted along the rows.
         cost: as in `Features`.
         picture: what the model reads, as a `data:` URI.
+        names: of the parts, where they have some, with what is in each, as `cells`.
+        baseline: what `empty` holds, as in `Baseline`.
+        smooth: whether a network can be asked about what lies between `full` and `empty`.
     """
 
     name: str
@@ -32,6 +35,10 @@ class Grid:
     shape: tuple[int, int]
     cost: int
     picture: str = ""
+    names: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    baseline: Literal["mean", "typical"] = "mean"
+    smooth: bool = True
 
     @property
     def words(self) -> range:
