@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from burnish.data.several import name_of, of_kind
 from burnish.data.text import read_texts
 from burnish.errors import InputError
 
+_EXAMPLE = "The train from Rome to Paris was late again on Monday , said Anna ."
+
 
 @dataclass(frozen=True)
 class Mixed(Reader):
@@ -32,6 +35,7 @@ class Mixed(Reader):
     by_kind: Mapping[str, Any]
     max_tokens: int
     kind: ClassVar[str] = "mixed"
+    verbs: ClassVar[frozenset[str]] = frozenset({"serve"})
     about_numbers: ClassVar[str] = ""
 
     @classmethod
@@ -70,6 +74,29 @@ class Mixed(Reader):
             raise InputError(f"an input holds none of {', '.join(self.by_kind)}")
         return row
 
+    def fields(self) -> dict[str, dict[str, Any]]:
+        return {kind: _field(kind, part) for kind, part in self.by_kind.items()}
+
+    def from_request(self, given: str) -> Row:
+        held = json.loads(given)
+        if not isinstance(held, Mapping):
+            raise InputError(f"an input is an object with any of {', '.join(self.by_kind)}")
+        row: Row = dict(held)
+        for kind, value in held.items():
+            part = self.by_kind.get(kind)
+            if value is None or not isinstance(part, Reader):
+                continue
+            inner = bool(part.fields())
+            if not isinstance(value, Mapping if inner else str):
+                raise InputError(f"'{kind}' takes {'an object of its columns' if inner else 'the base64 of a file'}")
+            row[kind] = part.from_request(json.dumps(value) if inner else value)[kind]
+        return self.row(row)
+
+    def example(self) -> str:
+        made = {kind: part.example() for kind, part in self.by_kind.items() if isinstance(part, Reader)}
+        made = {kind: json.loads(one) if self.by_kind[kind].fields() else one for kind, one in made.items()}
+        return json.dumps(({TEXT: _EXAMPLE} if TEXT in self.by_kind else {}) | made)
+
     def features(self, rows: Sequence[Row]) -> Features:
         """Features of each kind for the rows that have it, and where in them each row stands."""
         parts, total = {}, np.zeros(len(rows), dtype=np.int64)
@@ -96,6 +123,13 @@ class Mixed(Reader):
     def picture(self, row: Row) -> str:
         readers = ((kind, part) for kind, part in self.by_kind.items() if isinstance(part, Reader) and row.get(kind))
         return next((shown for kind, part in readers if (shown := part.picture({kind: row[kind]}))), "")
+
+
+def _field(kind: str, part: Any) -> dict[str, Any]:
+    if not isinstance(part, Reader):
+        return {"type": "text"}
+    inner = part.fields()
+    return {"type": "object", "fields": inner} if inner else {"type": "file", "kind": kind}
 
 
 def _given(value: Any) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ class Grid:
         names: of the parts, where they have some, with what is in each, as `cells`.
         baseline: what `empty` holds, as in `Baseline`.
         smooth: whether a network can be asked about what lies between `full` and `empty`.
+        also: numbers that a network reads beside the input, the same whatever has gone, by name.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Grid:
     cells: tuple[str, ...] = ()
     baseline: Literal["mean", "typical"] = "mean"
     smooth: bool = True
+    also: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def words(self) -> range:
@@ -52,5 +55,6 @@ class Grid:
     def features(self, kept: NDArray[np.bool_]) -> Features:
         """The input once for each row of `kept` (inputs, parts), with the parts that stay."""
         stays = kept[:, self.owner].reshape(len(kept), *self.owner.shape, *[1] * (self.full.ndim - self.owner.ndim))
-        dense = {self.name: np.where(stays, self.full, self.empty)}
+        dense = {name: np.full(len(kept), value) for name, value in self.also.items()}
+        dense[self.name] = np.where(stays, self.full, self.empty)
         return Features({}, row=np.arange(len(kept)), dense=dense, cost=self.cost)

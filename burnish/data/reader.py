@@ -82,7 +82,7 @@ class Reader(ABC):
         """
 
     def fields(self) -> dict[str, dict[str, Any]]:
-        """What an input that comes over a network consists of, by name, where it is an object; empty where it is a file.
+        """What an input that comes over a network consists of, by name, where it is an object; nothing of a file.
 
         Each has a `type`: `number`, with `low`, `high` and `typical`; `category`, with the most frequent `values`, how
         many there are (`of`) and the `typical` one; `text`; `file`, with its `kind`; or `object`, with `fields` again.

@@ -17,8 +17,8 @@ _MOST = 6000  # sets that are asked about; of many parts fewer orders are taken,
 
 
 def shapley(engine: Engine, piece: Cut, target: Target) -> Found:
-    """Scores of the words or parts of a piece that add up to what the whole adds to none of them (Shapley 1953, Lundberg
-    and Lee 2017).
+    """Scores of the words or parts of a piece that add up to what the whole adds to none of them (Shapley 1953,
+    Lundberg and Lee 2017).
 
     Of few parts every set is asked about. Of more, some orders are drawn, the same each time, and each is gone through
     forwards and backwards (Mitchell et al. 2022), so that a part comes as often early as late.

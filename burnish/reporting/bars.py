@@ -13,7 +13,7 @@ _NAME, _BARS, _FIGURE, _ROW, _TALL = 250.0, 330.0, 70.0, 24.0, 15.0  # pixels
 
 
 def bars(explanation: Explanation) -> Markup:
-    """A bar for each part, the weightiest first: to the right and blue for the target, to the left and orange against."""
+    """A bar for each part, the weightiest first: to the right, blue, for the target; else orange."""
     parts = explanation.words(_MOST)
     low, high = min(0.0, *(score for _, score in parts)), max(0.0, *(score for _, score in parts))
     x = Scale.over([low, high], _NAME + _FIGURE, _NAME + _FIGURE + _BARS)

@@ -41,8 +41,8 @@ class Client(Shared):
     def predict(self, inputs: Any) -> Any:
         """The prediction for a text (for pair a tuple of two), or those for a list of any length, in order.
 
-        Where a model reads files, `pathlib.Path` and `bytes` are sent as what is in them; a path as a text is not. Where
-        it reads columns, an input is a mapping of column to value.
+        Where a model reads files, `pathlib.Path` and `bytes` are sent as what is in them; a path as a text is not.
+        Where it reads columns, an input is a mapping of column to value.
 
         Raises:
             InputError: when the service refuses one of the requests.
@@ -201,8 +201,8 @@ def predict_lines(client: Client, source: str) -> Iterator[dict[str, Any]]:
         raise InputError(f"'{source}' holds more than lines; give a file with a text a line, or use burnish predict")
     asked = [one for one in client.models() if client.model in (None, one["name"])]
     if any(one.get("fields") for one in asked):
-        given, sent = tee(map(_object, texts_of(source)))
-        yield from ({"input": one} | said for one, said in zip(given, client.stream(sent), strict=False))
+        given, objects = tee(map(_object, texts_of(source)))
+        yield from ({"input": one} | said for one, said in zip(given, client.stream(objects), strict=False))
         return
     kinds = {one.get("inputs", "text") for one in asked}
     if kinds and "text" not in kinds and source != "-":

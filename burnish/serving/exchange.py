@@ -222,7 +222,8 @@ def listed_inputs(inputs: Any) -> list[Any]:
         return [inputs]
     told = type(inputs).__name__
     raise InputError(
-        f"predict takes a text, a tuple of two texts, a file (Path or bytes), a mapping or a list, not {told}; see stream"
+        "predict takes a text, a tuple of two texts, a file (Path or bytes), a mapping of columns or a list, "
+        f"not {told}; see stream"
     )
 
 

@@ -128,7 +128,7 @@ def fitting(
         Problem: 422 naming the first that is not, 413 for one that is too long.
     """
     if fields:
-        return [_object(place, one, fields) for place, one in enumerate(inputs)]
+        return [_object(place, one, fields, limits) for place, one in enumerate(inputs)]
     if kind != TEXT:
         return [_file(place, one, kind) for place, one in enumerate(inputs)]
     for place, one in enumerate(inputs):
@@ -152,7 +152,19 @@ def kept(one: Any, kind: str, fields: Mapping[str, Any] | None = None) -> Any:
     return orjson.dumps(held).decode()
 
 
-def _object(place: int, one: Any, fields: Mapping[str, Any]) -> str:
+def must_not_hide_texts(fields: Mapping[str, Any] | None) -> None:
+    """A policy reads inputs that are texts, so that a text within an object would pass it by.
+
+    Raises:
+        Problem: 403 where inputs hold such a text.
+    """
+    if any(field["type"] == "text" for field in (fields or {}).values()):
+        raise Problem(
+            403, "a policy guards this service and cannot look into inputs of several kinds; serve this one alone"
+        )
+
+
+def _object(place: int, one: Any, fields: Mapping[str, Any], limits: Limits) -> str:
     """The JSON of an object; what is in it the process of the model looks at."""
     if not isinstance(one, dict):
         named = ", ".join(f'"{name}"' for name in list(fields)[:_NAMED]) + (", ..." if len(fields) > _NAMED else "")
@@ -160,6 +172,9 @@ def _object(place: int, one: Any, fields: Mapping[str, Any]) -> str:
     if wrong := next((name for name in one if name not in fields), None):
         told = nearest(wrong[:_LONGEST], fields)
         raise Problem(422, f"inputs[{place}]: this model knows no '{wrong[:_LONGEST]}'; {told}")
+    texts = (value for name, value in one.items() if fields[name]["type"] == "text" and isinstance(value, str))
+    if sum(map(len, texts)) > limits.max_characters:
+        raise Problem(413, f"inputs[{place}] has more than {limits.max_characters:,} characters; send it in parts")
     return orjson.dumps(one).decode()
 
 

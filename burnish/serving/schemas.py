@@ -57,8 +57,8 @@ class Value(BaseModel):
 
 class PredictRequest(BaseModel):
     """Texts; for `pair` two texts each; for `tag` texts or lists of words; where a model reads files, as `inputs` of
-    `/v1/models` says, `{"image": base64}` or the base64 alone. A path is no input. Where `/v1/models` names `fields`, an
-    object of these, such as `{"age": 41, "town": "Bonn"}`; any of them may be missing or null."""
+    `/v1/models` says, `{"image": base64}` or the base64 alone. A path is no input. Where `/v1/models` names `fields`,
+    an object of these, such as `{"age": 41, "town": "Bonn"}`; any of them may be missing or null."""
 
     model: str | None = Field(None, description="May be left out where one model is served.")
     variant: str | None = Field(None, description="Another variant of the model than the one that serves.")
@@ -73,8 +73,8 @@ class PredictResponse(BaseModel):
 
 
 class ExplainRequest(_Strict):
-    """Why does a model say that? As a text, for `pair` two, for `tag` also a list of words; a file as its base64; an object
-    as for a prediction."""
+    """Why does a model say that? As a text, for `pair` two, for `tag` also a list of words; a file as its base64; an
+    object as for a prediction."""
 
     model: str | None = None
     variant: str | None = None

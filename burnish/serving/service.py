@@ -191,6 +191,8 @@ class Service:
             about, admitted = deployment.about, None
             if about:
                 inputs = intake.fitting(inputs, about["task"], self.limits, about["inputs"], about.get("fields"))
+            if self.guarding:
+                intake.must_not_hide_texts(about.get("fields"))
             if self.guarding and about.get("inputs", intake.TEXT) == intake.TEXT:  # a policy is about texts
                 admitted = await self.guarding.admit(inputs, about.get("task", ""))
             if admitted:

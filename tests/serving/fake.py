@@ -230,9 +230,8 @@ def serve() -> Iterator[Fake]:
 
         def send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
-            policy = (
-                "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-            )
+            policy = "default-src 'self'; img-src 'self' data:; media-src data:; frame-ancestors 'none'; "
+            policy += "base-uri 'none'; form-action 'self'"
             more = {"Content-Length": str(len(content)), "Content-Security-Policy": policy}
             for name, value in {**headers, **more, "X-Content-Type-Options": "nosniff"}.items():
                 self.send_header(name, value)

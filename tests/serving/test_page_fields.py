@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
+import wave
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +22,11 @@ from tests.serving.steps import Visit, opened
 
 pytest_plugins = ["tests.serving.browser"]
 
+WAV = (
+    b"RIFF" + (36 + 1600).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little") + b"\1\0\1\0"
+    + (8000).to_bytes(4, "little") + (16000).to_bytes(4, "little") + b"\2\0\x10\0data" + (1600).to_bytes(4, "little")
+    + bytes(1600)
+)  # fmt: skip
 FIELDS = {
     "age": {"type": "number", "low": 18.0, "high": 80.0, "typical": 41.0},
     "<b>town</b>": {"type": "category", "values": ["Bonn", "上海"], "of": 2, "typical": "上海"},
@@ -54,6 +63,58 @@ def test_known_categories_are_offered_and_a_typical_row_is_one_click(people: Any
     people.locator("#predict").click()
     expect(people.locator("#answer")).to_contain_text("71.0 %")
     assert fake.asked[0]["inputs"] == [{"age": "41", "<b>town</b>": "上海"}]
+
+
+def test_several_kinds_have_a_part_of_the_form_each(visit: Visit, fake: Fake, tmp_path: Path) -> None:
+    kinds: dict[str, Any] = {
+        "text": {"type": "text"},
+        "image": {"type": "file", "kind": "image"},
+        "audio": {"type": "file", "kind": "audio"},
+        "table": {"type": "object", "fields": FIELDS},
+    }
+    more: dict[str, Any] = {"inputs": "text+image+audio+table", "fields": kinds}
+    fake.models = [_model("all", "classify", CLASSES, {"accuracy": 0.9}, **more)]
+    page = opened(visit, fake.address)
+    page.locator("#texts textarea").fill("a visitor")
+    page.get_by_label("age", exact=True).fill("70")
+    (tmp_path / "a.wav").write_bytes(WAV)
+    page.locator("input[type=file]").nth(1).set_input_files(tmp_path / "a.wav")
+    expect(page.locator("audio.preview")).to_be_visible()
+    page.locator("#predict").click()
+    expect(page.locator("#answer")).to_contain_text("71.0 %")
+    (sent,) = fake.asked[0]["inputs"]
+    assert sent | {"audio": ""} == {"text": "a visitor", "audio": "", "table": {"age": "70"}}
+    assert base64.b64decode(sent["audio"].partition(",")[2]) == WAV
+
+
+def test_a_sound_is_recorded_and_sent_as_wav(visit: Visit, fake: Fake) -> None:
+    fake.models = [_model("clips", "classify", CLASSES, {"accuracy": 0.9}, inputs="audio", tokens_each=4)]
+    page = opened(visit, fake.address)
+    expect(page.locator("#facts")).to_contain_text("Sorts sounds into classes")
+    page.locator("#predict").click()
+    expect(page.locator("#status")).to_have_text("Choose a sound first.")
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no')); }")
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator(".drop .outcome")).to_contain_text("gives this page no microphone")
+    page.evaluate(
+        """() => {
+            const context = new AudioContext();
+            const tone = context.createOscillator(), out = context.createMediaStreamDestination();
+            tone.connect(out);
+            tone.start();
+            navigator.mediaDevices.getUserMedia = () => Promise.resolve(out.stream);
+        }"""
+    )
+    page.get_by_role("button", name="Record").click()
+    page.wait_for_timeout(700)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("audio.preview")).to_be_visible()
+    page.locator("#predict").click()
+    expect(page.locator("#answer")).to_contain_text("71.0 %")
+    content = base64.b64decode(fake.asked[0]["inputs"][0].partition(",")[2])
+    with wave.open(io.BytesIO(content)) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        assert file.getnframes() > 0.1 * file.getframerate()
 
 
 def test_a_refusal_is_shown(people: Any, fake: Fake) -> None:

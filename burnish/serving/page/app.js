@@ -17,8 +17,12 @@ import { EXAMPLES } from "./words.js";
 
 const STARTING = 1000; // ms between looks at a model that starts
 const TASKS = { tag: "taskTag", classify: "taskClassify", pair: "taskPair", score: "taskScore" };
-const FILE_TASKS = { classify: "taskClassifyImage", score: "taskScoreImage" };
+const FILE_TASKS = {
+  image: { classify: "taskClassifyImage", score: "taskScoreImage" },
+  audio: { classify: "taskClassifyAudio", score: "taskScoreAudio" },
+};
 const ROW_TASKS = { classify: "taskClassifyRow", score: "taskScoreRow" };
+const EMPTY = { audio: "emptyAudio" };
 const STATES = { ready: "stateReady", starting: "stateStarting", failed: "stateFailed" };
 const VIEWS = ["try", "compare", "traffic"];
 
@@ -103,7 +107,8 @@ function showFacts() {
 }
 
 function factsOfTask() {
-  const facts = [make("span", { say: (hasFields() ? ROW_TASKS : readsFiles() ? FILE_TASKS : TASKS)[model.task] })];
+  const tasks = hasFields() ? ROW_TASKS : (FILE_TASKS[model.inputs] ?? TASKS);
+  const facts = [make("span", { say: tasks[model.task] })];
   for (const [name, value] of Object.entries(model.metrics ?? {}).slice(0, 1)) {
     facts.push(make("span", { translate: "no" }, `${name} `, make("b", {}, figure(value))));
   }
@@ -120,7 +125,7 @@ const hasFields = () => Object.keys(model.fields ?? {}).length > 0;
 
 function showTexts() {
   picker = null;
-  if (readsFiles()) picker = hasFields() ? fieldForm(model.fields) : filePicker();
+  if (readsFiles()) picker = hasFields() ? fieldForm(model.fields) : filePicker(model.inputs);
   byId("examples-of").hidden = readsFiles();
   if (picker) return byId("texts").replaceChildren(picker.node);
   const keys = { pair: ["textA", "textB"], score: ["text", "textBMaybe"] }[model.task] ?? ["text"];
@@ -139,7 +144,7 @@ function inputOf() {
   if (picker) {
     const given = picker.value();
     if (given) return given;
-    tell(byId("status"), hasFields() ? "emptyFields" : "emptyImage");
+    tell(byId("status"), hasFields() ? "emptyFields" : (EMPTY[model.inputs] ?? "emptyImage"));
     picker.focus();
     return null;
   }

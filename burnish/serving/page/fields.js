@@ -7,7 +7,7 @@ import { say } from "./say.js";
 let lists = 0; // of values, each of which needs a name
 
 /** The element, value(): what was filled in, by name, or null, and focus(). What is left empty counts as missing. */
-export function fieldForm(fields) {
+export function fieldForm(fields, inner = false) {
   const parts = Object.entries(fields).map(([name, about]) => ({ name, ...MAKERS[about.type](name, about) }));
   const value = () => {
     const given = parts.map((part) => [part.name, part.value()]).filter(([, one]) => one !== null);
@@ -17,7 +17,8 @@ export function fieldForm(fields) {
   const fill = make("button", { type: "button", class: "quiet", say: "fieldsUsual", on: { click: usual } });
   const hint = make("div", { class: "row" }, make("p", { class: "soft", say: "fieldsHint" }));
   if (parts.some((part) => part.usual)) hint.append(fill);
-  const node = make("div", { class: "stack" }, make("div", { class: "fields" }, ...parts.map((part) => part.node)), hint);
+  const grid = make("div", { class: "fields" }, ...parts.map((part) => part.node));
+  const node = inner ? grid : make("div", { class: "stack" }, grid, hint);
   return { node, value, focus: () => parts[0].focus(), usual };
 }
 
@@ -53,14 +54,14 @@ function textField(name) {
   return { node, value: () => (area.value.trim() ? area.value : null), focus: () => area.focus() };
 }
 
-function fileField() {
-  const part = filePicker();
+function fileField(name, about) {
+  const part = filePicker(about.kind);
   part.node.classList.add("wide");
   return part;
 }
 
 function objectField(name, about) {
-  const part = fieldForm(about.fields);
+  const part = fieldForm(about.fields, true);
   const node = make("fieldset", { class: "wide" }, make("legend", { translate: "no" }, name), part.node);
   return { ...part, node };
 }

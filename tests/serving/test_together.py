@@ -1,0 +1,122 @@
+"""A model of several kinds of input behind the service: an object with any of them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import orjson
+import pytest
+from PIL import Image
+
+from burnish.artifact import Artifact
+from burnish.config import parse
+from burnish.engine import Engine
+from burnish.errors import InputError
+from burnish.job import tune
+from burnish.serving import intake, wire
+from burnish.serving.deployment import Limits
+from burnish.serving.errors import Problem
+from burnish.serving.worker import Model
+from tests import tiny_images, tiny_tables
+
+ROW = {"age": 70, "town": "Bonn"}
+
+
+def picture() -> str:
+    written = io.BytesIO()
+    tiny_images.picture("red", 7).save(written, "PNG")
+    return base64.b64encode(written.getvalue()).decode()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    place = tmp_path_factory.mktemp("together")
+    rows = [row | {"note": f"a visitor number {i} of the shop"} for i, row in enumerate(tiny_tables.rows(120))]
+    for row in rows:
+        colour = "red" if row["buys"] == "yes" else "blue"
+        row["photo"] = f"{colour}.png"
+        tiny_images.picture(colour, 1).save(place / f"{colour}.png")
+    small = {"layers": 1, "hidden": 32, "heads": 2, "vocabulary": 200}
+    columns = tiny_tables.COLUMNS | {"text": "note", "image": "photo", "label": "buys"}
+    job: dict[str, Any] = {
+        "task": "classify",
+        "model": "scratch",
+        "out": str(place / "out"),
+        "data": {"train": str(tiny_tables.table(place, rows)), "columns": columns},
+        "tune": {"epochs": 1, "precision": "fp32", "scratch": small},
+        "parts": {
+            "image": {"tune": {"epochs": 2, "scratch": {"layers": 2, "hidden": 16}}},
+            "table": {"tune": {"epochs": 4}},
+        },
+        "report": {"bootstrap": 0},
+    }
+    return Model(tune(parse(job)).artifact.folder, None)
+
+
+def said(model: Model, *inputs: Any) -> list[tuple[bool, Any]]:
+    """Through what the HTTP process does with inputs, and the process of the model."""
+    about = model.about
+    given = intake.fitting(inputs, about["task"], Limits(), about["inputs"], about["fields"])
+    parts, *_ = wire.parted(model.answer(given))
+    return [(part[:1] == b"+", orjson.loads(part[1:])) for part in parts]
+
+
+def test_any_of_the_inputs_gives_the_answer_of_the_engine(model: Model) -> None:
+    inputs: list[dict[str, Any]] = [
+        {"text": "a visitor", "image": picture(), "table": ROW},
+        {"image": picture()},
+        {"table": ROW, "text": None},
+        {"text": "a visitor"},
+    ]
+    image = Image.open(io.BytesIO(base64.b64decode(picture())))
+    own = model.engine.predict([one | ({"image": image} if "image" in one else {}) for one in inputs])
+    for (well, told), right in zip(said(model, *inputs), own, strict=True):
+        assert well, told
+        assert told["probabilities"]["yes"] == pytest.approx(right.probabilities["yes"], abs=1e-4)
+    assert model.about["inputs"] == "text+image+table"
+    assert [field["type"] for field in model.about["fields"].values()] == ["text", "file", "object"]
+    assert list(model.about["fields"]["table"]["fields"]) == ["age", "income", "town"]
+    model.warm_up()
+    model.measure(128)
+    assert model.pace > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "holds none of"),
+        ({"text": "  "}, "holds none of"),
+        ({"text": 7}, "takes a text"),
+        ({"image": "photos/red.png"}, "no path"),
+        ({"image": {"file": "x"}}, "'image' takes the base64 of a file"),
+        ({"table": '{"age": 3}'}, "'table' takes an object of its columns"),
+        ({"table": {"agee": 3}}, "did you mean 'age'"),
+    ],
+)
+def test_what_does_not_fit_is_named(given: dict[str, Any], told: str, model: Model) -> None:
+    ((well, found),) = said(model, given)
+    assert (well, found["status"]) == (False, 422)
+    assert told in found["detail"]
+
+
+def test_what_the_service_refuses_itself(model: Model) -> None:
+    for given, told in (("a visitor", "takes an object"), ({"note": "x"}, "knows no 'note'")):
+        with pytest.raises(Problem, match=told):
+            said(model, given)
+    with pytest.raises(Problem, match="100,000 characters"):
+        said(model, {"text": "x" * 100_001})
+    with pytest.raises(Problem, match="a policy guards"):
+        intake.must_not_hide_texts(model.about["fields"])
+    intake.must_not_hide_texts(model.about["fields"]["table"]["fields"])
+
+
+def test_other_verbs_name_a_model_of_one_kind(model: Model) -> None:
+    artifact = model.engine.artifact
+    assert isinstance(artifact, Artifact)
+    for verb in ("export", "compress", "explain", "audit", "batch"):
+        with pytest.raises(InputError, match="takes models of one kind of input; name that of one"):
+            artifact.must_go_with(verb)
+    for kind in artifact.kinds:
+        Engine.open(artifact.folder / kind)
