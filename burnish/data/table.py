@@ -173,11 +173,11 @@ class Table(Described):
         found: dict[str, dict[str, Any]] = {}
         for name, places in self.document["numbers"].items():
             ends = {"low": places[0], "high": places[-1]} if places else {}
-            found[name] = {"type": "number", **ends, "typical": typical[name]}
+            usual = None if typical[name] is None else float(f"{typical[name]:.6g}")
+            found[name] = {"type": "number", **ends, "typical": usual}
         for name, known in self.document["categories"].items():
-            usual = typical[name] if typical[name] in known else None
-            offered = {"values": known[:_OFFERED], "of": len(known), "typical": usual}
-            found[name] = {"type": "category", **offered}
+            most = typical[name] if typical[name] in known else None
+            found[name] = {"type": "category", "values": known[:_OFFERED], "of": len(known), "typical": most}
         return found
 
     def from_request(self, given: str) -> Row:

@@ -18,7 +18,6 @@ from burnish.job import tune
 from burnish.reporting.audit import audit_html
 from tests import tiny_tables
 
-
 GROUPS = "town" if have("fairlearn") else None
 
 

@@ -24,7 +24,7 @@ from tests import tiny_sounds
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("clips")
-    return tune(tiny_sounds.job(place)).artifact.folder
+    return tune(tiny_sounds.job(place, tiny_sounds.table(place))).artifact.folder
 
 
 def said(model: Model, *inputs: Any) -> list[tuple[bool, Any]]:

@@ -9,6 +9,7 @@ import { problemNotice } from "./problems.js";
 
 const LISTED = 10; // weightiest words in the table
 const BARS = 12; // weightiest parts that are drawn
+const SLIGHT = 0.005; // of the weightiest: what is less has no bar
 
 /** A fold with the explanation of an answer; the model is asked when it is opened. */
 export function explanation(model, input, { prediction, variant }) {
@@ -96,7 +97,8 @@ function columnBars(model, { target, grid, names, cells, value, baseline }) {
   const parts = names.map((name, index) => [`${name} = ${cells[index]}`, grid.flat()[index]]);
   parts.sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const most = Math.max(...parts.map(([, score]) => Math.abs(score)), Number.MIN_VALUE);
-  const rows = parts.slice(0, BARS).map(([name, score]) => {
+  const drawn = parts.filter(([, score]) => Math.abs(score) >= SLIGHT * most).slice(0, BARS);
+  const rows = drawn.map(([name, score]) => {
     const bar = make("span", { class: `fill ${score < 0 ? "against" : "for"}` });
     bar.style.width = `${(100 * Math.abs(score)) / most}%`;
     const label = make("span", { class: "name", dir: "auto", translate: "no" }, name);
