@@ -106,7 +106,7 @@ def _corrupted(subject: Subject, reader: Reader) -> Section:
         for way, drop in sorted(drops.items(), key=lambda one: -one[1])
         if drop > 0.1
     )
-    table = Table(f"Disturbed {reader.kind}s", columns, tuple(rows), note)
+    table = Table("Disturbed inputs", columns, tuple(rows), note)
     summary = f"{worst} cost most: {drops[worst]:.3f} of {task.metric}" if worst else "nothing could be disturbed"
     small = [
         f"robustness.{way}: these rows have nothing that it could change" for way in reader.ways if way not in drops

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from burnish.config import Tune
 from burnish.data.features import Batch, Features
 from burnish.data.reader import Reader
-from burnish.data.readers import TEXT
+from burnish.data.readers import READERS, TEXT
 from burnish.data.rows import Row, Rows
 from burnish.data.several import name_of, of_kind
 from burnish.data.text import read_texts
 from burnish.errors import InputError
 
+_WITHOUT = "without_"
 _EXAMPLE = "The train from Rome to Paris was late again on Monday , said Anna ."
 
 
@@ -35,7 +36,8 @@ class Mixed(Reader):
     by_kind: Mapping[str, Any]
     max_tokens: int
     kind: ClassVar[str] = "mixed"
-    verbs: ClassVar[frozenset[str]] = frozenset({"serve"})
+    verbs: ClassVar[frozenset[str]] = frozenset({"serve", "audit"})
+    ways: ClassVar[Mapping[str, tuple[float, ...]]] = {f"{_WITHOUT}{kind}": (1.0,) for kind in (TEXT, *READERS)}
     about_numbers: ClassVar[str] = ""
 
     @classmethod
@@ -116,6 +118,26 @@ class Mixed(Reader):
 
     def vary(self, batch: Batch) -> Batch:
         return batch
+
+    def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
+        """The row without one of its inputs; it keeps its last one."""
+        gone = way.removeprefix(_WITHOUT)
+        stays = any(_given(row.get(kind)) for kind in self.by_kind if kind != gone)
+        return {**row, gone: None} if stays and _given(row.get(gone)) else row
+
+    def traits(self, rows: Sequence[Row]) -> Mapping[str, NDArray[Any]]:
+        """Which inputs there are, and by what those of each kind differ."""
+        there = {kind: np.array([_given(row.get(kind)) for row in rows]) for kind in self.by_kind}
+        held = [name_of(kind for kind in there if there[kind][place]) for place in range(len(rows))]
+        found: dict[str, NDArray[Any]] = {"inputs": np.array(held, dtype=object)}
+        for kind, part in self.by_kind.items():
+            chosen = np.flatnonzero(there[kind])
+            own = part.traits([of_kind(rows[place], kind) for place in chosen]) if isinstance(part, Reader) else {}
+            for name, values in own.items():
+                empty = np.full(len(rows), np.nan if values.dtype.kind == "f" else "", values.dtype)
+                empty[chosen] = values
+                found[name] = empty
+        return found
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         raise InputError(f"{name_of(self.by_kind)}: there are no plain numbers of several kinds")

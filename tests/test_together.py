@@ -1,4 +1,4 @@
-"""A model of several kinds of input behind the service: an object with any of them."""
+"""A model of several kinds of input behind the service, where an input is an object with any of them, and audited."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from burnish.artifact import Artifact
+from burnish.auditing import audit
 from burnish.config import parse
 from burnish.engine import Engine
 from burnish.errors import InputError
@@ -112,10 +113,41 @@ def test_what_the_service_refuses_itself(model: Model) -> None:
     intake.must_not_hide_texts(model.about["fields"]["table"]["fields"])
 
 
+def test_an_audit_withholds_each_input(model: Model) -> None:
+    artifact = model.engine.artifact
+    assert isinstance(artifact, Artifact)
+    place = artifact.folder.parent
+    rows = [row | {"note": f"a visitor number {i} of the town"} for i, row in enumerate(tiny_tables.rows(90, seed=4))]
+    for index, row in enumerate(rows):
+        row["photo"] = "none.png" if index % 3 == 0 else ("red.png" if row["buys"] == "yes" else "blue.png")
+    report = audit(artifact.folder, str(tiny_tables.table(place, rows, "other.csv")), quick=True)
+    sections = {section.name: section for section in report.forms["torch"]}
+    figures = sections["robustness"].figures
+    assert {name for name in figures if name.endswith("_drop")} == {f"without_{kind}_drop" for kind in artifact.kinds}
+    assert any("without_audio: these rows have nothing" in line for line in sections["robustness"].impossible)
+    groups = {(row[0], row[1]) for table in sections["slices"].tables for row in table.rows}
+    assert ("inputs", "text+image+table") in groups
+    assert ("inputs", "text+table") in groups
+    assert {by for by, _ in groups} >= {"age", "town", "brightness", "label"}
+    assert "membership_auc" in sections["privacy"].figures
+    assert sections["slices"].figures["leaked"] < 0.05
+    again = audit(artifact.folder, str(place / "people.csv"), quick=True)
+    assert {section.name: section for section in again.forms["torch"]}["slices"].figures["leaked"] > 0.8
+
+
+def test_the_reader_withholds_all_but_the_last(model: Model) -> None:
+    reader = model.engine.tokenizer
+    row = reader.row({"text": "a", "table": ROW})
+    assert reader.corrupted(row, "without_text", 1.0, 0)["text"] is None
+    alone = reader.row({"table": ROW})
+    assert reader.corrupted(alone, "without_table", 1.0, 0) is alone
+    assert reader.corrupted(alone, "without_text", 1.0, 0) is alone
+
+
 def test_other_verbs_name_a_model_of_one_kind(model: Model) -> None:
     artifact = model.engine.artifact
     assert isinstance(artifact, Artifact)
-    for verb in ("export", "compress", "explain", "audit", "batch"):
+    for verb in ("export", "compress", "explain", "batch"):
         with pytest.raises(InputError, match="takes models of one kind of input; name that of one"):
             artifact.must_go_with(verb)
     for kind in artifact.kinds:
