@@ -32,11 +32,12 @@ class Baseline:
     Attributes:
         kind: `padding` (each token of the text in its place, but empty), `nothing` (no word of the text), `uniform`
             (roll-out has no baseline: attention is shared out), `mean` (every part of an input that is no text at its
-            mean), `typical` (every column at the middle number or most frequent category of the training rows).
+            mean), `typical` (every column at the middle number or most frequent category of the training rows), `prior`
+            (no input at all, so that the frequencies of the classes are the answer).
         value: the explained value of the model on it; NaN for `uniform`.
     """
 
-    kind: Literal["padding", "nothing", "uniform", "mean", "typical"]
+    kind: Literal["padding", "nothing", "uniform", "mean", "typical", "prior"]
     value: float
 
 

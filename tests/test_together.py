@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import math
 from typing import Any
 
 import orjson
 import pytest
 from PIL import Image
 
+from burnish import verbs
 from burnish.artifact import Artifact
 from burnish.auditing import audit
 from burnish.config import parse
 from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.job import tune
+from burnish.reporting.explain import explain_html
 from burnish.serving import intake, wire
 from burnish.serving.deployment import Limits
 from burnish.serving.errors import Problem
@@ -135,6 +139,35 @@ def test_an_audit_withholds_each_input(model: Model) -> None:
     assert {section.name: section for section in again.forms["torch"]}["slices"].figures["leaked"] > 0.8
 
 
+def test_an_explanation_gives_each_input_its_share(model: Model) -> None:
+    artifact = model.engine.artifact
+    assert isinstance(artifact, Artifact)
+    given = {"text": "a visitor", "image": str(artifact.folder.parent / "red.png"), "table": ROW}
+    explanation, quality, *_ = verbs.explain_text(artifact.folder, json.dumps(given), target="yes")
+    assert (explanation.names, explanation.baseline.kind) == (("text", "image", "table"), "prior")
+    assert explanation.cells[0] == "a visitor"
+    assert explanation.cells[1].endswith("red.png")
+    assert explanation.cells[2] == "age 70.0, town Bonn"
+    assert sum(explanation.grid[0]) == pytest.approx(explanation.value - explanation.baseline.value, abs=1e-4)
+    alone, *_ = verbs.explain_text(artifact.folder, json.dumps({"table": ROW}), target="yes")
+    assert alone.names == ("table",)
+    assert math.isnan(quality.randomised), "there is no one network to shuffle"
+    page = explain_html(explanation, quality)
+    assert "What each input adds" in page
+    assert page.count("<rect") == 3
+    (sent,) = intake.fitting([given | {"image": picture()}], "classify", Limits(), "", model.about["fields"])
+    parts, *_ = wire.parted(model.answer([{"explain": sent, "target": "yes", "at": None}]))
+    told = orjson.loads(parts[0][1:])
+    assert told["grid"][0] == pytest.approx(explanation.grid[0], abs=1e-3)
+    assert told["cells"][1] == "…"
+    for options, why in (({"method": "gradients"}, "take shapley"), ({"edits": True}, "texts so far")):
+        with pytest.raises(InputError, match=why):
+            verbs.explain_text(artifact.folder, json.dumps(given), **options)  # type: ignore[arg-type]
+    overview = verbs.explain_file(artifact.folder, str(artifact.folder.parent / "people.csv"), say=lambda line: None)
+    assert overview.named
+    assert {weight.word for weights in overview.labels.values() for weight in weights} == set(artifact.kinds)
+
+
 def test_the_reader_withholds_all_but_the_last(model: Model) -> None:
     reader = model.engine.tokenizer
     row = reader.row({"text": "a", "table": ROW})
@@ -147,7 +180,7 @@ def test_the_reader_withholds_all_but_the_last(model: Model) -> None:
 def test_other_verbs_name_a_model_of_one_kind(model: Model) -> None:
     artifact = model.engine.artifact
     assert isinstance(artifact, Artifact)
-    for verb in ("export", "compress", "explain", "batch"):
+    for verb in ("export", "compress", "batch"):
         with pytest.raises(InputError, match="takes models of one kind of input; name that of one"):
             artifact.must_go_with(verb)
     for kind in artifact.kinds:

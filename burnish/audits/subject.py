@@ -127,8 +127,8 @@ class Subject:
 
 
 def text_of(row: Row) -> str:
-    """The text of a row, or both with a tab between them; where it has none, the digest of its file. Of several kinds of
-    input all of them."""
+    """The text of a row, or both with a tab between them; where it has none, the digest of its file. Of several
+    kinds of input all of them."""
     if "digest" in row:
         return str(row["digest"])
     digests = [value for name, value in row.items() if name.endswith("_digest")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from burnish.config import Tune
 from burnish.data.features import Batch, Features
+from burnish.data.parts import Grid
 from burnish.data.reader import Reader
 from burnish.data.readers import READERS, TEXT
 from burnish.data.rows import Row, Rows
@@ -21,6 +23,7 @@ from burnish.data.text import read_texts
 from burnish.errors import InputError
 
 _WITHOUT = "without_"
+_LONGEST = 60  # characters of a text that an explanation names
 _EXAMPLE = "The train from Rome to Paris was late again on Monday , said Anna ."
 
 
@@ -36,7 +39,7 @@ class Mixed(Reader):
     by_kind: Mapping[str, Any]
     max_tokens: int
     kind: ClassVar[str] = "mixed"
-    verbs: ClassVar[frozenset[str]] = frozenset({"serve", "audit"})
+    verbs: ClassVar[frozenset[str]] = frozenset({"serve", "explain", "audit"})
     ways: ClassVar[Mapping[str, tuple[float, ...]]] = {f"{_WITHOUT}{kind}": (1.0,) for kind in (TEXT, *READERS)}
     about_numbers: ClassVar[str] = ""
 
@@ -59,6 +62,8 @@ class Mixed(Reader):
         return isinstance(given, Mapping)
 
     def row(self, given: Any) -> Row:
+        with suppress(ValueError):  # an input of the command line is JSON
+            given = json.loads(given) if isinstance(given, str) else given
         if not isinstance(given, Mapping):
             raise InputError(
                 f"one input is a mapping with any of {', '.join(self.by_kind)}, such as "
@@ -119,6 +124,19 @@ class Mixed(Reader):
     def vary(self, batch: Batch) -> Batch:
         return batch
 
+    def parts(self, row: Row) -> Grid:
+        """The inputs that the row has."""
+        there = [kind for kind in self.by_kind if _given(row.get(kind))]
+
+        def without(kept: NDArray[np.bool_]) -> Features:
+            gone = [[kind for kind, stays in zip(there, one, strict=True) if not stays] for one in kept]
+            return self.features([{**row, **dict.fromkeys(kinds)} for kinds in gone])
+
+        nothing, cells = np.zeros(0, np.int64), tuple(_shown(kind, row[kind]) for kind in there)
+        shape, names = (1, len(there)), tuple(there)
+        more: dict[str, Any] = {"names": names, "cells": cells, "baseline": "prior", "smooth": False, "made": without}
+        return Grid("", nothing, nothing, nothing, shape, 1, **more)
+
     def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
         """The row without one of its inputs; it keeps its last one."""
         gone = way.removeprefix(_WITHOUT)
@@ -145,6 +163,12 @@ class Mixed(Reader):
     def picture(self, row: Row) -> str:
         readers = ((kind, part) for kind, part in self.by_kind.items() if isinstance(part, Reader) and row.get(kind))
         return next((shown for kind, part in readers if (shown := part.picture({kind: row[kind]}))), "")
+
+
+def _shown(kind: str, value: Any) -> str:
+    if kind == TEXT:
+        return str(value)[:_LONGEST]
+    return READERS[kind].shown(value) if isinstance(value, str) else "…"
 
 
 def _field(kind: str, part: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ class Grid:
         names: of the parts, where they have some, with what is in each, as `cells`.
         baseline: what `empty` holds, as in `Baseline`.
         smooth: whether a network can be asked about what lies between `full` and `empty`.
+        made: gives the features of a row with some of its parts, where these are no places of an array.
         also: numbers that a network reads beside the input, the same whatever has gone, by name.
     """
 
@@ -39,8 +40,9 @@ class Grid:
     picture: str = ""
     names: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
-    baseline: Literal["mean", "typical"] = "mean"
+    baseline: Literal["mean", "typical", "prior"] = "mean"
     smooth: bool = True
+    made: Callable[[NDArray[np.bool_]], Features] | None = None
     also: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -54,6 +56,8 @@ class Grid:
 
     def features(self, kept: NDArray[np.bool_]) -> Features:
         """The input once for each row of `kept` (inputs, parts), with the parts that stay."""
+        if self.made:
+            return self.made(kept)
         stays = kept[:, self.owner].reshape(len(kept), *self.owner.shape, *[1] * (self.full.ndim - self.owner.ndim))
         dense = {name: np.full(len(kept), value) for name, value in self.also.items()}
         dense[self.name] = np.where(stays, self.full, self.empty)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data.parts import Grid
-from burnish.data.readers import TEXT, kind_of, shown
+from burnish.data.readers import READERS, shown
 from burnish.data.rows import Row
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
@@ -84,9 +84,8 @@ def explained(
 
 
 def _shown(row: Row) -> str:
-    """The text of a row, or the name of its file where it has one."""
-    kind = kind_of(row)
-    return shown(row) if kind == TEXT or isinstance(row[kind], str) else kind
+    """The text of a row, or the name of its file where it has one; of a file in memory, what it is."""
+    return next((kind for kind in READERS if not isinstance(row.get(kind), str | None)), "") or shown(row)
 
 
 def scores_by(method: Method) -> Scorer:

@@ -39,6 +39,13 @@ WORDS = {
         "column has the score 0.",
         "每一列与训练数据的中位数（或最常见的类别）比较；等于它时该列分数为 0。",
     ),
+    "prior": (
+        "Each input is held against a row without it; with none at all, the frequencies of the classes are the answer.",
+        "每种输入与没有它的情形比较；什么输入都没有时，以各类别的频率作答。",
+    ),
+    "inputs": ("What each input adds", "各种输入的作用"),
+    "strongest_inputs": ("The weightiest inputs", "作用最大的输入"),
+    "input": ("input", "输入"),
     "columns": ("What each column adds", "各列的作用"),
     "legend_columns": (
         "Blue, to the right: speaks for it. Orange, to the left: speaks against it.",

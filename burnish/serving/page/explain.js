@@ -104,9 +104,9 @@ function columnBars(model, { target, grid, names, cells, value, baseline }) {
     const label = make("span", { class: "name", dir: "auto", translate: "no" }, name);
     return make("li", {}, label, make("span", { class: "value" }, signed(score)), make("span", { class: "track", "aria-hidden": "true" }, bar));
   });
-  const note = make("p", { class: "soft", say: ["whyColumns", endsOf(value, baseline)] });
+  const note = make("p", { class: "soft", say: [baseline.kind === "prior" ? "whyInputs" : "whyColumns", endsOf(value, baseline)] });
   const legend = legendOf(model.task === "score" ? "" : target);
-  return [make("ol", { class: "bars" }, ...rows), legend, note, weightTable("columnColumn", parts)];
+  return [make("ol", { class: "bars" }, ...rows), legend, note, weightTable(baseline.kind === "prior" ? "columnInput" : "columnColumn", parts)];
 }
 
 const endsOf = (value, baseline) => ({

@@ -108,6 +108,8 @@ const en = {
   whyPartsTwin: "What each part adds, in the tuned model that this variant was made from. From {baseline} without any to {value} with all of them.",
   whyColumns: "What each column adds, over all orders in which they could come. From {baseline} for a typical row to {value} for this one.",
   columnColumn: "Column",
+  whyInputs: "What each input adds, over all orders in which they could come. From {baseline} without any, by the frequencies of the classes, to {value} with all of them.",
+  columnInput: "Input",
   columnPart: "Row, column",
   columnWeight: "Weight",
 
@@ -291,6 +293,8 @@ const zh = {
   whyPartsTwin: "每个部分在微调原模型（此形式由其制成）中的作用。全部遮住时为 {baseline}，全部可见时为 {value}。",
   whyColumns: "每一列的作用，对各列出现的次序取平均。典型的一行为 {baseline}，这一行为 {value}。",
   columnColumn: "列",
+  whyInputs: "每种输入的作用，对出现的次序取平均。没有任何输入时（按各类别的频率）为 {baseline}，有全部输入时为 {value}。",
+  columnInput: "输入",
   columnPart: "行，列",
   columnWeight: "作用",
 
