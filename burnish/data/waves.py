@@ -56,7 +56,7 @@ class Waves(Described):
     """
 
     kind: ClassVar[str] = "audio"
-    verbs: ClassVar[frozenset[str]] = frozenset({"serve", "batch", "explain", "audit"})
+    verbs: ClassVar[frozenset[str]] = frozenset({"export", "compress", "serve", "batch", "explain", "audit"})
     ways: ClassVar[Mapping[str, tuple[float, ...]]] = {way: strengths for way, (_, strengths) in WAYS.items()}
     about_numbers: ClassVar[str] = "bands of pitch and their course"
 
