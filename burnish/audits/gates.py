@@ -70,7 +70,8 @@ GATES: dict[str, Limit] = {
     "security.signed": Limit(least=True),
     "security.licensed": Limit(least=True),
     "security.triggers": Limit(quick=False),
-    **{f"robustness.{way}_drop": Limit() for reader in (*READERS.values(), Mixed) for way in reader.ways},
+    **{f"robustness.{way}_drop": Limit() for reader in READERS.values() for way in reader.ways},
+    **{f"robustness.{way}_drop": Limit() for way in Mixed.ways},
 }
 
 

@@ -14,13 +14,15 @@ _DRY = 0.5  # of the energy that comes without an echo
 def noise(wave: Samples, rate: int, decibels: float, chance: np.random.Generator) -> Samples:
     """White noise, so many decibels below the sound as a whole (its signal-to-noise ratio)."""
     strength = np.sqrt(np.square(wave).mean() / 10 ** (decibels / 10))
-    return wave + (strength * chance.standard_normal(len(wave))).astype(np.float32)
+    found: Samples = wave + (strength * chance.standard_normal(len(wave))).astype(np.float32)
+    return found
 
 
 def speed(wave: Samples, rate: int, factor: float, chance: np.random.Generator) -> Samples:
     """So many times as fast, and higher by as much."""
     places = np.arange(max(1, round(len(wave) / factor))) * factor
-    return np.interp(places, np.arange(len(wave)), wave).astype(np.float32)
+    found: Samples = np.interp(places, np.arange(len(wave)), wave).astype(np.float32)
+    return found
 
 
 def echo(wave: Samples, rate: int, seconds: float, chance: np.random.Generator) -> Samples:

@@ -96,7 +96,7 @@ class Mixed(Reader):
             inner = bool(part.fields())
             if not isinstance(value, Mapping if inner else str):
                 raise InputError(f"'{kind}' takes {'an object of its columns' if inner else 'the base64 of a file'}")
-            row[kind] = part.from_request(json.dumps(value) if inner else value)[kind]
+            row[kind] = part.from_request(json.dumps(value) if inner else str(value))[kind]
         return self.row(row)
 
     def example(self) -> str:
@@ -149,7 +149,7 @@ class Mixed(Reader):
         held = [name_of(kind for kind in there if there[kind][place]) for place in range(len(rows))]
         found: dict[str, NDArray[Any]] = {"inputs": np.array(held, dtype=object)}
         for kind, part in self.by_kind.items():
-            chosen = np.flatnonzero(there[kind])
+            chosen = np.flatnonzero(there[kind]).tolist()
             own = part.traits([of_kind(rows[place], kind) for place in chosen]) if isinstance(part, Reader) else {}
             for name, values in own.items():
                 empty = np.full(len(rows), np.nan if values.dtype.kind == "f" else "", values.dtype)
