@@ -146,9 +146,9 @@ def kept(one: Any, kind: str, fields: Mapping[str, Any] | None = None) -> Any:
         return one
     if not fields:
         return files.digest(one)
-    held = {
-        name: files.digest(value) if fields[name]["type"] == "file" else value for name, value in parsed(one).items()
-    }
+    held = parsed(one)
+    for name in [name for name, value in held.items() if fields[name]["type"] == "file" and isinstance(value, str)]:
+        held[name] = files.digest(held[name])
     return orjson.dumps(held).decode()
 
 

@@ -148,5 +148,8 @@ def test_a_store_keeps_a_row_as_it_came() -> None:
     held = json.loads(intake.kept(one, "text+image", both))
     assert held["text"] == "a"
     assert len(held["image"]) == 64
+    for odd in ({"text": "a", "image": None}, {"image": 7}):  # the process of the model says what is wrong with it
+        (one,) = intake.fitting([odd], "classify", Limits(), "text+image", both)
+        assert json.loads(intake.kept(one, "text+image", both)) == odd
     with pytest.raises(Problem, match="knows no 'agee'"):
         intake.fitting([{"agee": 3}], "classify", Limits(), "table", fields)
