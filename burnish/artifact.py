@@ -16,6 +16,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from burnish.data.mixed import Mixed
 from burnish.data.reader import Reader
 from burnish.data.readers import READERS, TEXT, TEXTLESS, reader_of, ready
 from burnish.data.several import parts_of
@@ -127,6 +128,8 @@ class Artifact:
         """
         what = verb if " " in verb else f"burnish {verb}"
         if self.kinds:
+            if verb in Mixed.verbs and all(kind == TEXT or verb in ready(self.task, kind) for kind in self.kinds):
+                return
             raise InputError(
                 f"'{self.folder}' reads {self.inputs}, and {what} takes models of one kind of input; name that of one, "
                 f"such as '{self.folder / self.kinds[0]}'"

@@ -162,7 +162,7 @@ def _held_out(job: Job, data: str | None, inputs: str, say: Say) -> tuple[Rows, 
     if data is not None:
         other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
         columns = job.data.columns.model_dump() | {"group": None, "time": None}
-        if inputs != TEXT and not columns.get(inputs):  # tuned on a folder of files
+        if inputs != TEXT and inputs in columns and not columns[inputs]:  # tuned on a folder of files
             columns[inputs] = inputs
         reading = parse({"task": job.task, "data": job.data.model_dump() | other | {"columns": columns}})
         return usable(load_file(data, reading), job.task), Path(data).name, reading

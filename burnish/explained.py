@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Method = Literal["gradients", "occlusion", "rollout"]
-METHODS: tuple[Method, ...] = ("gradients", "occlusion", "rollout")
+Method = Literal["gradients", "occlusion", "shapley", "rollout"]
+METHODS: tuple[Method, ...] = ("gradients", "occlusion", "shapley", "rollout")
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ class Baseline:
     Attributes:
         kind: `padding` (each token of the text in its place, but empty), `nothing` (no word of the text), `uniform`
             (roll-out has no baseline: attention is shared out), `mean` (every part of an input that is no text at its
-            mean).
+            mean), `typical` (every column at the middle number or most frequent category of the training rows), `prior`
+            (no input at all, so that the frequencies of the classes are the answer).
         value: the explained value of the model on it; NaN for `uniform`.
     """
 
-    kind: Literal["padding", "nothing", "uniform", "mean"]
+    kind: Literal["padding", "nothing", "uniform", "mean", "typical", "prior"]
     value: float
 
 
@@ -64,6 +65,7 @@ class Explanation:
             the window that decides.
         grid: where the input is no text, the scores of its parts, row by row, and no `scores`.
         picture: the input as the model reads it, as a `data:` URI.
+        names: of the parts of the grid, along its rows, where they have some; `cells`: what is in each.
     """
 
     text: str
@@ -82,10 +84,15 @@ class Explanation:
     unread: int = 0
     grid: tuple[tuple[float, ...], ...] = ()
     picture: str = ""
+    names: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
 
     def words(self, count: int | None = None) -> list[tuple[str, float]]:
-        """Words with their scores, the weightiest first; of a grid the parts, each by its row and column."""
+        """Words with their scores, the weightiest first; of a grid the parts, each by its name or by row and column."""
         parts = [(f"{r}, {c}", score) for r, row in enumerate(self.grid, 1) for c, score in enumerate(row, 1)]
+        if self.names:
+            cells = zip(self.names, self.cells, parts, strict=True)
+            parts = [(f"{name} = {cell}", score) for name, cell, (_, score) in cells]
         if parts:
             return sorted(parts, key=lambda part: -abs(part[1]))[:count]
         ordered = sorted(self.scores, key=lambda span: -abs(span.score))
@@ -184,10 +191,12 @@ class WordWeight:
 
 @dataclass(frozen=True)
 class Overview:
-    """The words that speak most for each label, over the rows of a file, and how faithful that is."""
+    """The words that speak most for each label, over the rows of a file, and how faithful that is; `named` where they
+    are no words but the names of parts, as of columns."""
 
     source: str
     rows: int
     method: Method
     labels: dict[str, tuple[WordWeight, ...]]
     faithfulness: Faithfulness
+    named: bool = False

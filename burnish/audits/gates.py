@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from burnish.audited import Gate, Section
+from burnish.data.mixed import Mixed
 from burnish.data.readers import READERS
 from burnish.errors import ConfigError, nearest
 
@@ -70,6 +71,7 @@ GATES: dict[str, Limit] = {
     "security.licensed": Limit(least=True),
     "security.triggers": Limit(quick=False),
     **{f"robustness.{way}_drop": Limit() for reader in READERS.values() for way in reader.ways},
+    **{f"robustness.{way}_drop": Limit() for way in Mixed.ways},
 }
 
 

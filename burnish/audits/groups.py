@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from burnish.audits.rewrite import words_of
 from burnish.audits.subject import LEAST, Subject, text_of
-from burnish.data.reader import Reader
 from burnish.data.rows import Row
 from burnish.data.words import kind
 
@@ -39,12 +39,13 @@ class Group:
 def groups_of(subject: Subject) -> list[Group]:
     """Every simple group of a subject's rows, also small ones."""
     rows = subject.given
-    found = _traits(subject.reader, rows) if subject.reader else _of_texts(rows)
+    traits = subject.reader.traits(rows) if subject.reader else {}
+    found = _traits(traits) if subject.reader else _of_texts(rows)
     found += _labels(subject)
     if subject.task == "tag":
         found += _by("entities", ["some" if set(row["tags"]) - {"O"} else "none" for row in rows])
     for name, values in subject.extra.items():
-        if 1 < len(set(values)) <= _VALUES:
+        if name not in traits and 1 < len(set(values)) <= _VALUES:
             found += _by(name, [value if value is not None else "(empty)" for value in values])
     if subject.known is not None:
         found += _by("in the training rows", ["yes" if one else "no" for one in subject.known])
@@ -57,10 +58,16 @@ def _of_texts(rows: Sequence[Row]) -> list[Group]:
     return found + _by("digits", ["yes" if any(map(str.isdigit, text_of(row))) else "no" for row in rows])
 
 
-def _traits(reader: Reader, rows: Sequence[Row]) -> list[Group]:
-    return [
-        group for name, values in reader.traits(rows).items() for group in _quarters(name, values.round().astype(int))
-    ]
+def _traits(traits: Mapping[str, NDArray[Any]]) -> list[Group]:
+    """Numbers by quarters; texts by the most frequent of them."""
+    found = []
+    for name, values in traits.items():
+        if values.dtype.kind == "f":
+            found += _quarters(name, values)
+        else:
+            usual = [value for value, _ in Counter(values.tolist()).most_common(_VALUES)]
+            found += [Group(name, value or "(empty)", values == value) for value in usual]
+    return found
 
 
 def word_groups(rows: Sequence[Row], most: int) -> list[Group]:
@@ -93,13 +100,16 @@ def _by(by: str, values: Sequence[str]) -> list[Group]:
     return [Group(by, value, array == value) for value in order]
 
 
-def _quarters(by: str, values: NDArray[np.int64]) -> list[Group]:
-    edges = np.unique(np.quantile(values, [0.25, 0.5, 0.75]).astype(int))
-    bucket = np.searchsorted(edges, values, side="left")
-    found = []
-    for index in np.unique(bucket):
+def _quarters(by: str, values: NDArray[Any]) -> list[Group]:
+    there = ~np.isnan(values)
+    if not there.any():
+        return []
+    edges = np.unique(np.quantile(values[there], [0.25, 0.5, 0.75]))
+    bucket = np.where(there, np.searchsorted(edges, values, side="left"), -1)
+    found = [Group(by, "(empty)", ~there)] if not there.all() else []
+    for index in np.unique(bucket[there]):
         inside = values[bucket == index]
-        found.append(Group(by, f"{inside.min()} to {inside.max()}", bucket == index))
+        found.append(Group(by, f"{inside.min():g} to {inside.max():g}", bucket == index))
     return found
 
 

@@ -48,7 +48,7 @@ def privacy(subject: Subject) -> Section:
     said = []
     if subject.reader:
         impossible.append(
-            "personal data is looked for in texts alone; of other rows only files of one content are found"
+            "personal data is looked for in texts alone; of other rows only those of the same content are found"
         )
     else:
         _personal(train, read, figures, findings, tables)

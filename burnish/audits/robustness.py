@@ -87,7 +87,10 @@ def _corrupted(subject: Subject, reader: Reader) -> Section:
     rows: list[tuple[Cell, ...]] = []
     for way, strengths in reader.ways.items():
         for strength in strengths:
-            said = engine.predict_rows([reader.corrupted(row, way, strength, subject.seed) for row in given])
+            worse = [reader.corrupted(row, way, strength, subject.seed) for row in given]
+            if all(new is old for new, old in zip(worse, given, strict=True)):
+                continue
+            said = engine.predict_rows(worse)
             after = float(subject.metric(tallies(engine, said, given).sum(0)))
             flips, decisions = differing(task, [subject.predictions[i] for i in chosen], said)
             share = float(flips.sum() / max(1, decisions.sum()))
@@ -96,14 +99,17 @@ def _corrupted(subject: Subject, reader: Reader) -> Section:
             figures[f"{way}_flips"] = max(share, figures.get(f"{way}_flips", 0.0))
     columns = ("way", "strength", "rows", f"{task.metric} before", "after", "drop", "decisions changed")
     note = "what a strength means is said in the documentation; the same rows in all, with a fixed seed"
-    drops = {way: figures[f"{way}_drop"] for way in reader.ways}
-    worst = max(drops, key=lambda way: drops[way])
+    drops = {way: figures[f"{way}_drop"] for way in reader.ways if f"{way}_drop" in figures}
+    worst = max(drops, key=lambda way: drops[way], default="")
     findings = tuple(
         f"{way} cost up to {drop:.3f} of {task.metric}"
         for way, drop in sorted(drops.items(), key=lambda one: -one[1])
         if drop > 0.1
     )
-    table = Table(f"Disturbed {reader.kind}s", columns, tuple(rows), note)
-    summary = f"{worst} cost most: {drops[worst]:.3f} of {task.metric}"
-    attack = ("robustness.attack: a search for misspellings is for texts",)
-    return Section("robustness", summary, figures, (table,), findings, attack)
+    table = Table("Disturbed inputs", columns, tuple(rows), note)
+    summary = f"{worst} cost most: {drops[worst]:.3f} of {task.metric}" if worst else "nothing could be disturbed"
+    small = [
+        f"robustness.{way}: these rows have nothing that it could change" for way in reader.ways if way not in drops
+    ]
+    small.append("robustness.attack: a search for misspellings is for texts")
+    return Section("robustness", summary, figures, (table,), findings, tuple(small))

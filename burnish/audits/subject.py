@@ -127,10 +127,12 @@ class Subject:
 
 
 def text_of(row: Row) -> str:
-    """The text of a row, or both with a tab between them; where it has none, the digest of its file."""
-    if "text" not in row:
+    """The text of a row, or both with a tab between them; where it has none, the digest of its file. Of several
+    kinds of input all of them."""
+    if "digest" in row:
         return str(row["digest"])
-    return str(row["text"]) + (f"\t{row['text_b']}" if row.get("text_b") else "")
+    digests = [value for name, value in row.items() if name.endswith("_digest")]
+    return "\t".join(str(one) for one in (row.get("text"), row.get("text_b"), *digests) if one)
 
 
 def tallies(engine: Engine, predictions: Sequence[Any], rows: Sequence[Row]) -> NDArray[np.float64]:

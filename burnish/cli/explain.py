@@ -20,7 +20,7 @@ def explain(
         str | None, typer.Argument(help="The text; for pair two, separated by a tab.", show_default=False)
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="occlusion, gradients or rollout.", show_default="by what was measured")
+        str | None, typer.Option(help="occlusion, shapley, gradients or rollout.", show_default="by what was measured")
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="Label to explain; what the model says when unset.", show_default=False)

@@ -11,7 +11,7 @@ from burnish import device
 from burnish.compression import quantize
 from burnish.data.features import Batch
 from burnish.engine import ONNX, OPENVINO, TORCH, onnx, openvino
-from burnish.engine.flat import arrays, has_tokens
+from burnish.engine.flat import arrays, growing, has_tokens
 from burnish.engine.flat import export as flat_export
 from burnish.extras import have
 from burnish.models.net import Net
@@ -73,12 +73,12 @@ def write(net: Net, form: Form, folder: Path, example: Batch, max_tokens: int, s
             if has_tokens(example):
                 quantize.dynamic(whole, path)
             else:  # scales that come with each batch would cost a convolution more than int8 saves
-                quantize.fixed(whole, path, (arrays(batch, names) for batch in samples))
+                quantize.fixed(whole, path, (arrays(batch, names, growing=growing(net)) for batch in samples))
             whole.unlink()
         return
     model = openvino.convert(program, names)
     if form.precision == "int8":
-        model = quantize.static(model, (arrays(batch, names) for batch in samples))
+        model = quantize.static(model, (arrays(batch, names, growing=growing(net)) for batch in samples))
     elif form.precision == "w8":
         model = quantize.weights(model)
     openvino.save(model, folder / openvino.GRAPH, half=form.precision == "bf16")

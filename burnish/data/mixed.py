@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,12 +14,17 @@ from numpy.typing import NDArray
 
 from burnish.config import Tune
 from burnish.data.features import Batch, Features
+from burnish.data.parts import Grid
 from burnish.data.reader import Reader
-from burnish.data.readers import TEXT
+from burnish.data.readers import READERS, TEXT
 from burnish.data.rows import Row, Rows
 from burnish.data.several import name_of, of_kind
 from burnish.data.text import read_texts
 from burnish.errors import InputError
+
+_WITHOUT = "without_"
+_LONGEST = 60  # characters of a text that an explanation names
+_EXAMPLE = "The train from Rome to Paris was late again on Monday , said Anna ."
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Mixed(Reader):
     by_kind: Mapping[str, Any]
     max_tokens: int
     kind: ClassVar[str] = "mixed"
+    verbs: ClassVar[frozenset[str]] = frozenset({"serve", "explain", "audit"})
+    ways: ClassVar[Mapping[str, tuple[float, ...]]] = {f"{_WITHOUT}{kind}": (1.0,) for kind in (TEXT, *READERS)}
     about_numbers: ClassVar[str] = ""
 
     @classmethod
@@ -53,6 +62,8 @@ class Mixed(Reader):
         return isinstance(given, Mapping)
 
     def row(self, given: Any) -> Row:
+        with suppress(ValueError):  # an input of the command line is JSON
+            given = json.loads(given) if isinstance(given, str) else given
         if not isinstance(given, Mapping):
             raise InputError(
                 f"one input is a mapping with any of {', '.join(self.by_kind)}, such as "
@@ -69,6 +80,29 @@ class Mixed(Reader):
         if not any(map(_given, row.values())):
             raise InputError(f"an input holds none of {', '.join(self.by_kind)}")
         return row
+
+    def fields(self) -> dict[str, dict[str, Any]]:
+        return {kind: _field(kind, part) for kind, part in self.by_kind.items()}
+
+    def from_request(self, given: str) -> Row:
+        held = json.loads(given)
+        if not isinstance(held, Mapping):
+            raise InputError(f"an input is an object with any of {', '.join(self.by_kind)}")
+        row: Row = dict(held)
+        for kind, value in held.items():
+            part = self.by_kind.get(kind)
+            if value is None or not isinstance(part, Reader):
+                continue
+            inner = bool(part.fields())
+            if not isinstance(value, Mapping if inner else str):
+                raise InputError(f"'{kind}' takes {'an object of its columns' if inner else 'the base64 of a file'}")
+            row[kind] = part.from_request(json.dumps(value) if inner else str(value))[kind]
+        return self.row(row)
+
+    def example(self) -> str:
+        made = {kind: part.example() for kind, part in self.by_kind.items() if isinstance(part, Reader)}
+        made = {kind: json.loads(one) if self.by_kind[kind].fields() else one for kind, one in made.items()}
+        return json.dumps(({TEXT: _EXAMPLE} if TEXT in self.by_kind else {}) | made)
 
     def features(self, rows: Sequence[Row]) -> Features:
         """Features of each kind for the rows that have it, and where in them each row stands."""
@@ -90,12 +124,58 @@ class Mixed(Reader):
     def vary(self, batch: Batch) -> Batch:
         return batch
 
+    def parts(self, row: Row) -> Grid:
+        """The inputs that the row has."""
+        there = [kind for kind in self.by_kind if _given(row.get(kind))]
+
+        def without(kept: NDArray[np.bool_]) -> Features:
+            gone = [[kind for kind, stays in zip(there, one, strict=True) if not stays] for one in kept]
+            return self.features([{**row, **dict.fromkeys(kinds)} for kinds in gone])
+
+        nothing, cells = np.zeros(0, np.int64), tuple(_shown(kind, row[kind]) for kind in there)
+        shape, names = (1, len(there)), tuple(there)
+        more: dict[str, Any] = {"names": names, "cells": cells, "baseline": "prior", "smooth": False, "made": without}
+        return Grid("", nothing, nothing, nothing, shape, 1, **more)
+
+    def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
+        """The row without one of its inputs; it keeps its last one."""
+        gone = way.removeprefix(_WITHOUT)
+        stays = any(_given(row.get(kind)) for kind in self.by_kind if kind != gone)
+        return {**row, gone: None} if stays and _given(row.get(gone)) else row
+
+    def traits(self, rows: Sequence[Row]) -> Mapping[str, NDArray[Any]]:
+        """Which inputs there are, and by what those of each kind differ."""
+        there = {kind: np.array([_given(row.get(kind)) for row in rows]) for kind in self.by_kind}
+        held = [name_of(kind for kind in there if there[kind][place]) for place in range(len(rows))]
+        found: dict[str, NDArray[Any]] = {"inputs": np.array(held, dtype=object)}
+        for kind, part in self.by_kind.items():
+            chosen = np.flatnonzero(there[kind]).tolist()
+            own = part.traits([of_kind(rows[place], kind) for place in chosen]) if isinstance(part, Reader) else {}
+            for name, values in own.items():
+                empty = np.full(len(rows), np.nan if values.dtype.kind == "f" else "", values.dtype)
+                empty[chosen] = values
+                found[name] = empty
+        return found
+
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         raise InputError(f"{name_of(self.by_kind)}: there are no plain numbers of several kinds")
 
     def picture(self, row: Row) -> str:
         readers = ((kind, part) for kind, part in self.by_kind.items() if isinstance(part, Reader) and row.get(kind))
         return next((shown for kind, part in readers if (shown := part.picture({kind: row[kind]}))), "")
+
+
+def _shown(kind: str, value: Any) -> str:
+    if kind == TEXT:
+        return str(value)[:_LONGEST]
+    return READERS[kind].shown(value) if isinstance(value, str) else "…"
+
+
+def _field(kind: str, part: Any) -> dict[str, Any]:
+    if not isinstance(part, Reader):
+        return {"type": "text"}
+    inner = part.fields()
+    return {"type": "object", "fields": inner} if inner else {"type": "file", "kind": kind}
 
 
 def _given(value: Any) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,11 @@ class Grid:
         shape: rows and columns of the grid; parts are counted along the rows.
         cost: as in `Features`.
         picture: what the model reads, as a `data:` URI.
+        names: of the parts, where they have some, with what is in each, as `cells`.
+        baseline: what `empty` holds, as in `Baseline`.
+        smooth: whether a network can be asked about what lies between `full` and `empty`.
+        made: gives the features of a row with some of its parts, where these are no places of an array.
+        also: numbers that a network reads beside the input, the same whatever has gone, by name.
     """
 
     name: str
@@ -32,6 +38,12 @@ class Grid:
     shape: tuple[int, int]
     cost: int
     picture: str = ""
+    names: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    baseline: Literal["mean", "typical", "prior"] = "mean"
+    smooth: bool = True
+    made: Callable[[NDArray[np.bool_]], Features] | None = None
+    also: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def words(self) -> range:
@@ -44,6 +56,9 @@ class Grid:
 
     def features(self, kept: NDArray[np.bool_]) -> Features:
         """The input once for each row of `kept` (inputs, parts), with the parts that stay."""
+        if self.made:
+            return self.made(kept)
         stays = kept[:, self.owner].reshape(len(kept), *self.owner.shape, *[1] * (self.full.ndim - self.owner.ndim))
-        dense = {self.name: np.where(stays, self.full, self.empty)}
+        dense = {name: np.full(len(kept), value) for name, value in self.also.items()}
+        dense[self.name] = np.where(stays, self.full, self.empty)
         return Features({}, row=np.arange(len(kept)), dense=dense, cost=self.cost)

@@ -128,12 +128,13 @@ class Pixels(Described):
         chance = np.random.default_rng((seed, zlib.crc32(pixels.tobytes())))
         return {**row, self.kind: corrupt.WAYS[way][0](pixels, strength, chance)}
 
-    def traits(self, rows: Sequence[Row]) -> dict[str, NDArray[np.float64]]:
+    def traits(self, rows: Sequence[Row]) -> Mapping[str, NDArray[Any]]:
         """Pixels of the shorter side as the file has it, and mean brightness, 0 to 255."""
         found = np.empty((len(rows), 2))
         for place, row in enumerate(rows):
             image = decode(row[self.kind])
-            found[place] = min(image.size), np.asarray(image.resize((1, 1), Image.Resampling.BOX), float).mean()
+            shade = np.asarray(image.resize((1, 1), Image.Resampling.BOX), float).mean()
+            found[place] = min(image.size), shade.round()
         return {"shorter side": found[:, 0], "brightness": found[:, 1]}
 
     def parts(self, row: Row) -> Grid:

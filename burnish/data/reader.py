@@ -81,9 +81,17 @@ class Reader(ABC):
             InputError: when it is of another kind.
         """
 
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """What an input that comes over a network consists of, by name, where it is an object; nothing of a file.
+
+        Each has a `type`: `number`, with `low`, `high` and `typical`; `category`, with the most frequent `values`, how
+        many there are (`of`) and the `typical` one; `text`; `file`, with its `kind`; or `object`, with `fields` again.
+        """
+        return {}
+
     def from_request(self, given: str) -> Row:
         """The row of a file that came over a network: its bytes as base64, with or without `data:...;base64,` before
-        it. It is never taken for a path.
+        it. It is never taken for a path. Where an input is an object, its JSON.
 
         Raises:
             InputError: when it is no base64, or empty.
@@ -131,11 +139,13 @@ class Reader(ABC):
         raise NotImplementedError
 
     def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
-        """A row made worse in one of `ways`, the same for the same row and seed."""
+        """A row made worse in one of `ways`, the same for the same row and seed; the row itself where that changes
+        nothing."""
         raise NotImplementedError
 
-    def traits(self, rows: Sequence[Row]) -> dict[str, NDArray[np.float64]]:
-        """Numbers by which rows differ, by name, (rows,): where a model may be worse than elsewhere."""
+    def traits(self, rows: Sequence[Row]) -> Mapping[str, NDArray[Any]]:
+        """Numbers (NaN where there is none) or texts by which rows differ, by name, (rows,): where a model may be worse
+        than elsewhere."""
         return {}
 
     def made_up(self, count: int, draw: np.random.Generator) -> Features:

@@ -32,7 +32,7 @@ def reader_of(kind: str, task: str) -> type[Reader]:
 def ready(task: str, kind: str) -> frozenset[str]:
     """Verbs that models of a task for such inputs go with, beside those that every model goes with."""
     verbs = reader_of(kind, task).verbs if kind in READERS else frozenset()
-    return verbs & {"batch"} if task == "score" else frozenset() if task == "transcribe" else verbs
+    return frozenset() if task == "transcribe" else verbs
 
 
 def kind_of(columns: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ Samples = NDArray[np.float32]
 
 
 def decode(given: Any, rate: int, longest: float | None = None) -> Samples:
-    """The sound in a file, or in (samples, their rate), as the mean of its channels at `rate`, full scale at 1.
+    """The sound in a file, in its bytes, or in (samples, their rate): the mean of its channels at `rate`, full scale 1.
 
     Args:
         longest: seconds after which it is cut.
@@ -87,11 +88,11 @@ def must_be_whole(path: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Any) -> Iterator[Any]:
+def _opened(given: Any) -> Iterator[Any]:
     soundfile = need("soundfile", "audio")
     try:
-        _must_be_there(path)
-        with soundfile.SoundFile(os.fspath(path)) as file:
+        _must_be_there(given)
+        with soundfile.SoundFile(BytesIO(given) if isinstance(given, bytes) else os.fspath(given)) as file:
             if file.format not in _FORMATS:
                 raise InputError(f"it is a file of the kind {file.format}; wav, flac, ogg and mp3 are read")
             _must_fit(file.frames, file.samplerate, file.channels)
@@ -107,11 +108,14 @@ def _opened(path: Any) -> Iterator[Any]:
         raise InputError(f"it is damaged or cut short ({said.rsplit(': ', 1)[-1] or type(error).__name__})") from None
 
 
-def _must_be_there(path: Any) -> None:
+def _must_be_there(given: Any) -> None:
     """What libsndfile does not say, or not as plainly."""
-    size = Path(path).stat().st_size
-    with open(path, "rb") as file:
-        head = file.read(8)
+    if isinstance(given, bytes):
+        size, head = len(given), given[:8]
+    else:
+        size = Path(given).stat().st_size
+        with open(given, "rb") as file:
+            head = file.read(8)
     if not size:
         raise InputError("it is empty (0 bytes)")
     stated = int.from_bytes(head[4:], "little")

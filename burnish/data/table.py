@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from burnish.config import Tune
 from burnish.data.cells import as_text
 from burnish.data.features import Batch, Features
+from burnish.data.parts import Grid
 from burnish.data.reader import Described
 from burnish.data.rows import Row, Rows
 from burnish.errors import InputError, nearest
@@ -31,6 +33,9 @@ _MOST = 10_000  # categories of a column
 _STEPS, _BATCH = 16, 256  # an epoch of a small table has about so many steps, of so many rows at most
 _SHOWN = 30  # most frequent categories that a baseline sees one by one
 _LONGEST = 40  # characters of a cell in a message
+_OFFERED = 100  # most frequent categories that a form offers
+_NOISE, _MISSING = "noise", "missing"
+_HIDDEN = 0.1  # share of made-up cells that are missing
 
 
 def number(cell: Any) -> float | None:
@@ -74,11 +79,13 @@ class Table(Described):
     Attributes:
         document: `preprocessor_config.json`: `numbers`, column -> ascending values of training between which others
             are placed; `categories`, column -> known ones, the most frequent first; `cost`, tokens that a row counts
-            as, more where there are few rows.
+            as, more where there are few rows; `typical`, column -> the middle number or most frequent category, None
+            where most rows have nothing.
     """
 
     kind: ClassVar[str] = "table"
-    verbs: ClassVar[frozenset[str]] = frozenset({"batch"})
+    verbs: ClassVar[frozenset[str]] = frozenset({"export", "compress", "serve", "batch", "explain", "audit"})
+    ways: ClassVar[Mapping[str, tuple[float, ...]]] = {_NOISE: (0.05, 0.2), _MISSING: (0.1, 0.3)}
     about_numbers: ClassVar[str] = "the columns"
     baseline: ClassVar[str] = "trees"
 
@@ -93,16 +100,19 @@ class Table(Described):
             raise InputError(
                 f"'{train.source}' has no row whose numbers can be read; see broken_cells of: burnish check"
             )
-        numbers, categories = {}, {}
+        numbers, categories, typical = {}, {}, dict[str, float | str | None]()
         for name in given[0]:
             values = [row[name] for row in given if row[name] is not None]
+            scarce = 2 * len(values) < len(given)
             if all(isinstance(value, str) for value in values):  # also of a column without any
                 counts = Counter(values).most_common(_MOST)
                 categories[name] = [value for value, count in counts if count >= _RARE]
+                typical[name] = None if scarce or not counts else counts[0][0]
             else:
                 numbers[name] = _places(values)
+                typical[name] = None if scarce else float(np.median(values))
         cost = max(1, min(16, _STEPS * _BATCH // len(given)))
-        return cls({"numbers": numbers, "categories": categories, "cost": cost})
+        return cls({"numbers": numbers, "categories": categories, "cost": cost, "typical": typical})
 
     def must_be_complete(self) -> None:
         _ = self.columns, self.spans, self.sizes, int(self.document["cost"])
@@ -143,6 +153,8 @@ class Table(Described):
             raise InputError("a row of a table is a mapping of column to value, or a JSON object of them")
         if wrong := [name for name in held if name not in self.columns]:
             raise InputError(f"this model knows no column '{wrong[0]}'; {nearest(str(wrong[0]), self.columns)}")
+        if deep := [name for name, value in held.items() if isinstance(value, list | tuple | Mapping)]:
+            raise InputError(f"column '{deep[0]}' takes one number or text")
         full = dict.fromkeys(self.columns) | dict(held)
         text, fault = cells(full, list(self.document["numbers"]), list(self.document["categories"]))
         if text is None:
@@ -150,8 +162,86 @@ class Table(Described):
         return {self.kind: text}
 
     def features(self, rows: Sequence[Row]) -> Features:
-        dense = {self.kind: self._coded(rows)}
-        return Features({}, row=np.arange(len(rows)), dense=dense, cost=int(self.document["cost"]))
+        return self._featured(self._coded(rows))
+
+    def _featured(self, coded: NDArray[np.float32]) -> Features:
+        cost = int(self.document["cost"])
+        return Features({}, row=np.arange(len(coded)), dense={self.kind: coded}, cost=cost)
+
+    def fields(self) -> dict[str, dict[str, Any]]:
+        typical = self._typical
+        found: dict[str, dict[str, Any]] = {}
+        for name, places in self.document["numbers"].items():
+            ends = {"low": places[0], "high": places[-1]} if places else {}
+            usual = None if typical[name] is None else float(f"{typical[name]:.6g}")
+            found[name] = {"type": "number", **ends, "typical": usual}
+        for name, known in self.document["categories"].items():
+            most = typical[name] if typical[name] in known else None
+            found[name] = {"type": "category", "values": known[:_OFFERED], "of": len(known), "typical": most}
+        return found
+
+    def from_request(self, given: str) -> Row:
+        return self.row(given)
+
+    def example(self) -> str:
+        numbers, categories = self.document["numbers"], self.document["categories"]
+        cells = {name: places[len(places) // 2] if places else 0.0 for name, places in numbers.items()}
+        return json.dumps(cells | {name: known[0] if known else "-" for name, known in categories.items()})
+
+    def made_up(self, count: int, draw: np.random.Generator) -> Features:
+        """Numbers anywhere among those of training, some missing, and any categories."""
+        at = draw.random((count, len(self.spans))) * self.spans
+        at[draw.random(at.shape) < _HIDDEN] = NO_NUMBER
+        ids = draw.integers(0, np.array(self.sizes, dtype=np.int64), (count, len(self.sizes)))
+        return self._featured(np.concatenate([at, ids], axis=1, dtype=np.float32))
+
+    def parts(self, row: Row) -> Grid:
+        """Columns; where one has gone, it has the middle number or the most frequent category of training."""
+        held = _read(row[self.kind])
+        (full,) = self._coded([row])
+        (empty,) = self._coded([{self.kind: json.dumps(self._typical)}])
+        cells = [_written(held.get(name)) for name in self.columns]
+        return Grid(
+            self.kind,
+            full,
+            empty,
+            owner=np.arange(len(full)),
+            shape=(1, len(full)),
+            cost=int(self.document["cost"]),
+            names=tuple(self.columns),
+            cells=tuple(cells),
+            baseline="typical",
+            smooth=False,  # there is nothing between two categories
+        )
+
+    def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
+        """Numbers moved, by a normal error whose deviation is so large a share of the spans that they can lie in; or
+        cells emptied, each with so large a chance, but never all of them."""
+        held = _read(row[self.kind])
+        chance = np.random.default_rng((seed, zlib.crc32(row[self.kind].encode())))
+        if way == _MISSING:
+            there = [name for name, value in held.items() if value is not None]
+            gone = [name for name in there if chance.random() < strength]
+            changed = held | dict.fromkeys(gone[: len(there) - 1])
+        else:
+            changed = dict(held)
+            for name, places in self.document["numbers"].items():
+                if held.get(name) is not None and len(places) > 1:
+                    steps = np.arange(len(places))
+                    moved = np.interp(held[name], places, steps) + strength * steps[-1] * chance.standard_normal()
+                    changed[name] = float(np.interp(moved, steps, places))
+        return row if changed == held else {**row, self.kind: json.dumps(changed, ensure_ascii=False)}
+
+    def traits(self, rows: Sequence[Row]) -> Mapping[str, NDArray[Any]]:
+        """The columns."""
+        given = [_read(row[self.kind]) for row in rows]
+        numbers = {name: _floats(name, given) for name in self.document["numbers"]}
+        categories = self.document["categories"]
+        return numbers | {name: np.array([row.get(name) or "" for row in given], dtype=object) for name in categories}
+
+    @property
+    def _typical(self) -> dict[str, Any]:
+        return dict.fromkeys(self.columns) | dict(self.document.get("typical", {}))  # older folders have none
 
     def vary(self, batch: Batch) -> Batch:
         """Each row as often as it has tokens, so that it teaches as many members of the network at once."""
@@ -173,7 +263,7 @@ class Table(Described):
         coded = np.empty((len(rows), len(self.columns)), dtype=np.float32)
         numbers = self.document["numbers"]
         for place, (name, places) in enumerate(numbers.items()):
-            values = np.array([math.nan if row.get(name) is None else row[name] for row in given], dtype=np.float64)
+            values = _floats(name, given)
             at = np.interp(values, places, np.arange(len(places))) if places else values
             coded[:, place] = np.where(np.isnan(values) | np.isnan(at), NO_NUMBER, at)
         for place, (name, known) in enumerate(self.document["categories"].items(), len(numbers)):
@@ -187,6 +277,17 @@ def _read(text: Any) -> dict[str, Any]:
         raise InputError("a row of the table cannot be read; see broken_cells of: burnish check")
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def _floats(name: str, given: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    """The numbers of a column, NaN where there is none."""
+    return np.array([math.nan if row.get(name) is None else row[name] for row in given], dtype=np.float64)
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _places(values: Sequence[float]) -> list[float]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -17,9 +20,11 @@ from PIL import Image
 
 from burnish.config import Tune
 from burnish.data import store
+from burnish.data.acoustics import WAYS
 from burnish.data.disturb import disturb
 from burnish.data.features import Batch, Features
 from burnish.data.images import png
+from burnish.data.parts import Grid
 from burnish.data.reader import FILE, Described
 from burnish.data.rows import Row, Rows
 from burnish.data.sounds import Samples, decode, extent, must_be_whole, resampled
@@ -27,6 +32,7 @@ from burnish.data.spectrogram import BANDS, OWN, WAVE, WHISPER, Form, Own, form_
 from burnish.data.transcripts import TRANSCRIPT
 from burnish.data.workers import each
 from burnish.errors import InputError
+from burnish.extras import need
 
 TOKEN = 0.04  # seconds of sound that count as a token
 _TOGETHER = 8  # tokens: lengths this near to each other are mixed in a batch, as classes may differ in length
@@ -35,6 +41,8 @@ _RATES = (8000, 16_000)  # to choose from; speech has little above
 _FRAMES, _BRIEF = 100, 0.08  # frames of bands in a second; seconds that hide no whole word
 _VERSION = 2  # part of the key of kept arrays
 _PARTS, _COEFFICIENTS = 4, 20  # of the numbers for a linear model: stretches of time, and terms of a cosine series
+_MADE_UP = 0.5, 2.0  # seconds of made-up sounds
+_GRID, _STRETCHES = (8, 12), 24  # bands and stretches of time of an explanation; of a wave stretches alone
 _SHOWN = (64, 128)  # bands and frames at most of a picture in a report
 
 
@@ -49,6 +57,8 @@ class Waves(Described):
     """
 
     kind: ClassVar[str] = "audio"
+    verbs: ClassVar[frozenset[str]] = frozenset({"export", "compress", "serve", "batch", "explain", "audit"})
+    ways: ClassVar[Mapping[str, tuple[float, ...]]] = {way: strengths for way, (_, strengths) in WAYS.items()}
     about_numbers: ClassVar[str] = "bands of pitch and their course"
 
     @classmethod
@@ -88,7 +98,7 @@ class Waves(Described):
         return None
 
     def is_one(self, given: Any) -> bool:
-        return isinstance(given, str | os.PathLike | Mapping | np.ndarray) or (
+        return isinstance(given, str | bytes | os.PathLike | Mapping | np.ndarray) or (
             isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], np.ndarray)
         )
 
@@ -96,10 +106,10 @@ class Waves(Described):
         sound = given.get(self.kind) if isinstance(given, Mapping) else given
         if isinstance(sound, os.PathLike):
             sound = os.fspath(sound)
-        if not isinstance(sound, str | tuple):
+        if not isinstance(sound, str | bytes | tuple):
             raise InputError(
-                "a sound is a path, (samples, rate) with an array of one channel and its samples a second, or "
-                f"{{'audio': one of these}}, not {type(sound).__name__}"
+                "a sound is a path, the bytes of a file, (samples, rate) with an array of one channel and its samples "
+                f"a second, or {{'audio': one of these}}, not {type(sound).__name__}"
             )
         return {self.kind: sound}
 
@@ -139,6 +149,59 @@ class Waves(Described):
         """
         with _named(given):
             return decode(given, self.form.rate, self.longest)
+
+    def example(self) -> str:
+        written = BytesIO()
+        wave, rate = self._made_up(_MADE_UP[0], np.random.default_rng(0))
+        need("soundfile", "audio").write(written, wave, rate, format="WAV")
+        return b64encode(written.getvalue()).decode()
+
+    def made_up(self, count: int, draw: np.random.Generator) -> Features:
+        """Noise, from half a second to two."""
+        seconds = draw.uniform(*_MADE_UP, count)
+        return self.features([{self.kind: self._made_up(min(self.longest, one), draw)} for one in seconds])
+
+    def _made_up(self, seconds: float, draw: np.random.Generator) -> tuple[Samples, int]:
+        rate = self.form.rate
+        return (0.1 * draw.standard_normal(max(1, round(seconds * rate)))).astype(np.float32), rate
+
+    def parts(self, row: Row) -> Grid:
+        """Stretches of time, and of bands where the network reads bands, high ones first; where one has gone, there is
+        the mean of the whole, or silence."""
+        form, wave = self.form, self.wave(row[self.kind])
+        (full,) = Heard([(wave, form.rate)], [None], self, np.array([form.rows(len(wave))]))[np.array([0])]
+        frames, bands = min(form.rows(len(wave)), len(full)), self.bands
+        shape = min(_GRID[0], bands or 1), min(_GRID[1] if bands else _STRETCHES, frames)
+        across = np.minimum(np.arange(len(full)), frames - 1) * shape[1] // frames
+        down = (bands - 1 - np.arange(bands)) * shape[0] // bands if bands else np.zeros(1, np.int64)
+        owner = down * shape[1] + across[:, None]
+        empty = np.full_like(full, full[:frames].mean() if bands else 0)
+        empty[frames:] = full[frames:]
+        return Grid(
+            "sound",
+            full,
+            empty,
+            owner if bands else owner[:, 0],
+            shape,
+            int(self._cost(np.array([len(wave)]))[0]),
+            self.picture(row),
+            also={"frames": form.frames(len(wave))},
+        )
+
+    def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
+        wave, rate = self.wave(row[self.kind]), self.form.rate
+        chance = np.random.default_rng((seed, zlib.crc32(wave.tobytes())))
+        return {**row, self.kind: (WAYS[way][0](wave, rate, strength, chance), rate)}
+
+    def traits(self, rows: Sequence[Row]) -> Mapping[str, NDArray[Any]]:
+        """Seconds of the file, and decibels below full scale of what is heard, on the mean."""
+        found = np.empty((len(rows), 2))
+        for place, row in enumerate(rows):
+            count, own = extent(row[self.kind])
+            power = float(np.square(self.wave(row[self.kind])).mean())
+            found[place] = count / own, 10 * np.log10(max(power, 1e-10))
+        seconds, loudness = found.round(1).T
+        return {"seconds": seconds, "loudness": loudness}
 
     def vary(self, batch: Batch) -> Batch:
         """Ends cut off, stretches of time and pitch hidden, noise, louder or softer, other speed and pitch: as

@@ -1,14 +1,14 @@
 """A network as one graph of plain arrays, the form in which ONNX Runtime and OpenVINO run it.
 
 The graph of a token model gives the logits of the places where words begin and of no others, so that its last layer
-computes no more than these. Where rows hold no text, the graph reads them as they are kept: one shape, any number
-of rows.
+computes no more than these. Where rows hold no text, the graph reads them as they are kept: any number of rows, of one
+shape or, where inputs grow with what they hold, of lengths in steps.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from burnish.models.net import Net
 Arrays = dict[str, NDArray[Any]]
 _WIDTH, _FEW = 16, 512  # tokens that a row is rounded up to, and tokens of a batch that is worth it
 _KEPT = 32  # places of words are rounded up to
+_STEP, _MOST = 32, 1 << 20  # lengths of inputs that grow come in such steps, and are no longer
 
 
 class Flat(nn.Module):
@@ -49,15 +50,21 @@ def has_tokens(batch: Batch) -> bool:
     return "input_ids" in batch
 
 
-def arrays(batch: Batch, names: Iterable[str], longest: int = 0) -> Arrays:
+def growing(net: Net) -> frozenset[str]:
+    """Inputs of a network, of those that are no tokens, whose second axis is as long as the longest of a batch."""
+    return getattr(net.scaled, "growing", frozenset())
+
+
+def arrays(batch: Batch, names: Iterable[str], longest: int = 0, growing: Container[str] = ()) -> Arrays:
     """The named inputs of the graph for a batch: (n, tokens) each, and `kept` (k,), the places where words begin.
 
     Their sizes are rounded up, as a runtime compiles anew for each it meets: the places by some that nobody looks at,
     and the tokens of a few rows by padding, where it does not make them longer than `longest`. One row alone has one
-    of few sizes: 16, 24, 32, 48, 64 and so on, with as many places. What is no text has one shape, and stays as it is.
+    of few sizes: 16, 24, 32, 48, 64 and so on, with as many places. What is no text has one shape, and stays as it is;
+    what is `growing` is brought to a length that is a multiple of 32, and one row alone to one of few.
     """
     if not has_tokens(batch):
-        return {name: batch[name].numpy() for name in names}
+        return {name: _longer(batch[name].numpy()) if name in growing else batch[name].numpy() for name in names}
     n, tokens = batch["input_ids"].shape
     width = min(_rounded(n, tokens), max(tokens, longest))
     more = width - tokens
@@ -80,6 +87,16 @@ def _rounded(n: int, tokens: int) -> int:
         return tokens + -tokens % _WIDTH if n * tokens <= _FEW else tokens
     power = max(_WIDTH, 1 << (tokens - 1).bit_length())
     return power * 3 // 4 if tokens <= power * 3 // 4 and power > _WIDTH else power
+
+
+def _longer(values: NDArray[Any]) -> NDArray[Any]:
+    """With zeros behind, which a network that has been told its lengths does not look at."""
+    n, length = values.shape[:2]
+    wanted = length + -length % _STEP
+    if n == 1:
+        power = max(2 * _STEP, 1 << (length - 1).bit_length())
+        wanted = power * 3 // 4 if length <= power * 3 // 4 and power > 2 * _STEP else power
+    return np.pad(values, ((0, 0), (0, wanted - length), *[(0, 0)] * (values.ndim - 2)))
 
 
 def _padded(values: NDArray[Any], more: int, value: int) -> NDArray[np.int32]:
@@ -114,9 +131,10 @@ def export(net: Net, batch: Batch, max_tokens: int) -> tuple[torch.export.Export
         batch: an example of at least two rows and, in a token model, two words.
     """
     names = names_of(net, batch)
-    example = arrays(batch, names)
+    example = arrays(batch, names, growing=growing(net))
     rows = torch.export.Dim("rows", min=1)
-    shapes: tuple[dict[int, Any], ...] = tuple({0: rows} for _ in names)
+    steps = _STEP * torch.export.Dim("steps", min=1, max=_MOST // _STEP)
+    shapes: tuple[dict[int, Any], ...] = tuple({0: rows, 1: steps} if n in growing(net) else {0: rows} for n in names)
     if has_tokens(batch):
         tokens = torch.export.Dim("tokens", min=2, max=most_tokens(net, max_tokens))
         kept = torch.export.Dim("kept", min=1)

@@ -36,8 +36,10 @@ class Onnx:
         options.log_severity_level = 3
         self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         self._names = [one.name for one in self._session.get_inputs()]
+        shapes = {one.name: one.shape for one in self._session.get_inputs()}
+        self._growing = [name for name, shape in shapes.items() if len(shape) > 1 and not isinstance(shape[1], int)]
 
     def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
         for batch in batches:
-            (logits,) = self._session.run(None, arrays(batch, self._names, self._longest))
+            (logits,) = self._session.run(None, arrays(batch, self._names, self._longest, self._growing))
             yield batch, spread(logits, batch)

@@ -60,6 +60,8 @@ class OpenVino:
         self._core = library().Core()
         self._model = self._core.read_model(str(graph)) if isinstance(graph, Path) else graph
         self._names = [one.get_any_name() for one in self._model.inputs]
+        shapes = {one.get_any_name(): one.get_partial_shape() for one in self._model.inputs}
+        self._growing = [name for name, shape in shapes.items() if len(shape) > 1 and shape[1].is_dynamic]
         threads = threads or torch.get_num_threads()
         self._settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision != "f32" and fast_bf16() else "f32",
@@ -77,7 +79,7 @@ class OpenVino:
         running: deque[tuple[Any, Batch]] = deque()
         try:
             for batch in batches:
-                given = arrays(batch, self._names, self._longest)
+                given = arrays(batch, self._names, self._longest, self._growing)
                 alone = self._for_one(given) if rows_in(batch) == 1 else None
                 if alone:
                     while running:

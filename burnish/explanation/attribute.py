@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data.parts import Grid
-from burnish.data.readers import TEXT, kind_of, shown
+from burnish.data.readers import READERS, shown
 from burnish.data.rows import Row
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
@@ -22,6 +22,7 @@ from burnish.explanation.gradients import Found, integrated_gradients
 from burnish.explanation.occlusion import occlusion, values_of
 from burnish.explanation.piece import Cut, Piece
 from burnish.explanation.rollout import rollout
+from burnish.explanation.shapley import shapley
 from burnish.explanation.target import Target, aim
 
 
@@ -49,11 +50,11 @@ def explained(
     method: str | None = None,
 ) -> Explained:
     """Explain what the model says of a row; arguments as for `burnish.explain`."""
-    chosen: Method = "occlusion" if method is None else _known(method)
     (prediction,) = engine.predict_rows([row])
     aimed, piece = aim(engine, row, prediction, target, against, at)
+    chosen = _usual(piece) if method is None else _known(method)
     found = _METHODS[chosen](engine, piece, aimed)
-    through_twin = chosen != "occlusion" and not isinstance(engine.runtime, Eager)
+    through_twin = chosen not in _WITHOUT_GRADIENTS and not isinstance(engine.runtime, Eager)
     (chance,) = chances_of(engine, piece, aimed, np.ones((1, len(piece.words)), bool)).tolist()
     grid, words = (piece, ()) if isinstance(piece, Grid) else (None, piece.words)
     explanation = Explanation(
@@ -70,20 +71,21 @@ def explained(
         form="twin" if through_twin else "itself",
         value=found.value,
         probability=chance if aimed.scale is None else chance * aimed.scale + aimed.shift,
-        baseline=Baseline("mean" if grid else _BASELINES[chosen], found.baseline),
+        baseline=Baseline(grid.baseline if grid else _BASELINES[chosen], found.baseline),
         delta=found.delta,
         points=found.points,
         unread=piece.unread,
         grid=tuple(map(tuple, found.scores.reshape(grid.shape).tolist())) if grid else (),
         picture=grid.picture if grid else "",
+        names=grid.names if grid else (),
+        cells=grid.cells if grid else (),
     )
     return Explained(explanation, piece, aimed, found.scores)
 
 
 def _shown(row: Row) -> str:
-    """The text of a row, or the name of its file where it has one."""
-    kind = kind_of(row)
-    return shown(row) if kind == TEXT or isinstance(row[kind], str) else kind
+    """The text of a row, or the name of its file where it has one; of a file in memory, what it is."""
+    return next((kind for kind in READERS if not isinstance(row.get(kind), str | None)), "") or shown(row)
 
 
 def scores_by(method: Method) -> Scorer:
@@ -98,7 +100,14 @@ def _known(name: str) -> Method:
     raise InputError(f"--method: '{name}' is no way to explain; {nearest(name, METHODS)}")
 
 
+def _usual(piece: Cut) -> Method:
+    """What has a name is worth an account that adds up; of pixels and words it would take too long."""
+    return "shapley" if isinstance(piece, Grid) and piece.names else "occlusion"
+
+
 def _by_gradients(engine: Engine, piece: Cut, target: Target) -> Found:
+    if isinstance(piece, Grid) and not piece.smooth:
+        raise InputError("--method: gradients need inputs that can change little by little; take shapley or occlusion")
     return integrated_gradients(engine.twin, piece, target, engine.pad_id)
 
 
@@ -113,6 +122,13 @@ def _by_rollout(engine: Engine, piece: Cut, target: Target) -> Found:
 _METHODS: dict[Method, Callable[[Engine, Cut, Target], Found]] = {
     "gradients": _by_gradients,
     "occlusion": occlusion,
+    "shapley": shapley,
     "rollout": _by_rollout,
 }
-_BASELINES: dict[Method, Any] = {"gradients": "padding", "occlusion": "nothing", "rollout": "uniform"}
+_BASELINES: dict[Method, Any] = {
+    "gradients": "padding",
+    "occlusion": "nothing",
+    "shapley": "nothing",
+    "rollout": "uniform",
+}
+_WITHOUT_GRADIENTS = ("occlusion", "shapley")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
+from burnish.engine.together import Together
 from burnish.explained import Faithfulness
 from burnish.explanation.occlusion import logits_of
 from burnish.explanation.piece import Cut
@@ -77,8 +78,11 @@ def mean_of(found: Sequence[Faithfulness]) -> Faithfulness:
     return Faithfulness(**means, randomised=float(np.mean(told)) if told else nan, texts=len(found))
 
 
-def shuffled_twin(engine: Engine, seed: int = 0) -> Engine:
-    """The same engine on a network whose every matrix has its entries shuffled: it knows nothing any more."""
+def shuffled_twin(engine: Engine, seed: int = 0) -> Engine | None:
+    """The same engine on a network whose every matrix has its entries shuffled: it knows nothing any more. None where
+    several networks answer together."""
+    if isinstance(engine.runtime, Together):
+        return None
     net: Net = deepcopy(engine.twin)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -102,11 +106,11 @@ def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) ->
 
 
 def randomised(
-    engine: Engine, other: Engine, piece: Cut, target: Target, scores: NDArray[np.float64], scorer: Scorer
+    engine: Engine, other: Engine | None, piece: Cut, target: Target, scores: NDArray[np.float64], scorer: Scorer
 ) -> float:
     """Rank correlation of scores with those under the weights of `other`, a `shuffled_twin` (Adebayo et al. 2018).
 
     Scores that follow from the model have nothing to do with these; those of a method that looks at the text alone
     stay as they are, and the correlation is 1.
     """
-    return rank_correlation(scores, scorer(other, piece, target))
+    return nan if other is None else rank_correlation(scores, scorer(other, piece, target))

@@ -118,7 +118,8 @@ class _Line(_Path):
         assert isinstance(self.piece, Grid)
         inputs = self.base + along.view(-1, *[1] * (self.base.dim() - 1)) * (self.full - self.base)
         with torch.enable_grad():
-            logits = self.net({self.piece.name: inputs.requires_grad_(True)})
+            also = {name: torch.full((len(along),), one).to(self.device) for name, one in self.piece.also.items()}
+            logits = self.net({self.piece.name: inputs.requires_grad_(True), **also})
             value = self.target.value(at_places(logits, {}))
             (gradient,) = torch.autograd.grad(value.sum(), [inputs])
         return value.detach(), gradient, gradient[:0]

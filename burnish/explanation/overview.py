@@ -20,8 +20,8 @@ _MEASURED = 50  # of these
 def overview(
     engine: Engine, rows: Rows, method: str | None = None, count: int = 15, say: Callable[[str], None] = print
 ) -> Overview:
-    """Explain what the model says of the rows, and add up the scores by label and word; parts of other inputs than
-    texts have nothing in common, and give the measure of how far explanations can be trusted alone.
+    """Explain what the model says of the rows, and add up the scores by label and word, or by the name of a part; parts
+    without names have nothing in common, and give the measure of how far explanations can be trusted alone.
 
     A word's weight is its mean score times the square root of how often it came, so that neither the odd word of one
     row nor the comma of all of them comes first. Words that came once are left out where there are others.
@@ -41,6 +41,9 @@ def overview(
         done += 1
         for span in one.explanation.scores:
             sums[one.explanation.target][one.explanation.written(span).lower()].append(span.score)
+        if names := one.explanation.names:
+            for name, score in zip(names, one.weights.tolist(), strict=True):
+                sums[one.explanation.target][name].append(score)
         if index in measured:
             scorer = scores_by(one.explanation.method)
             shuffled = randomised(engine, other, one.piece, one.target, one.weights, scorer)
@@ -50,7 +53,7 @@ def overview(
     if not quality:
         raise InputError(f"'{rows.source}' has no row with a word to explain")
     labels = {label: _best(words, count) for label, words in sorted(sums.items())}
-    return Overview(rows.source, done, one.explanation.method, labels, mean_of(quality))
+    return Overview(rows.source, done, one.explanation.method, labels, mean_of(quality), bool(one.explanation.names))
 
 
 def _best(words: dict[str, list[float]], count: int) -> tuple[WordWeight, ...]:

@@ -20,6 +20,7 @@ from burnish.models.speech import ended
 
 MODEL_TYPE = "burnish_sound"
 _DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1}
+_GROWING = frozenset({"sound"})
 _SPREAD = 3.0  # e-folds, about that of energies in speech
 _KALDI = (-4.2677393, 4.5689974)  # mean and spread that the Audio Spectrogram Transformer expects
 
@@ -47,6 +48,11 @@ class Levelled(nn.Module):
         mean, std = (given.get(name, usual) for name, usual in zip(("mean", "std"), _KALDI, strict=True))
         normalize, masked = bool(given.get("do_normalize", True)), bool(given.get("return_attention_mask", False))
         return cls(str(given.get("feature_extractor_type")), normalize, masked, float(mean), float(std))
+
+    @property
+    def growing(self) -> frozenset[str]:
+        """Inputs whose second axis is as long as the longest sound of a batch."""
+        return frozenset() if self.extractor in ("ASTFeatureExtractor", "WhisperFeatureExtractor") else _GROWING
 
     def ask(self, model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Logits of a model for the sounds of a batch, (n, outputs), or (n, steps, outputs) of one that writes.
@@ -130,6 +136,8 @@ class _Encoder(nn.Module):
         for layer in self.layers:
             mask = mask[:, :, ::2]
             states = layer(states, mask)
+        if not self.training:  # norms are fixed then, so that nothing has to be picked out
+            return self._over(states, mask[:, 0, :, 0])
         heard = mask[:, 0, :, 0] > 0
         found = states.permute(0, 2, 1, 3).flatten(2)[heard]
         found = self.join(found).float()
@@ -138,6 +146,16 @@ class _Encoder(nn.Module):
         empty = found.new_zeros(len(bands), found.shape[1])
         mean = empty.index_add(0, rows, found) / counts
         spread = empty.index_add(0, rows, (found - mean[rows]).square()) / counts
+        return torch.cat([mean, (spread + 1e-5).sqrt()], 1)
+
+    def _over(self, states: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
+        """The same from states of all times, (n, channels, time, bands), and which of them are heard, (n, time)."""
+        flat = states.permute(0, 2, 1, 3).flatten(2)
+        found = self.join(flat.flatten(0, 1)).float().unflatten(0, flat.shape[:2])
+        inside = heard.unsqueeze(-1).float()
+        counts = inside.sum(1)
+        mean = (found * inside).sum(1) / counts
+        spread = ((found - mean.unsqueeze(1)).square() * inside).sum(1) / counts
         return torch.cat([mean, (spread + 1e-5).sqrt()], 1)
 
 

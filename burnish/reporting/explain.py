@@ -13,6 +13,7 @@ from rich.text import Text
 
 from burnish.explained import Counterfactual, Example, Examples, Explanation, Faithfulness, Overview, Span
 from burnish.reporting import wording
+from burnish.reporting.bars import bars
 from burnish.reporting.explain_words import WORDS
 from burnish.reporting.heat import heat, lines
 from burnish.reporting.html import environment
@@ -39,12 +40,13 @@ def explain_html(
     """Return the page as text to be written in UTF-8; whatever comes from data is escaped."""
     texts = [stretches(explanation, second) for second in (False, True)[: 1 + (explanation.second is not None)]]
     texts = [] if explanation.grid else texts
+    shown = bars if explanation.names else heat
     return _rendered(
         "explain.html.j2",
         explanation.text,
         explanation=explanation,
         texts=texts,
-        heat=heat(explanation) if explanation.grid else "",
+        heat=shown(explanation) if explanation.grid else "",
         faithfulness=faithfulness,
         counterfactual=counterfactual,
         examples=examples,

@@ -5,6 +5,7 @@ from __future__ import annotations
 WORDS = {
     "gradients": ("integrated gradients", "积分梯度"),
     "occlusion": ("occlusion, without gradients", "遮挡法（不用梯度）"),
+    "shapley": ("Shapley values, without gradients", "沙普利值（不用梯度）"),
     "rollout": ("attention roll-out", "注意力展开"),
     "why": ("Why", "为什么是"),
     "not": ("and not", "而不是"),
@@ -33,6 +34,25 @@ WORDS = {
         "Each part is held against the mean of the whole, as if nothing were to be seen there.",
         "每个部分与整体的平均值比较，如同那里什么也没有。",
     ),
+    "typical": (
+        "Each column is held against the middle number, or the most frequent category, of the training rows; at it a "
+        "column has the score 0.",
+        "每一列与训练数据的中位数（或最常见的类别）比较；等于它时该列分数为 0。",
+    ),
+    "prior": (
+        "Each input is held against a row without it; with none at all, the frequencies of the classes are the answer.",
+        "每种输入与没有它的情形比较；什么输入都没有时，以各类别的频率作答。",
+    ),
+    "inputs": ("What each input adds", "各种输入的作用"),
+    "strongest_inputs": ("The weightiest inputs", "作用最大的输入"),
+    "input": ("input", "输入"),
+    "columns": ("What each column adds", "各列的作用"),
+    "legend_columns": (
+        "Blue, to the right: speaks for it. Orange, to the left: speaks against it.",
+        "蓝色、向右：支持；橙色、向左：反对。",
+    ),
+    "strongest_columns": ("The weightiest columns", "作用最大的列"),
+    "column": ("column", "列"),
     "picture": ("What the model reads", "模型所读的内容"),
     "legend_grid": (
         "Blue: speaks for it. Orange: speaks against it. The stronger, the denser; what weighs most has a frame, solid "
@@ -96,8 +116,9 @@ WORDS = {
     "rows": ("rows", "行"),
     "overview": ("What speaks for each label", "各标签的代表词"),
     "by_label": ("Words by label", "各标签的词"),
+    "columns_by_label": ("Columns by label", "各标签的列"),
     "overview_note": (
-        "Mean score of a word where the model gives the label, and how often it came there.",
-        "模型给出该标签时一个词的平均分数，以及出现次数。",
+        "Mean score of a word, or a column, where the model gives the label, and how often it came there.",
+        "模型给出该标签时一个词（或一列）的平均分数，以及出现次数。",
     ),
 }

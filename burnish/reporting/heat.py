@@ -32,9 +32,9 @@ def heat(explanation: Explanation) -> Markup:
 
 
 def lines(explanation: Explanation) -> list[Text]:
-    """The grid for a terminal: ▒▓█ for the target, ·-= against it."""
-    found = []
-    for scores in explanation.grid:
+    """The grid for a terminal: ▒▓█ for the target, ·-= against it; none of parts with names, which say more."""
+    found: list[Text] = []
+    for scores in explanation.grid if not explanation.names else ():
         line = Text()
         for share in _shares(explanation, scores):
             strength = min(2, int(3 * abs(share)))

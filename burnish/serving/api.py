@@ -21,7 +21,10 @@ from burnish.serving.errors import Problem
 from burnish.serving.service import PREDICT, Service
 
 PAGE = Path(__file__).parent / "page"
-_CSP = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+_CSP = (
+    "default-src 'self'; img-src 'self' data:; media-src data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'"
+)
 _STATUSES: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.ProblemDocument, "description": told}
     for status, told in {
@@ -94,8 +97,8 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
 
     @app.post(PREDICT, tags=["predict"], response_model=schemas.PredictResponse, openapi_extra=form)
     async def predict(body: schemas.PredictRequest) -> None:
-        """Predict for texts, or for files as base64 or as parts of a form, in order. With application/x-ndjson,
-        `?model=` and a JSON value a line, answers stream back line by line."""
+        """Predict for texts, for files as base64 or as parts of a form, or for objects of columns, in order.
+        With application/x-ndjson, `?model=` and a JSON value a line, answers stream back line by line."""
         raise AssertionError("answered by the service itself")
 
     @app.post("/v1/explain", tags=["predict"], response_model=schemas.ExplainResponse)
@@ -106,7 +109,9 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         about = deployment.about
         given: Any = body.input
         if about:
-            (given,) = intake.fitting([given], about["task"], service.limits, about["inputs"])
+            (given,) = intake.fitting([given], about["task"], service.limits, about["inputs"], about.get("fields"))
+        if service.guarding:
+            intake.must_not_hide_texts(about.get("fields"))
         if service.guarding and deployment.state == "ready" and about["inputs"] == intake.TEXT:
             await service.guarding.pass_whole(given, about["task"])
         asked = {"explain": given, "target": body.target, "at": body.at}
@@ -137,9 +142,9 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         about = served.active.about
         if not about:
             raise Problem(503, "the model is starting; try again in a moment", 1)
-        (one,) = intake.fitting([body.input], about["task"], service.limits, about["inputs"])
+        (one,) = intake.fitting([body.input], about["task"], service.limits, about["inputs"], about.get("fields"))
         given = body.model_dump() | {"model": served.name, "version": about["version"], "task": about["task"]}
-        given["input"] = one if about["inputs"] == intake.TEXT else files.digest(one)
+        given["input"] = intake.kept(one, about["inputs"], about.get("fields"))
         try:
             return {"id": await asyncio.to_thread(service.keeper.feedback, given)}
         except BurnishError as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from itertools import islice, tee
 from pathlib import Path
 from typing import Any, Self, overload
@@ -34,13 +35,14 @@ class Client(Shared):
     _sleep = staticmethod(time.sleep)
 
     @overload
-    def predict(self, inputs: str | tuple[str, str] | bytes | Path) -> Prediction: ...
+    def predict(self, inputs: str | tuple[str, str] | bytes | Path | Mapping[str, Any]) -> Prediction: ...
     @overload
     def predict(self, inputs: list[Any]) -> list[Prediction]: ...
     def predict(self, inputs: Any) -> Any:
         """The prediction for a text (for pair a tuple of two), or those for a list of any length, in order.
 
         Where a model reads files, `pathlib.Path` and `bytes` are sent as what is in them; a path as a text is not.
+        Where it reads columns, an input is a mapping of column to value.
 
         Raises:
             InputError: when the service refuses one of the requests.
@@ -120,7 +122,7 @@ class AsyncClient(Shared):
     _sleep = staticmethod(asyncio.sleep)
 
     @overload
-    async def predict(self, inputs: str | tuple[str, str] | bytes | Path) -> Prediction: ...
+    async def predict(self, inputs: str | tuple[str, str] | bytes | Path | Mapping[str, Any]) -> Prediction: ...
     @overload
     async def predict(self, inputs: list[Any]) -> list[Prediction]: ...
     async def predict(self, inputs: Any) -> Any:
@@ -186,7 +188,7 @@ class AsyncClient(Shared):
 
 def predict_lines(client: Client, source: str) -> Iterator[dict[str, Any]]:
     """Predict for a text, for the lines of a file, or for those of standard input (`-`); for pair a tab parts a line.
-    Where the model reads files, `source` is one.
+    Where the model reads files, `source` is one; where it reads columns, a line is a JSON object of them.
 
     Raises:
         InputError: for an empty file, one that is not text, a table, a folder, or a name like that of a file where
@@ -198,6 +200,10 @@ def predict_lines(client: Client, source: str) -> Iterator[dict[str, Any]]:
     if os.path.isfile(source) and Path(source).suffix.lower() in TABLES:
         raise InputError(f"'{source}' holds more than lines; give a file with a text a line, or use burnish predict")
     asked = [one for one in client.models() if client.model in (None, one["name"])]
+    if any(one.get("fields") for one in asked):
+        given, objects = tee(map(_object, texts_of(source)))
+        yield from ({"input": one} | said for one, said in zip(given, client.stream(objects), strict=False))
+        return
     kinds = {one.get("inputs", "text") for one in asked}
     if kinds and "text" not in kinds and source != "-":
         yield {kinds.pop(): source, **client.predict(Path(source))}
@@ -214,3 +220,14 @@ def _parted(line: str) -> list[str]:
     if len(parts) != 2:
         raise InputError("pair takes two texts a line, separated by a tab")
     return parts
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        told = 'this model takes a JSON object a line, such as {"age": 41}'
+        raise InputError(f"{told}, and not '{line[:40]}'")
+    return found

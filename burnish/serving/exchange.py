@@ -6,7 +6,7 @@ import json
 import random
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from httpx import AsyncBaseTransport, BaseTransport, Request, RequestError, Response
 
 T = TypeVar("T")
-Input = str | tuple[str, str] | list[str] | bytes | Path  # a text; two for pair; words for tag; a file
+# A text; two for pair; words for tag; a file; columns.
+Input = str | tuple[str, str] | list[str] | bytes | Path | Mapping[str, Any]
 Prediction = dict[str, Any]
 Errors = Literal["raise", "yield"]
 
@@ -217,11 +218,12 @@ def is_ready(told: Any) -> bool:
 def listed_inputs(inputs: Any) -> list[Any]:
     if isinstance(inputs, list):
         return inputs
-    if isinstance(inputs, str | tuple | bytes | Path):
+    if isinstance(inputs, str | tuple | bytes | Path | Mapping):
         return [inputs]
     told = type(inputs).__name__
     raise InputError(
-        f"predict takes a text, a tuple of two texts, a file (Path or bytes) or a list, not {told}; see stream"
+        "predict takes a text, a tuple of two texts, a file (Path or bytes), a mapping of columns or a list, "
+        f"not {told}; see stream"
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from burnish.errors import nearest
 from burnish.serving import files
 from burnish.serving.deployment import Limits
 from burnish.serving.errors import Problem
@@ -19,6 +20,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 TEXT = "text"
 _PIECE = 1 << 16
+_NAMED, _LONGEST = 5, 100  # names of fields in a message, and characters of one
 
 
 @dataclass(frozen=True)
@@ -113,15 +115,20 @@ def listed(given: Any, limits: Limits) -> list[Any]:
     return inputs
 
 
-def fitting(inputs: Sequence[Any], task: str, limits: Limits, kind: str = TEXT) -> list[Any]:
+def fitting(
+    inputs: Sequence[Any], task: str, limits: Limits, kind: str = TEXT, fields: Mapping[str, Any] | None = None
+) -> list[Any]:
     """Inputs as the process of the model takes them, when they are what the task takes.
 
     Args:
         kind: what the model reads; files come as their base64.
+        fields: what an input consists of, where it is an object; that comes as its JSON.
 
     Raises:
         Problem: 422 naming the first that is not, 413 for one that is too long.
     """
+    if fields:
+        return [_object(place, one, fields, limits) for place, one in enumerate(inputs)]
     if kind != TEXT:
         return [_file(place, one, kind) for place, one in enumerate(inputs)]
     for place, one in enumerate(inputs):
@@ -131,6 +138,44 @@ def fitting(inputs: Sequence[Any], task: str, limits: Limits, kind: str = TEXT) 
         if sum(map(len, texts)) > limits.max_characters:
             raise Problem(413, f"inputs[{place}] has more than {limits.max_characters:,} characters; send it in parts")
     return list(inputs)
+
+
+def kept(one: Any, kind: str, fields: Mapping[str, Any] | None = None) -> Any:
+    """What a store holds of an input that `fitting` gave: files by their digest."""
+    if kind == TEXT or (fields and not any(field["type"] == "file" for field in fields.values())):
+        return one
+    if not fields:
+        return files.digest(one)
+    held = parsed(one)
+    for name in [name for name, value in held.items() if fields[name]["type"] == "file" and isinstance(value, str)]:
+        held[name] = files.digest(held[name])
+    return orjson.dumps(held).decode()
+
+
+def must_not_hide_texts(fields: Mapping[str, Any] | None) -> None:
+    """A policy reads inputs that are texts, so that a text within an object would pass it by.
+
+    Raises:
+        Problem: 403 where inputs hold such a text.
+    """
+    if any(field["type"] == "text" for field in (fields or {}).values()):
+        raise Problem(
+            403, "a policy guards this service and cannot look into inputs of several kinds; serve this one alone"
+        )
+
+
+def _object(place: int, one: Any, fields: Mapping[str, Any], limits: Limits) -> str:
+    """The JSON of an object; what is in it the process of the model looks at."""
+    if not isinstance(one, dict):
+        named = ", ".join(f'"{name}"' for name in list(fields)[:_NAMED]) + (", ..." if len(fields) > _NAMED else "")
+        raise Problem(422, f"inputs[{place}]: this model takes an object with any of {named}, not {_kind(one)}")
+    if wrong := next((name for name in one if name not in fields), None):
+        told = nearest(wrong[:_LONGEST], fields)
+        raise Problem(422, f"inputs[{place}]: this model knows no '{wrong[:_LONGEST]}'; {told}")
+    texts = (value for name, value in one.items() if fields[name]["type"] == "text" and isinstance(value, str))
+    if sum(map(len, texts)) > limits.max_characters:
+        raise Problem(413, f"inputs[{place}] has more than {limits.max_characters:,} characters; send it in parts")
+    return orjson.dumps(one).decode()
 
 
 def _file(place: int, one: Any, kind: str) -> str:

@@ -11,7 +11,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-Input = str | list[str] | dict[str, str]
+Cell = str | int | float | bool | None
+Input = str | list[str] | dict[str, Cell | dict[str, Cell]]
 FORM: dict[str, Any] = {
     "type": "object",
     "description": "Any number of parts of the name of what the model reads, such as `image`.",
@@ -56,11 +57,12 @@ class Value(BaseModel):
 
 class PredictRequest(BaseModel):
     """Texts; for `pair` two texts each; for `tag` texts or lists of words; where a model reads files, as `inputs` of
-    `/v1/models` says, `{"image": base64}` or the base64 alone. A path is no input."""
+    `/v1/models` says, `{"image": base64}` or the base64 alone. A path is no input. Where `/v1/models` names `fields`,
+    an object of these, such as `{"age": 41, "town": "Bonn"}`; any of them may be missing or null."""
 
     model: str | None = Field(None, description="May be left out where one model is served.")
     variant: str | None = Field(None, description="Another variant of the model than the one that serves.")
-    inputs: Input | list[Input] = Field(examples=[["Anna lives in Paris ."]])
+    inputs: Input | list[Input] = Field(examples=[["Anna lives in Paris ."], [{"age": 41, "town": "Bonn"}]])
 
 
 class PredictResponse(BaseModel):
@@ -71,7 +73,8 @@ class PredictResponse(BaseModel):
 
 
 class ExplainRequest(_Strict):
-    """Why does a model say that? As a text, for `pair` two, for `tag` also a list of words; a file as its base64."""
+    """Why does a model say that? As a text, for `pair` two, for `tag` also a list of words; a file as its base64; an
+    object as for a prediction."""
 
     model: str | None = None
     variant: str | None = None
@@ -100,7 +103,8 @@ class Held(BaseModel):
 
 
 class Explained(BaseModel):
-    """Scores by word; where the input is no text, by part, row by row, with a picture of what the model reads."""
+    """Scores by word; where the input is no text, by part, row by row, with a picture of what the model reads or with
+    the name of each part and what is in it."""
 
     target: str
     against: str | None
@@ -116,6 +120,8 @@ class Explained(BaseModel):
     unread: int
     grid: list[list[float]]
     picture: str = Field(description="A data: URI; empty for texts.")
+    names: list[str] = Field(description="Of the parts, such as columns, where they have some.")
+    cells: list[str]
 
 
 class ExplainResponse(BaseModel):

@@ -166,6 +166,8 @@ class Service:
                 raise Problem(422, f"'{name}' has to be a text")
         asked = intake.Asked(given.get("model"), given.get("variant"), identity, intake.header(scope, _PARENT))
         inputs = intake.listed(given.get("inputs"), self.limits)
+        if intake.media_type(scope) == files.FORM and self.registry.get(asked.model).active.about.get("fields"):
+            raise Problem(415, "the inputs of this model are objects; send application/json")
         parts, about, timing = await self.answered(asked, inputs)
         for place, part in enumerate(parts):
             if part[:1] == b"-":
@@ -188,7 +190,9 @@ class Service:
                     await deployment.started()
             about, admitted = deployment.about, None
             if about:
-                inputs = intake.fitting(inputs, about["task"], self.limits, about["inputs"])
+                inputs = intake.fitting(inputs, about["task"], self.limits, about["inputs"], about.get("fields"))
+            if self.guarding:
+                intake.must_not_hide_texts(about.get("fields"))
             if self.guarding and about.get("inputs", intake.TEXT) == intake.TEXT:  # a policy is about texts
                 admitted = await self.guarding.admit(inputs, about.get("task", ""))
             if admitted:
@@ -219,7 +223,8 @@ class Service:
                 self.traces.note(asked.parent, told, status, spent, waited)
         about = {"model": name, "version": deployment.about["version"], "variant": deployment.about["variant"]}
         if self.keeper:
-            kept = inputs if deployment.about["inputs"] == intake.TEXT else list(map(files.digest, inputs))
+            reads = deployment.about["inputs"], deployment.about.get("fields")
+            kept = [intake.kept(one, *reads) for one in inputs]
             self.keeper.note(asked.identity, about, deployment.about["task"], kept, parts, 1000 * spent)
         if admitted:
             parts, notes = admitted.parts(parts), admitted.about()

@@ -82,7 +82,7 @@ async def _lines(service: Answering, asked: Asked, lines: list[bytes]) -> bytes:
         try:
             value = intake.parsed(line)
             if about:
-                (value,) = intake.fitting([value], about["task"], service.limits, about["inputs"])
+                intake.fitting([value], about["task"], service.limits, about["inputs"], about.get("fields"))
             inputs.append(value)
             places.append(place)
         except Problem as problem:

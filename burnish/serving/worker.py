@@ -128,7 +128,9 @@ class Model:
         self.about = {"variant": name, **_about(artifact)}
         self.reader = self.engine.tokenizer if isinstance(self.engine.tokenizer, Reader) else None
         if self.reader:
-            self.about["tokens_each"] = int(self.reader.made_up(1, np.random.default_rng(0)).lengths[0])
+            example = self.engine.encode([self.reader.from_request(self.reader.example())])
+            self.about["tokens_each"] = int(example.lengths[0])
+            self.about["fields"] = self.reader.fields()
         self.budget = self.worth = 0
         self.pace = 0.0
 
@@ -154,7 +156,7 @@ class Model:
 
     def _all(self, inputs: list[Any]) -> tuple[list[bytes], int, int]:
         engine = self.engine
-        if isinstance(inputs[0], dict):  # an input is none: files come as their base64
+        if isinstance(inputs[0], dict):  # an input is none: files come as their base64, objects as their JSON
             return [b"+" + self._explained(**one) for one in inputs], 0, 0
         rows = [self._row(one) for one in inputs]
         features = engine.encode(rows)

@@ -98,6 +98,19 @@ def explained(model: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
             "unread": 0,
         }
         return {key: model[key] for key in ("name", "version", "variant")} | {"explanation": told}
+    if model.get("fields"):
+        names = list(model["fields"])
+        told = {"target": body.get("target"), "against": None, "at": None, "scores": [], "method": "shapley"}
+        told |= {
+            "grid": [[1.5, -0.5][: len(names)]],
+            "picture": "",
+            "form": "itself",
+            "value": 2.25,
+            "probability": 0.9,
+        }
+        told |= {"baseline": {"kind": "typical", "value": 1.25}, "delta": 0.0, "points": 4, "unread": 0}
+        told |= {"names": names, "cells": [str(body["input"].get(name, "–")) for name in names]}
+        return {key: model[key] for key in ("name", "version", "variant")} | {"explanation": told}
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     scores = []
     for place, text in enumerate(texts):
@@ -217,9 +230,8 @@ def serve() -> Iterator[Fake]:
 
         def send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
-            policy = (
-                "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-            )
+            policy = "default-src 'self'; img-src 'self' data:; media-src data:; frame-ancestors 'none'; "
+            policy += "base-uri 'none'; form-action 'self'"
             more = {"Content-Length": str(len(content)), "Content-Security-Policy": policy}
             for name, value in {**headers, **more, "X-Content-Type-Options": "nosniff"}.items():
                 self.send_header(name, value)

@@ -148,5 +148,4 @@ def test_images_are_scored_with_a_number(tmp_path: Path) -> None:
     assert "linear model of coarse pixels and colours" in tuned.report.before
     red, blue = Engine.open(job.out).predict([tiny_images.picture("red", 99), tiny_images.picture("blue", 99)])
     assert red.value > 5 > blue.value
-    with pytest.raises(InputError, match="burnish explain"):
-        Artifact.open(job.out).must_go_with("explain")
+    Artifact.open(job.out).must_go_with("explain")

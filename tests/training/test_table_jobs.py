@@ -13,7 +13,7 @@ from burnish.config import parse
 from burnish.errors import ConfigError, InputError
 from burnish.job import Tuned
 from burnish.starter import guess
-from burnish.verbs import export, predict_lines
+from burnish.verbs import predict_lines
 from tests import tiny_tables
 
 
@@ -70,9 +70,9 @@ def test_rows_from_elsewhere_are_evaluated(tuned: Tuned, tmp_path: Path) -> None
     assert burnish.evaluate(tuned.artifact.folder, str(source)).metrics["accuracy"] >= 0.85
 
 
-def test_what_is_not_there_yet_says_so(tuned: Tuned) -> None:
-    with pytest.raises(InputError, match="burnish export works on models of texts so far"):
-        export(tuned.artifact.folder, "onnx")
+def test_what_is_for_texts_says_so(tuned: Tuned) -> None:
+    with pytest.raises(InputError, match="a guard works on models of texts so far"):
+        tuned.artifact.must_go_with("a guard")
 
 
 def test_what_is_for_texts_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import { compareVariants } from "./compare.js";
 import { correction } from "./correct.js";
 import { byId, make, tell } from "./dom.js";
 import { explanation } from "./explain.js";
+import { fieldForm } from "./fields.js";
 import { filePicker } from "./files.js";
 import { count, figure, milliseconds } from "./numbers.js";
 import { problemNotice } from "./problems.js";
@@ -16,12 +17,18 @@ import { EXAMPLES } from "./words.js";
 
 const STARTING = 1000; // ms between looks at a model that starts
 const TASKS = { tag: "taskTag", classify: "taskClassify", pair: "taskPair", score: "taskScore" };
+const FILE_TASKS = {
+  image: { classify: "taskClassifyImage", score: "taskScoreImage" },
+  audio: { classify: "taskClassifyAudio", score: "taskScoreAudio" },
+};
+const ROW_TASKS = { classify: "taskClassifyRow", score: "taskScoreRow" };
+const EMPTY = { audio: "emptyAudio" };
 const STATES = { ready: "stateReady", starting: "stateStarting", failed: "stateFailed" };
 const VIEWS = ["try", "compare", "traffic"];
 
 let models = [];
 let model = null;
-let picker = null; // of the file that a model of files is asked about
+let picker = null; // of the file, or of the fields, that a model of no texts is asked about
 let running = null; // the AbortController of the request under way
 
 // ---- models and key
@@ -100,7 +107,8 @@ function showFacts() {
 }
 
 function factsOfTask() {
-  const facts = [make("span", { say: readsFiles() ? "taskClassifyImage" : TASKS[model.task] })];
+  const tasks = hasFields() ? ROW_TASKS : (FILE_TASKS[model.inputs] ?? TASKS);
+  const facts = [make("span", { say: tasks[model.task] })];
   for (const [name, value] of Object.entries(model.metrics ?? {}).slice(0, 1)) {
     facts.push(make("span", { translate: "no" }, `${name} `, make("b", {}, figure(value))));
   }
@@ -113,9 +121,11 @@ function factsOfTask() {
 // ---- input
 
 const readsFiles = () => (model.inputs ?? "text") !== "text";
+const hasFields = () => Object.keys(model.fields ?? {}).length > 0;
 
 function showTexts() {
-  picker = readsFiles() ? filePicker() : null;
+  picker = null;
+  if (readsFiles()) picker = hasFields() ? fieldForm(model.fields) : filePicker(model.inputs);
   byId("examples-of").hidden = readsFiles();
   if (picker) return byId("texts").replaceChildren(picker.node);
   const keys = { pair: ["textA", "textB"], score: ["text", "textBMaybe"] }[model.task] ?? ["text"];
@@ -132,8 +142,9 @@ const areas = () => [...byId("texts").querySelectorAll("textarea")];
 /** What the model is asked, or null when there is nothing to ask; the cursor then goes where it is missing. */
 function inputOf() {
   if (picker) {
-    if (picker.value()) return picker.value();
-    tell(byId("status"), "emptyImage");
+    const given = picker.value();
+    if (given) return given;
+    tell(byId("status"), hasFields() ? "emptyFields" : (EMPTY[model.inputs] ?? "emptyImage"));
     picker.focus();
     return null;
   }

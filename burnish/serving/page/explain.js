@@ -8,6 +8,8 @@ import { figure } from "./numbers.js";
 import { problemNotice } from "./problems.js";
 
 const LISTED = 10; // weightiest words in the table
+const BARS = 12; // weightiest parts that are drawn
+const SLIGHT = 0.005; // of the weightiest: what is less has no bar
 
 /** A fold with the explanation of an answer; the model is asked when it is opened. */
 export function explanation(model, input, { prediction, variant }) {
@@ -24,7 +26,8 @@ export function explanation(model, input, { prediction, variant }) {
       const { data } = await call("v1/explain", { model: model.name, variant, input, ...choice.value() });
       if (number !== asked) return;
       tell(outcome);
-      const show = data.explanation.grid?.length ? heatMap : shown;
+      const { grid, names } = data.explanation;
+      const show = names?.length ? columnBars : grid?.length ? heatMap : shown;
       place.replaceChildren(...show(model, data.explanation, [input].flat()));
     } catch (problem) {
       if (number === asked) outcome.replaceChildren(problemNotice(problem, ask));
@@ -87,6 +90,23 @@ function heatMap(model, { target, grid, picture, value, baseline, form }) {
   const note = make("p", { class: "soft", say: [form === "twin" ? "whyPartsTwin" : "whyParts", endsOf(value, baseline)] });
   const parts = grid.flatMap((scores, y) => scores.map((score, x) => [`${y + 1}, ${x + 1}`, score]));
   return [canvas, legendOf(target), note, weightTable("columnPart", parts)];
+}
+
+/** A bar for each part that has a name, the weightiest first. */
+function columnBars(model, { target, grid, names, cells, value, baseline }) {
+  const parts = names.map((name, index) => [`${name} = ${cells[index]}`, grid.flat()[index]]);
+  parts.sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
+  const most = Math.max(...parts.map(([, score]) => Math.abs(score)), Number.MIN_VALUE);
+  const drawn = parts.filter(([, score]) => Math.abs(score) >= SLIGHT * most).slice(0, BARS);
+  const rows = drawn.map(([name, score]) => {
+    const bar = make("span", { class: `fill ${score < 0 ? "against" : "for"}` });
+    bar.style.width = `${(100 * Math.abs(score)) / most}%`;
+    const label = make("span", { class: "name", dir: "auto", translate: "no" }, name);
+    return make("li", {}, label, make("span", { class: "value" }, signed(score)), make("span", { class: "track", "aria-hidden": "true" }, bar));
+  });
+  const note = make("p", { class: "soft", say: [baseline.kind === "prior" ? "whyInputs" : "whyColumns", endsOf(value, baseline)] });
+  const legend = legendOf(model.task === "score" ? "" : target);
+  return [make("ol", { class: "bars" }, ...rows), legend, note, weightTable(baseline.kind === "prior" ? "columnInput" : "columnColumn", parts)];
 }
 
 const endsOf = (value, baseline) => ({

@@ -1,20 +1,25 @@
-/** Choosing an image: from a file, dropped, pasted, or taken by the camera; with a look at it. */
+/** Choosing an image or a sound: from a file, dropped, pasted, or taken by camera or microphone; with a look at it. */
 
 import { make, tell } from "./dom.js";
+import { microphone } from "./microphone.js";
 
 const MOST = 2_800_000; // bytes that are sent as they are: a request may have 4 MB, and base64 makes them a third more
 const SIDE = 2048; // pixels to which the longer side of a larger one is brought
 
-/** The element, and value(): the image as a data URI, or null. */
-export function filePicker() {
+const HINTS = { image: "imageHint", audio: "audioHint" };
+
+/** The element, and value(): the image or the sound as a data URI, or null. */
+export function filePicker(kind = "image") {
+  const heard = kind === "audio";
   let found = null;
   const outcome = make("div", { class: "outcome", "aria-live": "polite" });
-  const picker = make("input", { type: "file", accept: "image/*", label: "image" });
-  const preview = make("img", { class: "preview", alt: "", hidden: true });
+  const picker = make("input", { type: "file", accept: `${kind}/*`, label: kind });
+  const look = heard ? { controls: true } : { alt: "" };
+  const preview = make(heard ? "audio" : "img", { class: "preview", hidden: true, ...look });
   const take = async (file) => {
     tell(outcome);
     try {
-      const { uri, smaller } = await dataOf(file);
+      const { uri, smaller } = await (heard ? soundOf(file) : dataOf(file));
       found = uri;
       preview.src = uri;
       preview.hidden = false;
@@ -22,13 +27,14 @@ export function filePicker() {
     } catch {
       found = null;
       preview.hidden = true;
-      tell(outcome, "imageBroken");
+      tell(outcome, heard ? "audioBroken" : "imageBroken");
     }
   };
   picker.addEventListener("change", () => picker.files[0] && take(picker.files[0]));
-  const hint = make("p", { class: "soft", say: "imageHint" });
-  const row = make("div", { class: "row" }, picker, ...camera(take, outcome));
-  const node = make("div", { class: "drop stack tight" }, make("span", { say: "image" }), row, hint, preview, outcome);
+  const hint = make("p", { class: "soft", say: HINTS[kind] });
+  const device = heard ? microphone : camera;
+  const row = make("div", { class: "row" }, picker, ...device(take, outcome));
+  const node = make("div", { class: "drop stack tight" }, make("span", { say: kind }), row, hint, preview, outcome);
   const over = (event, on) => {
     event.preventDefault();
     node.classList.toggle("over", on);
@@ -53,6 +59,13 @@ async function dataOf(file) {
   const bitmap = await createImageBitmap(file);
   const share = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
   return { uri: drawn(bitmap, Math.round(bitmap.width * share), Math.round(bitmap.height * share)), smaller: true };
+}
+
+/** A sound as a data URI. Throws for one that is larger than the service takes. */
+async function soundOf(file) {
+  if (file.size > MOST) throw new Error("too large");
+  const uri = await read(file);
+  return { uri: uri.replace(/^data:[^,]*/, `data:${file.type || "audio/wav"};base64`), smaller: false };
 }
 
 function read(file) {
