@@ -26,17 +26,55 @@ def frames(label: str, seed: int, count: int = 12, size: tuple[int, int] = (36, 
     return found.astype(np.uint8)
 
 
-def written(path: Path, clip: NDArray[np.uint8], codec: str = "mpeg4", gop: int = 12, **options: Any) -> Path:
-    """A file of some frames, 12 a second; the ending says of which format."""
-    with av.open(str(path), "w", **options) as container:
-        stream = container.add_stream(codec, rate=12)
+def written(
+    path: Path,
+    clip: NDArray[np.uint8],
+    codec: str = "mpeg4",
+    gop: int = 12,
+    rate: int = 12,
+    turn: int = 0,
+    **options: Any,
+) -> Path:
+    """A file of some frames; the ending says of which format.
+
+    Args:
+        turn: degrees against the clock by which they are to be shown turned.
+    """
+    with av.open(path if hasattr(path, "write") else str(path), "w", **options) as container:
+        stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = clip.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = 1_000_000
         stream.codec_context.gop_size = gop
+        if turn:
+            stream.set_display_rotation(turn)
         for frame in clip:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
         container.mux(stream.encode(None))
+    return path
+
+
+def looped(path: Path, clip: NDArray[np.uint8], times: int, apart: float = 0.0, **options: Any) -> Path:
+    """A file that shows some frames, 24 a second, time and again: encoded once, so that a long one costs little.
+
+    Args:
+        apart: seconds from the beginning of one turn to that of the next; unset: one comes after the other.
+    """
+    codec = "mpeg2video" if options.get("format") == "mpegts" else "mpeg4"
+    once = written(path.with_name(f"once-{path.name}"), clip, codec, gop=len(clip), rate=24, **options)
+    with av.open(str(path), "w", **options) as container, av.open(str(once)) as source:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(source.streams.video[0]) if packet.size]
+        step = round((apart or len(clip) / 24) / packets[0].time_base)
+        first = [(packet.pts, packet.dts) for packet in packets]
+        held = [bytes(packet) for packet in packets]
+        for turn in range(times):
+            for data, (pts, dts), like in zip(held, first, packets, strict=True):
+                packet = av.Packet(data)
+                packet.stream, packet.time_base, packet.duration = stream, like.time_base, like.duration
+                packet.pts, packet.dts, packet.is_keyframe = pts + turn * step, dts + turn * step, like.is_keyframe
+                container.mux(packet)
+    once.unlink()
     return path
 
 
@@ -72,5 +110,6 @@ def videomae(place: Path) -> Path:
     )  # fmt: skip
     VideoMAEForVideoClassification(config).save_pretrained(place)
     size, crop = {"shortest_edge": 32}, {"height": 32, "width": 32}
-    VideoMAEImageProcessor(size=size, crop_size=crop).save_pretrained(place)
+    mean, std = [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
+    VideoMAEImageProcessor(size=size, crop_size=crop, image_mean=mean, image_std=std).save_pretrained(place)
     return place

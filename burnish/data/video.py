@@ -28,6 +28,7 @@ _CODECS = (
     "theora,mjpeg,gif,prores,dvvideo,rawvideo,ffv1"
 )
 _HEADS = (b"RIFF", b"\x1a\x45\xdf\xa3", b"GIF8", b"OggS", b"FLV\x01")  # of files that are videos, if they are whole
+_PROBED = 4  # times the largest: what is asked for a frame while a file is opened, before its size can be told
 _LOOKED_AT = 16  # moments at which a file is looked at, beside its end
 _MARGIN = 0.5  # seconds before a moment at which decoding starts at the latest: frames are not stored in their order
 _SPARE = (0.2, 0.02)  # seconds, and share, by which a stated length may be wrong
@@ -148,7 +149,7 @@ def _opened(given: Any) -> Iterator[_Clip]:
             if not head:
                 raise InputError("it is empty (0 bytes)")
             file.seek(0)
-            limits = {"format_whitelist": _FORMATS, "codec_whitelist": _CODECS, "max_pixels": str(LARGEST)}
+            limits = {"format_whitelist": _FORMATS, "codec_whitelist": _CODECS, "max_pixels": str(_PROBED * LARGEST)}
             with av.open(file, options=limits) as container:
                 yield _clip(container)
     except FileNotFoundError:
@@ -157,7 +158,9 @@ def _opened(given: Any) -> Iterator[_Clip]:
         raise InputError("it is a folder") from None
     except _BROKEN as error:
         if not isinstance(error, av.error.FFmpegError) or head[4:8] == b"ftyp" or head.startswith(_HEADS):
+            large = f"or its frames have more than {LARGEST:,} pixels"
             said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            said = large if isinstance(error, av.error.ArgumentError) else said
             raise InputError(f"it is damaged or cut short ({said})") from None
         raise InputError("it is no video in a known format") from None
 
