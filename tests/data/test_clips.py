@@ -11,14 +11,14 @@ import torch
 
 pytest.importorskip("av")
 
-from burnish.config import Tune, parse  # noqa: E402
-from burnish.data.clips import Clips  # noqa: E402
-from burnish.data.features import collate  # noqa: E402
-from burnish.data.load import load  # noqa: E402
-from burnish.data.rows import Rows  # noqa: E402
-from burnish.errors import InputError  # noqa: E402
-from burnish.starter import guess  # noqa: E402
-from tests import tiny_images, tiny_videos  # noqa: E402
+from burnish.config import Tune, parse
+from burnish.data.clips import Clips
+from burnish.data.features import collate
+from burnish.data.load import load
+from burnish.data.rows import Rows
+from burnish.errors import InputError
+from burnish.starter import guess
+from tests import tiny_images, tiny_videos
 
 
 def rows(data: Path) -> Rows:
