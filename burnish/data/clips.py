@@ -38,7 +38,7 @@ class Clips(Pixels):
     """
 
     kind: ClassVar[str] = "video"
-    verbs: ClassVar[frozenset[str]] = frozenset({"export", "batch", "explain"})
+    verbs: ClassVar[frozenset[str]] = frozenset({"export", "batch", "explain", "audit"})
     about_numbers: ClassVar[str] = "coarse pixels, colours and their change"
     given: ClassVar[str] = "clips"
 

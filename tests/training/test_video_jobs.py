@@ -15,9 +15,10 @@ pytest.importorskip("av")
 
 from burnish import verbs
 from burnish.artifact import Artifact
+from burnish.auditing import audit
 from burnish.batch import batch
 from burnish.config import parse
-from burnish.data import video
+from burnish.data import corrupt, video
 from burnish.engine import Engine
 from burnish.errors import BurnishError, InputError
 from burnish.job import check, tune
@@ -111,6 +112,23 @@ def test_the_moments_that_count_are_found(place: Path) -> None:
         assert quality.comprehensiveness >= quality.random - 1e-6
 
 
+def test_an_audit_makes_all_frames_worse(place: Path) -> None:
+    report = audit(place / "out", quick=True)
+    sections = {section.name: section for section in report.forms["torch"]}
+    assert set(sections["robustness"].figures) == {
+        f"{way}_{what}" for way in corrupt.WAYS for what in ("drop", "flips")
+    }
+    assert {row[0] for table in sections["slices"].tables for row in table.rows} >= {"label", "brightness"}
+    assert sections["security"].figures["faults"] == 0
+
+
+def test_videos_are_scored_with_a_number(place: Path, tmp_path: Path) -> None:
+    names = [f"clips/{label}/{seed:02}.mp4,{value}" for seed in range(12) for label, value in (("red", 7), ("blue", 2))]
+    (place / "scored.csv").write_text("\n".join(["clip,kind", *names]) + "\n", encoding="utf-8")
+    job = tiny_videos.job(tmp_path, place / "scored.csv", epochs=6).model_copy(update={"task": "score"})
+    assert tune(job).report.after.metrics["pearson"] > 0.8
+
+
 def test_a_resumed_run_is_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tiny_videos.folder(tmp_path / "data", 6)
     tune(tiny_videos.job(tmp_path / "a", data, checkpoint_seconds=0.0, epochs=2))
@@ -194,7 +212,7 @@ def test_what_is_not_there_says_so(place: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="reads texts"):
         check(tiny_videos.job(tmp_path, place / "clips", str(tiny.encoder(tmp_path))))
     artifact = Artifact.open(place / "out")
-    for verb in ("serve", "compress", "audit", "a guard"):
+    for verb in ("serve", "compress", "a guard"):
         with pytest.raises(InputError):
             artifact.must_go_with(verb)
     with pytest.raises(InputError, match="classify"):
