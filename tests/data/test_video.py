@@ -164,6 +164,7 @@ def broken(folder: Path) -> dict[str, str]:
     Image.new("RGB", (9, 9)).save(folder / "image.mp4", "PNG")
     wave(folder / "sound.mp4")
     tiny_videos.written(folder / "large.mp4", np.zeros((1, 2600, 4000, 3), np.uint8))
+    tiny_videos.written(folder / "odd.avi", ramp(3), "ffvhuff")
     tiny_videos.looped(folder / "long.mp4", ramp(12), 2, apart=3700)
     (folder / "list.mp4").write_text("ffconcat version 1.0\nfile whole.bin\n", encoding="utf-8")
     (folder / "list.m3u8").write_text("#EXTM3U\n#EXTINF:4,\nwhole.bin\n#EXT-X-ENDLIST\n", encoding="utf-8")
@@ -177,6 +178,7 @@ def broken(folder: Path) -> dict[str, str]:
         "image.mp4": "no video",
         "sound.mp4": "no pictures",
         "large.mp4": "4,000 by 2,600 pixels",
+        "odd.avi": "written as ffvhuff",
         "long.mp4": "seconds long",
         "list.mp4": "no video",
         "list.m3u8": "no video",
