@@ -29,14 +29,10 @@ FRAMES = 16
 PIECE, SIZE, RATE = 0.4, (160, 120), 20  # seconds, pixels and frames a second of a piece
 SETS = {"train": (0.0, 0.6), "dev": (0.6, 0.75), "test": (0.75, 1.0)}
 SCRATCH = {
-    "epochs": 20,
-    "frames": 8,
-    "image_size": 64,
-    "tokens_per_batch": 512,
-    "learning_rate": 3e-3,
-    "layer_decay": 1.0,
-}
-MAE = {"epochs": 30, "tokens_per_batch": 512, "learning_rate": 1e-3, "layer_decay": 1.0}
+    "epochs": 12, "frames": 8, "image_size": 32, "scratch": {"layers": 3, "hidden": 64}, "tokens_per_batch": 128,
+    "learning_rate": 3e-3, "layer_decay": 1.0,
+}  # fmt: skip
+MAE = {"epochs": 20, "tokens_per_batch": 512, "learning_rate": 1e-3, "layer_decay": 1.0}
 
 
 def looped(source: Path, path: Path, turns: int) -> Path:
