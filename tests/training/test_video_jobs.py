@@ -112,13 +112,13 @@ def test_the_moments_that_count_are_found(place: Path) -> None:
         assert quality.comprehensiveness >= quality.random - 1e-6
 
 
-def test_an_audit_makes_all_frames_worse(place: Path) -> None:
-    report = audit(place / "out", quick=True)
+def test_an_audit_makes_all_frames_worse(place: Path, tmp_path: Path) -> None:
+    report = audit(place / "out", str(tiny_videos.folder(tmp_path / "clips", 16)), quick=True)
     sections = {section.name: section for section in report.forms["torch"]}
     assert set(sections["robustness"].figures) == {
         f"{way}_{what}" for way in corrupt.WAYS for what in ("drop", "flips")
     }
-    assert {row[0] for table in sections["slices"].tables for row in table.rows} >= {"label", "brightness"}
+    assert {row[0] for table in sections["slices"].tables for row in table.rows} >= {"label"}
     assert sections["security"].figures["faults"] == 0
 
 
