@@ -71,7 +71,7 @@ def _not_written(job: Job) -> Iterator[str]:
 def _of_several_kinds(job: Job) -> Iterator[str]:
     """What does not go with columns of several kinds of input, a line each."""
     columns, tunes = job.data.columns, [job.tune, *(part.tune for part in job.parts.values() if part.tune)]
-    kinds = [kind for kind in ("text", "image", "audio", "table") if getattr(columns, kind)]
+    kinds = [kind for kind in ("text", "image", "audio", "video", "table") if getattr(columns, kind)]
     if len(kinds) < 2:
         if job.parts:
             yield "parts goes with data.columns of several kinds of input, such as text and image"

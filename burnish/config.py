@@ -35,6 +35,7 @@ class Columns(_Section):
         "made of other columns, as `images/{id}.jpg`.",
     )
     audio: str | None = Field(None, description="File of a sound, in the same way.")
+    video: str | None = Field(None, description="File of a video, in the same way.")
     number: tuple[str, ...] = Field((), description="Columns of a table that hold numbers, for `classify` and `score`.")
     category: tuple[str, ...] = Field((), description="Columns of a table that hold one of some values each.")
     boxes: str | None = Field(
@@ -80,7 +81,7 @@ class Data(_Section):
     """Where the rows are and how to read them."""
 
     train: str = Field(
-        description="File, folder of Parquet files, folder of images or sounds in a sub-folder a class, or hub "
+        description="File, folder of Parquet files, folder of images, sounds or videos in a sub-folder a class, or hub "
         "name (`hub:owner/name`); for `detect` a folder, a list or a file of annotations."
     )
     dev: str | None = Field(None, description="Rows to choose on.")
@@ -180,10 +181,13 @@ class Tune(_Section):
         description="Height and width in pixels that images are brought to, for `detect` the shorter one of them; "
         "unset: what the model wants, or else 32 to 96, as suits the training images, and 240 for `detect`.",
     )
+    frames: int | None = Field(
+        None, ge=1, le=256, description="Frames taken of a video; unset: what the model reads, or else 8."
+    )
     vary: Literal["auto", "none", "shift", "mirror", "flip", "speed"] = Field(
         "auto",
-        description="Images and sounds in training: shift moves them a little and hides parts of them, and makes "
-        "sounds noisy; mirror turns half of the images round as well; flip half of them upside down, too; speed "
+        description="Images, videos and sounds in training: shift moves them a little and hides parts of them, and "
+        "makes sounds noisy; mirror turns half of the images round as well; flip half of them upside down, too; speed "
         "changes speed and pitch of sounds as well; auto: mirror or speed; none leaves them alone.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto measures both for a moment.")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 TABLE = "table"
-_COLUMNS, _OTHERS = ("number", "category"), ("text", "text_b", "image", "audio")  # of it, and of other kinds of input
+_COLUMNS, _OTHERS = (
+    ("number", "category"),
+    ("text", "text_b", "image", "audio", "video"),
+)  # of it, and of other kinds of input
 # A first choice, from one draw of train rows of banking77.
 _FEW_SHOT = {"epochs": 16}
 # Chosen on dev rows of banking77.

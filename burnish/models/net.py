@@ -20,7 +20,7 @@ from burnish.models.pretrained import SMALL, Kind, last_line, load, reads
 from burnish.models.small import Small
 from burnish.models.sound import Levelled
 from burnish.models.table import Coded
-from burnish.models.vision import Scaled, preprocessing
+from burnish.models.vision import CLIPS, Frames, Scaled, preprocessing
 
 Pooling = Literal["cls", "mean"]
 READ = "read"  # of a batch: what the encoder gives, in place of what it would read
@@ -29,6 +29,7 @@ Front = Scaled | Levelled | Coded
 _FURTHER = ("activation_dropout", "feat_proj_dropout", "final_dropout")  # of sounds; off where a job wants none
 FRONTS: dict[str, type[Front]] = {
     Scaled.kind: Scaled,
+    Frames.kind: Frames,
     Levelled.kind: Levelled,
     Coded.kind: Coded,
 }  # by what a model reads beside texts
@@ -40,9 +41,10 @@ class Net(nn.Module):
 
     Attributes:
         model: a `Bert`, one of burnish's `Small` networks, or transformers' `AutoModelForTokenClassification`,
-            `...SequenceClassification`, `...ImageClassification`, `...AudioClassification` or `AutoModelForCTC`.
-        reads: text, image, audio or table; a model of the last three has its own way of pooling, and `scaled` prepares
-            what it is given.
+            `...SequenceClassification`, `...ImageClassification`, `...VideoClassification`, `...AudioClassification` or
+            `AutoModelForCTC`.
+        reads: text, image, video, audio or table; a model of all but the first has its own way of pooling, and `scaled`
+            prepares what it is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
         pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
     """
@@ -79,8 +81,10 @@ class Net(nn.Module):
 
     @property
     def own(self) -> bool:
-        """Whether plain transformers has no such network."""
-        return isinstance(self.model, Small)
+        """Whether plain transformers has no such network, or none that is asked in this way."""
+        return isinstance(self.model, Small) or (
+            self.reads == Frames.kind and self.model.config.model_type not in CLIPS
+        )
 
     @property
     def hidden(self) -> int:
@@ -220,7 +224,8 @@ class Net(nn.Module):
             self.forward(batch)
         finally:
             handle.remove()
-        return torch.cat(seen)  # a model may be asked for each row by itself
+        read, rows = torch.cat(seen), len(next(iter(batch.values())))  # a model may be asked for each row by itself
+        return read if len(read) == rows else read.view(rows, -1, *read.shape[1:]).mean(1)  # or for each frame of it
 
     def first_states(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Last states of the first tokens (n, hidden)."""

@@ -66,6 +66,8 @@ def last_line(error: Exception) -> str:
 
 def reads(model: Any) -> str:
     """What a model, of transformers or of burnish, is given."""
+    if getattr(model.config, "model_type", "") in vision.CLIPS:
+        return "video"
     return _GIVEN.get(getattr(model, "main_input_name", ""), "text")
 
 
@@ -87,6 +89,8 @@ def _auto(kind: Kind, model_type: str) -> Any:
             return known.AutoModelForImageClassification
         if model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:
             return known.AutoModelForAudioClassification
+        if model_type in vision.CLIPS:
+            return known.AutoModelForVideoClassification
     if kind == "token" and model_type in known.MODEL_FOR_CTC_MAPPING_NAMES:
         return known.AutoModelForCTC
     if kind == "token" and model_type in known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES:

@@ -21,6 +21,8 @@ from burnish.models.small import Convolution, Small, widths
 
 MODEL_TYPE = "burnish_vision"
 PREPROCESSOR = "preprocessor_config.json"
+FRAMES = "num_frames"  # of such a file: what is read are clips of so many frames
+CLIPS = ("videomae",)  # architectures that read all frames of a clip together
 _DEFAULTS: dict[str, Any] = {"num_channels": 3, "hidden_dropout_prob": 0.1}
 
 
@@ -60,7 +62,9 @@ class Scaled(nn.Module):
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Scaled:
-        """As a `preprocessor_config.json` says; -1 to 1 where it says nothing."""
+        """As a `preprocessor_config.json` says; -1 to 1 where it says nothing. Where it names frames, for clips."""
+        if FRAMES in given:
+            cls = Frames
         reverse = bool(given.get("do_flip_channel_order", False))
         if not given.get("do_normalize", not reverse):  # MobileViT, which turns colours round, leaves this out
             return cls((0.0,) * 3, (1.0,) * 3, reverse)
@@ -76,11 +80,28 @@ class Scaled(nn.Module):
         return logits if boxes is None else torch.cat([logits.float(), boxes.float()], -1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Floats of shape (n, 3, height, width), channels last in memory as the bytes were."""
-        planes = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
+        """Floats of shape (n, ..., 3, height, width), channels last in memory as the bytes were."""
+        planes = pixels.movedim(-1, -3).to(self.mean.dtype)
         if self.reverse:
-            planes = planes.flip(1)
+            planes = planes.flip(-3)
         return (planes - self.mean) * self.scale
+
+
+class Frames(Scaled):
+    """The same for clips, uint8 of shape (n, frames, height, width, 3).
+
+    A network of images is asked for every frame, and its logits are averaged (temporal segment networks, Wang et al.
+    2016), which with a linear head is the same as averaging what the head reads.
+    """
+
+    kind = "video"
+
+    def ask(self, model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Logits of a model for the clips of a batch, (n, outputs)."""
+        clips = self(batch["clips"])
+        together = getattr(model.config, "model_type", "") in CLIPS
+        logits: torch.Tensor = model(pixel_values=clips if together else clips.flatten(0, 1)).logits
+        return logits if together else logits.view(*clips.shape[:2], -1).mean(1)
 
 
 class Stage(nn.Module):

@@ -31,6 +31,7 @@ _INPUTS = {
 }
 _FILES = {  # class of transformers, example, and what prepares it, for rows that name a file
     "image": ("ImageClassification", '["path/to/an/image.jpg"]', "AutoImageProcessor"),
+    "video": ("VideoClassification", '["path/to/a/clip.mp4"]', "AutoImageProcessor"),
     "audio": ("AudioClassification", '["path/to/a/sound.wav"]', "AutoFeatureExtractor"),
 }
 
