@@ -28,9 +28,10 @@ from burnish.tasks import TASKS, Task
 from burnish.training import transfer
 from burnish.training.adopt import adopt
 from burnish.training.build import net_for, task_for, tokenizer_for
+from burnish.training.evaluate import Outcome, outcome
 from burnish.training.fit import AS_IT_IS, fit, work_folder
 from burnish.training.fusion import join
-from burnish.training.measure import measure
+from burnish.training.measure import measure, measured_on
 from burnish.training.save import save, save_together
 from burnish.training.sinks import need_trackers
 from burnish.training.steps import fitting
@@ -101,11 +102,13 @@ def _tuned(job: Job, parts: dict[str, Rows], source: Artifact | None, started: f
         parts["train"], unspoken = fitting(task, net, tokenizer, parts["train"])
         findings = (*findings, unspoken)
         _stop_on((unspoken,), job)
-    say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
+    named = f"{len(task.labels)} labels" if task.labels else f"vectors of {task.outputs} numbers"
+    say(f"{len(parts['train']):,} training rows, {named}, {_count(net):,} parameters")
+    start = _untuned(job, Engine(Eager(net), task, tokenizer, job.tune.max_tokens), parts) if task.paired else {}
     fitted = AS_IT_IS if own else fit(job, parts, task, net, tokenizer, quiet)
     say("measuring")
     engine = Engine(Eager(net), task, tokenizer, job.tune.max_tokens)
-    measured = measure(job, engine, parts)
+    measured = measure(job, engine, parts, start)
     seconds = time.perf_counter() - started
     source = None if fitted.privacy else source  # the same rows once more would cost as much again
     gain, from_base = transfer.gain(job, source, measured, fitted.precision, parts, quiet, say)
@@ -192,6 +195,14 @@ def _alone(job: Job, parts: dict[str, Rows], quiet: bool, say: Say) -> Artifact:
 
 def _only(parts: dict[str, Rows], kind: str) -> dict[str, Rows]:
     return {name: only(rows, kind) for name, rows in parts.items()}
+
+
+def _untuned(job: Job, engine: Engine, parts: dict[str, Rows]) -> dict[str, Outcome]:
+    """What the vectors of a pretrained model are worth as they are."""
+    if job.model == "scratch":
+        return {}
+    rows = parts[measured_on(parts)]
+    return {f"{job.model}, untuned": outcome(engine.task, engine.stream(rows), rows)}
 
 
 def _started(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:

@@ -87,6 +87,7 @@ class Evaluation:
         tokens: for `tag`, the table over token classes, in the form of scikit-learn's report.
         confusion: labels and a square matrix, reference by row.
         latencies: (tokens, milliseconds) of single inputs, for the length picture.
+        note: what the metrics are measured over, where that is not plain.
     """
 
     split: str
@@ -101,6 +102,7 @@ class Evaluation:
     hardest: tuple[HardRow, ...] = ()
     latencies: tuple[tuple[int, float], ...] = ()
     seconds: float = 0.0
+    note: str = ""
 
     @property
     def value(self) -> float:

@@ -64,6 +64,24 @@ def last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
+def width(place: str) -> int:
+    """Width of the last states of a pretrained model, in a folder or of a hub id.
+
+    Raises:
+        InputError: when its config cannot be had.
+    """
+    from transformers import PretrainedConfig
+
+    try:
+        config, _ = PretrainedConfig.get_config_dict(place)
+    except (OSError, ValueError) as error:
+        raise InputError(f"the model '{place}' cannot be loaded: {last_line(error)}") from None
+    found = config.get("hidden_size") or max(config.get("hidden_sizes") or [config.get("d_model") or config.get("dim") or 0])
+    if not found:
+        raise InputError(f"the model '{place}' does not say how wide its states are")
+    return int(found)
+
+
 def reads(model: Any) -> str:
     """What a model, of transformers or of burnish, is given."""
     return _GIVEN.get(getattr(model, "main_input_name", ""), "text")

@@ -18,6 +18,7 @@ from burnish.models import load as models
 from burnish.models import lora
 from burnish.models.freeze import freeze
 from burnish.models.net import EXTRAS_FILE, Net, Pooling, start_net
+from burnish.models.towers import start_projection
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 
@@ -91,7 +92,10 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
         config=config,
         preprocess=getattr(tokenizer, "document", None),
         fresh_head=not task.keeps_head,
+        outputs=task.outputs,
     )
+    if task.paired:
+        start_projection(net)
     if net.reads != getattr(tokenizer, "kind", TEXT):
         raise InputError(f"model '{job.model}' reads {one_of(net.reads)}, and the rows hold something else")
     _carry_word_shape(net, source)

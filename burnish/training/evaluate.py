@@ -57,7 +57,7 @@ def outcome(
     counts, sums = task.counts(), array("d")
     worst: list[tuple[float, int, HardRow]] = []  # a heap with the least hard of them on top
     seen = 0
-    for prediction, row in zip(predictions, rows, strict=True):
+    for prediction, row in zip(task.judged(predictions), rows, strict=True):
         reference = task.reference(row)
         counts.add(prediction, reference)
         sums.extend(task.tally(prediction, reference))
@@ -138,6 +138,7 @@ def evaluation(
         hardest=found.hardest,
         latencies=latencies,
         seconds=found.seconds,
+        note=found.counts.note(),
     )
 
 

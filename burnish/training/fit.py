@@ -30,6 +30,7 @@ from burnish.results import Curve, Privacy
 from burnish.tasks import Task
 from burnish.training.bigrams import fit_bigrams
 from burnish.training.build import loss_for
+from burnish.training.contrast import Contrast
 from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
 from burnish.training.head import fit_plain_head, plain_states, refit_head
@@ -97,7 +98,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         device.seed_everything(job.seed)
-        trainer = (Private if tune.privacy else FewShot if few else Trainer)(
+        trainer = _trainer(job, task)(
             net,
             task,
             seen,
@@ -129,13 +130,19 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         lora.merge(net)
     ran, started = trainer.setting.precision, time.perf_counter()
     states = None
-    if not few:
+    if not few and not task.paired:
         states = refit_head(net, task, features, options, pad_id, ran, trainer.evaluate, progress.best)
         fit_bigrams(net, features, options, pad_id, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
-    if plain := states or plain_states(net, features, pad_id, ran):
+    if task.plain_head and (plain := states or plain_states(net, features, pad_id, ran)):
         fit_plain_head(net.model, task, options, plain)
     return Fitted(ran, trained, seconds, curve, *speeds)
+
+
+def _trainer(job: Job, task: Task) -> type[Trainer]:
+    if task.paired:
+        return Contrast
+    return Private if job.tune.privacy else FewShot if job.tune.method == "few-shot" else Trainer
 
 
 def _measure_on_dev(

@@ -1,0 +1,19 @@
+"""Networks whose answers are vectors: how the last layer begins, and two of them side by side."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from burnish.models.net import Net
+
+
+def start_projection(net: Net) -> None:
+    """Let the head begin as the identity, or else with rows at right angles: vectors of a pretrained encoder are then as
+    near to each other as it has them."""
+    head = net.extras["head"] if "head" in net.extras else net.model.classifier
+    last = [module for module in head.modules() if isinstance(module, nn.Linear)][-1]
+    if last.in_features == last.out_features:
+        nn.init.eye_(last.weight)
+    else:
+        nn.init.orthogonal_(last.weight)
+    nn.init.zeros_(last.bias)
