@@ -1,13 +1,12 @@
-"""Embeddings against words in common and against the model as it was: questions and answers, requests and intents, titles
-and photographs, over seeds.
+"""Embeddings against words in common and against the model as it was, over seeds.
 
   python bench/embed.py --faq datasets/ecommerce_faq_en --banking datasets/banking77_en \\
       --fashion datasets/fashion_products_image_text
 
-`faq`: question -> answer, 30 % of the pairs for test. `banking`: request -> name of its intent, 10 rows of each intent for
-training and 10 for test. `fashion`: title -> photograph, of 1,500 products with 375 for test. Each seed draws its own
-rows; epochs are chosen on dev rows, a fifth of those for training. Each figure is over the candidates of the test rows
-alone: all distinct other sides.
+`faq`: question -> answer, 30 % of the pairs for test. `banking`: request -> name of its intent, 10 rows of each intent
+for training and 10 for test. `fashion`: title -> photograph, of 1,500 products with 375 for test. Each seed draws its
+own rows; epochs are chosen on dev rows, a fifth of those for training. Each figure is over the candidates of the test
+rows alone: all distinct other sides.
 """
 
 from __future__ import annotations

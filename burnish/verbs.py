@@ -249,7 +249,8 @@ def _rows(model: str | Path, data: str, say: Callable[[str], None]) -> Rows:
     kept = usable(rows, job.task)
     if len(kept) < len(rows):
         lost, kind = len(rows) - len(kept), kind_of(rows.columns)
-        say(f"note: {lost:,} of {len(rows):,} rows have no {kind} or no label and are left out")
+        lacks = "lack a side" if job.task == "embed" else f"have no {kind} or no label"
+        say(f"note: {lost:,} of {len(rows):,} rows {lacks} and are left out")
     return kept
 
 
@@ -308,6 +309,8 @@ def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]
     two, kind = engine.task.name == "pair", engine.artifact.inputs if engine.artifact else TEXT
     for chunk in chunked(lines, _BATCH):
         inputs: list[Any] = [line.split("\t", 1) for line in chunk] if two else chunk
+        if engine.task.paired and kind == TEXT:
+            inputs = [line.split("\t", 1) if "\t" in line else line for line in chunk]
         if two and any(len(one) != 2 for one in inputs):
             raise InputError("pair takes two texts a line, separated by a tab")
         for line, prediction in zip(chunk, engine.predict(inputs), strict=True):

@@ -113,9 +113,10 @@ class Engine:
         """Predict for each input, in order; a single text counts as one input.
 
         Args:
-            inputs: texts; for `tag` texts or lists of words; for `pair` [text, text]; for a model of images paths,
-                the bytes of files, Pillow images, arrays (height, width, 3) of bytes, or mappings {"image": one of
-                these}; for a model of several kinds mappings of kind to value, in which kinds may be missing.
+            inputs: texts; for `tag` texts or lists of words; for `pair` [text, text]; for `embed` a text, or two that
+                may belong together; for a model of images paths, the bytes of files, Pillow images, arrays (height,
+                width, 3) of bytes, or mappings {"image": one of these}; for a model of several kinds mappings of kind
+                to value, in which kinds may be missing.
 
         Returns:
             One prediction of the task's class for each input.

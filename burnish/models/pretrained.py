@@ -76,7 +76,8 @@ def width(place: str) -> int:
         config, _ = PretrainedConfig.get_config_dict(place)
     except (OSError, ValueError) as error:
         raise InputError(f"the model '{place}' cannot be loaded: {last_line(error)}") from None
-    found = config.get("hidden_size") or max(config.get("hidden_sizes") or [config.get("d_model") or config.get("dim") or 0])
+    several = config.get("hidden_sizes") or [0]
+    found = config.get("hidden_size") or config.get("d_model") or config.get("dim") or max(several)
     if not found:
         raise InputError(f"the model '{place}' does not say how wide its states are")
     return int(found)

@@ -7,6 +7,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -23,6 +24,8 @@ from burnish.data.readers import READERS, TEXT, shown
 from burnish.data.rows import Row, Rows
 from burnish.data.text import chunked, read_texts
 from burnish.errors import InputError
+from burnish.models import sentences
+from burnish.models.net import EXTRAS_FILE
 from burnish.models.pretrained import width
 from burnish.tasks.base import LossOptions, Task
 from burnish.tasks.counts import Counts
@@ -88,6 +91,7 @@ class Embed(Task):
     Attributes:
         width: numbers of a vector.
         curve: slope and offset of the probability of a match by similarity; empty where none was fitted.
+        longest: tokens of a text that are read; known while the network learns.
         scale: learns with the network, and is not needed afterwards.
     """
 
@@ -96,8 +100,9 @@ class Embed(Task):
     paired = True
     plain_head = False
 
-    def __init__(self, width: int, curve: Sequence[float] = ()) -> None:
+    def __init__(self, width: int, curve: Sequence[float] = (), longest: int = 0) -> None:
         self.metric, self.labels, self.width, self.curve = "mrr", (), width, tuple(curve)
+        self.longest = longest
         self.scale = Scale()
 
     @classmethod
@@ -108,15 +113,16 @@ class Embed(Task):
                 found.add(key(side))
         if not seconds:
             raise InputError(
-                "embed learns from two sides of each row; name them with data.columns: text and text_b, or two of text, "
-                "image and audio"
+                "embed learns from two sides of each row; name them with data.columns: text and text_b, or two of "
+                "text, image and audio"
             )
         if min(len(firsts), len(seconds)) < 2:
             raise InputError("all training rows have the same content on one side, and there is nothing to tell apart")
-        return cls((tune or Tune()).scratch.hidden)
+        tune = tune or Tune()
+        return cls(tune.scratch.hidden, longest=tune.max_tokens)
 
     def starting_from(self, place: str) -> Embed:
-        return Embed(width(place))
+        return Embed(width(place), longest=self.longest)
 
     def state(self) -> dict[str, Any]:
         return {"width": self.width, "curve": self.curve}
@@ -124,6 +130,10 @@ class Embed(Task):
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
         return cls(state["width"], state["curve"])
+
+    def save(self, folder: Path) -> None:
+        if (folder / EXTRAS_FILE).is_file():
+            sentences.write(folder, self.longest)
 
     @property
     def outputs(self) -> int:
@@ -283,7 +293,7 @@ def _words(asked: Sequence[str], held: Sequence[str]) -> Scores:
 
 
 def sides_of(row: Row) -> list[Row]:
-    """The sides of a row that are there, each a row of its own: the first text, or the text, before what is beside it."""
+    """The sides of a row that are there, each a row of its own, a text before what is beside it."""
     if "text_b" in row:
         return [{TEXT: row[TEXT]}, {TEXT: row["text_b"]}]
     kinds = [kind for kind in (TEXT, *READERS) if row.get(kind) is not None]

@@ -57,7 +57,7 @@ def _ranks(asked: Ints, held: Ints, scores: Scores) -> tuple[Ints, Ints, int]:
     """Ranks (n,), the places of what stands first, and how many candidates there are.
 
     A candidate that is right as well, as it stands beside the same content in another row, is passed over (Bordes et
-    al. 2013). One with the same score as the right one stands before it, so that scores that are all alike gain nothing.
+    al. 2013). One with the same score as the right one stands before it: scores that are all alike gain nothing.
     """
     _, places, own = np.unique(held, return_index=True, return_inverse=True)
     right: dict[int, set[int]] = defaultdict(set)
@@ -99,6 +99,6 @@ class RankCounts(Counts):
     def note(self) -> str:
         ahead, behind = self.candidates
         return (
-            f"forward: the second side of each row is looked for among the {ahead:,} distinct second sides of these "
-            f"rows; back: the first side among the {behind:,} distinct first ones; mrr is the mean of both ways"
+            f"Forward, the second side of each row is looked for among the {ahead:,} distinct second sides of these "
+            f"rows; back, the first side among the {behind:,} distinct first ones; mrr is the mean of both ways."
         )

@@ -1,4 +1,4 @@
-"""What embeddings are measured beside: words in common between two texts, or a linear model from one kind to another."""
+"""What embeddings are measured beside: words in common of two texts, or a linear model from one kind to another."""
 
 from __future__ import annotations
 

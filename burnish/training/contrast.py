@@ -29,8 +29,8 @@ _SCALE = "scale"
 
 
 class Contrast(Trainer):
-    """The training loop for rows of two sides, each a piece of its own. The weights it starts from are measured too, and
-    kept where none that come later are better."""
+    """The training loop for rows of two sides, each a piece of its own. The weights it starts from are measured too,
+    and kept where none that come later are better."""
 
     def __init__(self, net: Net, task: Embed, features: Features, *args: Any, **options: Any) -> None:
         net.extras[_SCALE] = task.scale

@@ -12,6 +12,7 @@ const seen = new Map(); // model name -> values it gave on this page
 export function showAnswer(model, text, prediction, { other, order } = {}) {
   if (model.task === "tag") return tagAnswer(model, text, prediction, other);
   if (model.task === "score") return scaleAnswer(model, prediction.value, other);
+  if (model.task === "embed") return scaleAnswer(model, prediction.similarity, other && { value: other.similarity });
   return classAnswer(prediction, other, order ?? prediction);
 }
 
