@@ -102,7 +102,22 @@ def _copied(folder: Path, other: str, kind: str) -> str:
 OPTIONS: dict[str, dict[str, Any]] = {
     "faq": {"tune": {"epochs": 4}},
     "banking": {"tune": {"epochs": 2, "max_tokens": 64}},
-    "fashion": {},
+    "fashion": {
+        "tune": {"epochs": 20, "max_tokens": 48, "tokens_per_step": 1200},
+        "parts": {
+            "text": {"tune": {"freeze": "head", "max_tokens": 48}},
+            "image": {
+                "tune": {
+                    "image_size": 48,
+                    "learning_rate": 3e-3,
+                    "head_learning_rate": 3e-3,
+                    "layer_decay": 1.0,
+                    "weight_decay": 0.05,
+                    "scratch": {"layers": 4, "hidden": 192},
+                },
+            },
+        },
+    },
 }
 
 

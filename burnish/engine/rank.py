@@ -34,9 +34,9 @@ def rank(engine: Engine, queries: Sequence[Any], candidates: Sequence[Any], top:
     Raises:
         InputError: when the model gives no vectors, or there are no candidates.
     """
-    asked, held = (vectors(engine, given) for given in (queries, candidates))
-    if not len(held):
+    if not len(candidates):
         raise InputError("there are no candidates to search in")
+    asked, held = (vectors(engine, given) for given in (queries, candidates))
     found = []
     for start in range(0, len(asked), _TOGETHER):
         for row in asked[start : start + _TOGETHER] @ held.T:
@@ -52,4 +52,4 @@ def vectors(engine: Engine, given: Sequence[Any]) -> NDArray[np.float32]:
     said = engine.predict(list(given))
     if not all(isinstance(one, EmbedPrediction) for one in said):
         raise InputError("rank takes a model of the task embed, and inputs of one side each")
-    return np.array([one.embedding for one in said], dtype=np.float32).reshape(len(said), -1)
+    return np.array([one.embedding for one in said], dtype=np.float32).reshape(len(said), engine.task.outputs)

@@ -55,6 +55,17 @@ vectors = SentenceTransformer("path/to/this/folder").encode(["A text like those 
 ```"""
 
 
+_TOWERS = """With burnish. Each kind of input also has a model of its own, in a folder of its name.
+
+```python
+from burnish import Engine
+
+engine = Engine.open("path/to/this/folder")
+vectors = [one.embedding for one in engine.predict([{"FIRST": ...}, {"SECOND": ...}])]
+belongs_together = engine.predict([{"FIRST": ..., "SECOND": ...}])[0].probability
+```"""
+
+
 def model_card(report: TuneReport, languages: Sequence[str] = ()) -> str:
     """Write MODEL_CARD.md, with a YAML front matter that model hubs read.
 
@@ -150,6 +161,9 @@ def _results(report: TuneReport) -> str:
 def _loading(report: TuneReport) -> str:
     if report.task == "embed" and report.inputs == "text":
         return _EMBEDDING
+    if report.task == "embed" and "+" in report.inputs:
+        first, second = report.inputs.split("+")
+        return _TOWERS.replace("FIRST", first).replace("SECOND", second)
     kind = "TokenClassification" if report.task == "tag" else "SequenceClassification"
     given, reader = _INPUTS.get(report.task, _INPUTS["classify"]), "AutoTokenizer"
     kind, given, reader = _FILES.get(report.inputs, (kind, given, reader))

@@ -211,6 +211,8 @@ def alone_words(report: TuneReport) -> str:
             "Sentence-transformers loads this folder and gives the same vectors; plain transformers loads the encoder, "
             "without the projection behind it."
         )
+    if report.task == "embed" and "+" in report.inputs:
+        return "Each kind of input has a model of its own in a folder of its name, which gives its vectors alone, too."
     if report.own:
         return "The network is burnish's own: plain transformers does not load this folder."
     if report.alone is None:

@@ -66,6 +66,7 @@ class MatchPrediction:
     probability: float | None
 
 
+@dataclass(frozen=True, init=False)  # orjson looks for fields in the class itself, and passes over what begins with _
 class _Matched(MatchPrediction):
     """The same with what it comes from, which is no part of an answer."""
 
@@ -210,6 +211,8 @@ class Embed(Task):
         found = list(predictions)
         if not found or isinstance(found[0], Ranked):
             return iter(found)
+        if not isinstance(found[0], _Matched):
+            raise InputError("these rows have one side, and embed is measured by finding the other; name both columns")
         first, second = _sides(found)
         keys, told = _about([one._sides for one in found])
         return iter(ranked(keys, told, (_cosines(first, second), _cosines(second, first))))

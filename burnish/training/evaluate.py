@@ -153,8 +153,9 @@ def single_latencies(engine: Engine, rows: Iterable[Row], count: int = 30) -> tu
     kept = list(islice(rows, 2000))
     if not kept:
         return ()
-    lengths = engine.task.encode(kept, engine.tokenizer, engine.max_tokens).lengths
-    order = np.argsort(lengths[: len(kept)])
+    features = engine.encode(kept)
+    lengths = np.bincount(features.row, features.lengths, len(kept))
+    order = np.argsort(lengths)
     found = []
     for index in order[np.linspace(0, len(order) - 1, min(count, len(order))).astype(int)]:
         times = []
