@@ -272,7 +272,7 @@ class Embed(Task):
         return prediction.sides[0], prediction.sides[1], prediction.best[0], near
 
 
-def _sides(found: Sequence[_Matched]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _sides(found: Sequence[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Vectors of the first and of the second sides, (n, width) each."""
     return np.stack([one._vectors[0] for one in found]), np.stack([one._vectors[1] for one in found])
 
