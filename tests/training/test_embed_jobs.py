@@ -24,7 +24,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> flow.Tuned:
     return flow.tune(tiny.job(tmp_path_factory.mktemp("texts"), "embed", epochs=6))
 
 
-def _two_kinds(place: Path) -> Job:
+def two_kinds(place: Path) -> Job:
     """Titles that name a colour, and pictures of it, each with a number in its title and a size of its own."""
     (place / "images").mkdir()
     lines = []
@@ -110,7 +110,7 @@ def test_a_killed_run_goes_on_bit_by_bit(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_title_and_a_picture(tmp_path: Path) -> None:
-    tuned = flow.tune(_two_kinds(tmp_path))
+    tuned = flow.tune(two_kinds(tmp_path))
     folder = tuned.artifact.folder
     assert tuned.report.inputs == "text+image"
     assert next(iter(tuned.report.before)).startswith("ridge regression to coarse pixels")
