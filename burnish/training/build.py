@@ -111,6 +111,7 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
     )
     if task.paired:
         start_projection(net)
+        _carry_projection(net, source)
     if net.reads != getattr(tokenizer, "kind", TEXT):
         raise InputError(f"model '{job.model}' reads {one_of(net.reads)}, and the rows hold something else")
     _carry_word_shape(net, source)
@@ -140,6 +141,19 @@ def _carry_word_shape(net: Net, source: models.Source) -> None:
         )
     with torch.no_grad():
         weight.copy_(trained)
+
+
+def _carry_projection(net: Net, source: models.Source) -> None:
+    """Take over the projection of an artifact whose text vectors the network goes on from."""
+    if source.kind != "artifact" or "head" not in net.extras:
+        return
+    if Artifact.open(source.place, verify=False).task != "embed":
+        return
+    with safe_open(Path(source.place) / EXTRAS_FILE, framework="pt") as file:
+        found = {name: file.get_tensor(f"head.{name}") for name in ("weight", "bias")}
+    head = net.extras["head"]
+    if all(head.get_parameter(name).shape == value.shape for name, value in found.items()):
+        head.load_state_dict(found)
 
 
 def loss_for(job: Job, task: Task, train: Rows) -> LossOptions:

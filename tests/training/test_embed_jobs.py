@@ -13,8 +13,11 @@ from safetensors.torch import load_file
 import burnish
 from burnish import job as flow
 from burnish.config import Job, parse
+from burnish.data.load import load
 from burnish.engine import Engine
+from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, InputError
+from burnish.training import build
 from burnish.verbs import predict_lines
 from tests import tiny, tiny_images
 
@@ -72,6 +75,23 @@ def test_vectors_have_length_one_and_the_folder_says_how_others_come_by_them(tex
     mean = (states * mask).sum(1) / mask.sum(1)
     plain = torch.nn.functional.normalize(mean @ dense["linear.weight"].T + dense["linear.bias"], dim=-1)
     np.testing.assert_allclose(said, plain.numpy(), atol=1e-5)
+
+
+def test_a_job_that_goes_on_from_it_begins_with_its_vectors(texts: flow.Tuned, tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "embed").model_copy(update={"model": str(texts.artifact.folder)})
+    rows = load(job)["train"]
+    tokenizer = build.tokenizer_for(job, rows)
+    task = build.task_for(job, rows)
+    net = build.net_for(job, task, tokenizer)
+    begun = Engine(Eager(net), task, tokenizer, job.tune.max_tokens).predict(["anna lives in rome"])
+    went = Engine.open(texts.artifact.folder).predict(["anna lives in rome"])
+    np.testing.assert_allclose(begun[0].embedding, went[0].embedding, atol=1e-5)
+
+
+def test_an_encoder_at_rest_is_read_once(tmp_path: Path) -> None:
+    report = flow.tune(tiny.job(tmp_path, "embed", freeze="head", epochs=12, head_learning_rate=1e-2)).report
+    assert report.trained_parameters < report.parameters / 10
+    assert report.curve.losses[-1][1] < report.curve.losses[0][1]
 
 
 def test_it_is_searched_with_and_written_out(texts: flow.Tuned, tmp_path: Path) -> None:

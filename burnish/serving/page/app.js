@@ -101,7 +101,7 @@ function showFacts() {
 }
 
 function factsOfTask() {
-  const facts = [make("span", { say: readsFiles() ? "taskClassifyImage" : TASKS[model.task] })];
+  const facts = [make("span", { say: readsFiles() && model.task !== "embed" ? "taskClassifyImage" : TASKS[model.task] })];
   for (const [name, value] of Object.entries(model.metrics ?? {}).slice(0, 1)) {
     facts.push(make("span", { translate: "no" }, `${name} `, make("b", {}, figure(value))));
   }
