@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 
@@ -19,7 +20,7 @@ from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, InputError
 from burnish.training import build
 from burnish.verbs import predict_lines
-from tests import tiny, tiny_images
+from tests import tiny, tiny_images, tiny_sounds
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,24 @@ def test_a_title_and_a_picture(tmp_path: Path) -> None:
         burnish.evaluate(folder / "text", str(tmp_path / "rows.csv"))
     with pytest.raises(InputError, match="models of one kind of input"):
         burnish.artifact.Artifact.open(folder).must_go_with("serve")
+
+
+def test_a_picture_and_a_sound(tmp_path: Path) -> None:
+    for index in range(16):
+        tiny_images.picture(tiny_images.LABELS[index % 2], index).save(tmp_path / f"{index}.png")
+        soundfile.write(tmp_path / f"{index}.wav", tiny_sounds.tone(tiny_sounds.LABELS[index % 2], index), 8000)
+    (tmp_path / "lost.png").write_bytes(b"")
+    names = [*(str(index) for index in range(16)), "lost"]
+    (tmp_path / "rows.csv").write_text("a,b\n" + "".join(f"{name}.png,{name}.wav\n" for name in names))
+    own = {"tune": {"scratch": {"layers": 2, "hidden": 16}}}
+    data = {"train": str(tmp_path / "rows.csv"), "columns": {"image": "a", "audio": "b"}}
+    document = {"task": "embed", "out": str(tmp_path / "out"), "data": {**data, "split": {"dev": 0.3, "by": "random"}}}
+    tune = {"epochs": 2, "tokens_per_batch": 64, "precision": "fp32"}
+    tuned = flow.tune(parse({**document, "tune": tune, "parts": {"image": own, "audio": own}}))
+    assert sum(tuned.report.rows.values()) == 16  # without the row whose files are not there
+    assert any(one.name == "broken_files" and one.verdict == "warn" for one in tuned.report.findings)
+    (said,) = Engine.open(tuned.artifact.folder).predict([{"audio": str(tmp_path / "3.wav")}])
+    assert np.linalg.norm(said.embedding) == pytest.approx(1, abs=1e-5)
 
 
 def test_what_does_not_go_says_the_way_out(texts: flow.Tuned, tmp_path: Path) -> None:
