@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from burnish.artifact import Artifact
     from burnish.config import Job
     from burnish.engine import Engine
+    from burnish.engine.rank import rank
     from burnish.errors import BurnishError
     from burnish.explanation import explain
     from burnish.guards import Guard
@@ -29,6 +30,7 @@ __all__ = [
     "compress",
     "evaluate",
     "explain",
+    "rank",
     "tune",
 ]
 
@@ -45,6 +47,7 @@ _HOMES = {
     "compress": "verbs",
     "evaluate": "verbs",
     "explain": "explanation",
+    "rank": "engine.rank",
     "tune": "job",
 }
 

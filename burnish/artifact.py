@@ -134,9 +134,9 @@ class Artifact:
                 f"'{self.folder}' reads {self.inputs}, and {what} takes models of one kind of input; name that of one, "
                 f"such as '{self.folder / self.kinds[0]}'"
             )
-        if self.inputs == TEXT or verb in ready(self.task, self.inputs):
+        if (self.inputs == TEXT and self.task != "embed") or verb in ready(self.task, self.inputs):
             return
-        if self.task not in TEXTLESS:
+        if self.task not in (*TEXTLESS, "embed"):
             raise InputError(f"{what} works on models of texts so far, and '{self.folder}' reads {self.inputs}s")
         raise InputError(f"{what} does not take the task {self.task} so far, which '{self.folder}' was tuned for")
 

@@ -45,7 +45,10 @@ def clashes(job: Job) -> Iterator[str]:
         yield "tune.method: adopt keeps the model's own head; leave out tune.pooling"
     if job.task == "transcribe":
         yield from _not_written(job)
-    yield from _of_several_kinds(job)
+    if job.task == "embed":
+        yield from _not_embedded(job)
+    else:
+        yield from _of_several_kinds(job)
     if tune.privacy:
         yield from _not_private(job)
     if tune.method == "few-shot":
@@ -66,6 +69,24 @@ def _not_written(job: Job) -> Iterator[str]:
         yield "transcribe has a loss of its own; leave out label_smoothing, focal, r_drop and class_weights"
     if tune.method == "adopt":
         yield "tune.method: adopt takes no model that writes; tune it: a head and a vocabulary that fit are kept"
+
+
+def _not_embedded(job: Job) -> Iterator[str]:
+    """What `embed` has no place for, a line each."""
+    columns, tunes = job.data.columns, [job.tune, *(part.tune for part in job.parts.values() if part.tune)]
+    kinds = [kind for kind in ("text", "image", "audio", "table") if getattr(columns, kind)]
+    if columns.text_b and kinds != ["text"]:
+        yield "task: embed takes two texts, text and text_b, or two kinds of input without text_b"
+    elif "table" in kinds or len(kinds) > 2:
+        yield "task: embed takes two columns of data.columns: text and text_b, or two of text, image and audio"
+    if job.parts and len(kinds) < 2:
+        yield "parts goes with data.columns of several kinds of input, such as text and image"
+    if any(tune.label_smoothing or tune.focal or tune.r_drop or tune.class_weights != "none" for tune in tunes):
+        yield "task: embed has a loss of its own; leave out label_smoothing, focal, r_drop and class_weights"
+    if any(tune.method != "full" or tune.pooling == "cls" for tune in tunes):
+        yield "task: embed goes with tune.method: full, and its texts are mean vectors: no pooling: cls"
+    if job.compress:
+        yield "task: embed does not go with compress so far; once it is tuned, use: burnish export"
 
 
 def _of_several_kinds(job: Job) -> Iterator[str]:

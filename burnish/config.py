@@ -28,7 +28,7 @@ class Columns(_Section):
     model_config = ConfigDict(coerce_numbers_to_str=True)  # `text: 1` means the same as `text: '1'`
 
     text: str | None = Field(None, description="Text to read.")
-    text_b: str | None = Field(None, description="Second text, for `pair`.")
+    text_b: str | None = Field(None, description="Second text, for `pair` and `embed`.")
     image: str | None = Field(
         None,
         description="File of an image, from the folder of the data, for `classify` and `detect`; or how its name is "
@@ -286,7 +286,7 @@ class Part(_Section):
 class Job(_Section):
     """One job: data, model, and what is done with them."""
 
-    task: Literal["classify", "pair", "score", "tag", "detect", "transcribe"]
+    task: Literal["classify", "pair", "score", "tag", "detect", "transcribe", "embed"]
     data: Data
     model: str = Field("minilm", description="Bundled name, folder, earlier artifact, hub id, or scratch.")
     out: str = Field("runs/model", description="Folder of the finished model.")

@@ -27,11 +27,12 @@ from burnish.results import LOWER_IS_BETTER, Evaluation, Finding, TuneReport
 from burnish.tasks import TASKS, Task
 from burnish.training import transfer
 from burnish.training.adopt import adopt
-from burnish.training.build import net_for, task_for, tokenizer_for
+from burnish.training.build import net_for, sides_of, task_for, tokenizer_for
+from burnish.training.evaluate import Outcome, outcome
 from burnish.training.fit import AS_IT_IS, fit, work_folder
 from burnish.training.fusion import join
-from burnish.training.measure import measure
-from burnish.training.save import save, save_together
+from burnish.training.measure import measure, measured_on
+from burnish.training.save import save, save_together, save_towers
 from burnish.training.sinks import need_trackers
 from burnish.training.steps import fitting
 from burnish.variant import TUNED
@@ -59,6 +60,10 @@ def check(job: Job) -> tuple[Finding, ...]:
             return findings
         train = usable(parts["train"], job.task)
         return (*findings, fitting(*_started(job, train, tokenizer), tokenizer, train)[1])
+    return _found_by_kind(job, kinds, parts)
+
+
+def _found_by_kind(job: Job, kinds: tuple[str, ...], parts: dict[str, Rows]) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for kind in kinds:
         own, rows = part(job, kind), _only(parts, kind)
@@ -83,16 +88,16 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     must_be_replaceable(Path(job.out))  # before the work, and again when saving
     say("reading the data")
     parts = load_rows(job)
-    if kinds := kinds_of(job.data.columns):
+    if (kinds := kinds_of(job.data.columns)) and not sides_of(job):
         return _together(job, kinds, parts, quiet, say)
     return _tuned(job, parts, source, started, quiet, say)
 
 
 def _tuned(job: Job, parts: dict[str, Rows], source: Artifact | None, started: float, quiet: bool, say: Say) -> Tuned:
-    """Tune on rows that hold one kind of input."""
+    """Tune on rows that one network reads, or two with a side each."""
     device.seed_everything(job.seed)
-    tokenizer = tokenizer_for(job, parts["train"])
-    findings = check_rows(parts, job, tokenizer)
+    tokenizer, sides = tokenizer_for(job, parts["train"]), sides_of(job)
+    findings = _found_by_kind(job, sides, parts) if sides else check_rows(parts, job, tokenizer)
     _stop_on(findings, job)
     parts = {name: usable(rows, job.task) for name, rows in parts.items()}
     own = job.tune.method == "adopt"
@@ -101,17 +106,19 @@ def _tuned(job: Job, parts: dict[str, Rows], source: Artifact | None, started: f
         parts["train"], unspoken = fitting(task, net, tokenizer, parts["train"])
         findings = (*findings, unspoken)
         _stop_on((unspoken,), job)
-    say(f"{len(parts['train']):,} training rows, {len(task.labels)} labels, {_count(net):,} parameters")
+    named = f"{len(task.labels)} labels" if task.labels else f"vectors of {task.outputs} numbers"
+    say(f"{len(parts['train']):,} training rows, {named}, {_count(net):,} parameters")
+    start = _untuned(job, Engine(Eager(net), task, tokenizer, job.tune.max_tokens), parts) if task.paired else {}
     fitted = AS_IT_IS if own else fit(job, parts, task, net, tokenizer, quiet)
     say("measuring")
     engine = Engine(Eager(net), task, tokenizer, job.tune.max_tokens)
-    measured = measure(job, engine, parts)
+    measured = measure(job, engine, parts, start)
     seconds = time.perf_counter() - started
-    source = None if fitted.privacy else source  # the same rows once more would cost as much again
+    source = None if fitted.privacy or sides else source  # the same rows once more would cost as much again
     gain, from_base = transfer.gain(job, source, measured, fitted.precision, parts, quiet, say)
     report = TuneReport(
         task=job.task,
-        base_model=job.model,
+        base_model=", ".join(f"{kind}: {part(job, kind).model}" for kind in sides) or job.model,
         labels=task.labels,
         job=job.model_dump(mode="json"),
         rows={name: len(rows) for name, rows in parts.items()},
@@ -134,7 +141,7 @@ def _tuned(job: Job, parts: dict[str, Rows], source: Artifact | None, started: f
         inputs=net.reads,
         own=net.own,
     )
-    saved = save(job, engine, report, fitted)
+    saved = (save_towers if sides else save)(job, engine, report, fitted)
     shutil.rmtree(work_folder(job), ignore_errors=True)
     _gate(job, report.after)
     return Tuned(saved, report)
@@ -192,6 +199,14 @@ def _alone(job: Job, parts: dict[str, Rows], quiet: bool, say: Say) -> Artifact:
 
 def _only(parts: dict[str, Rows], kind: str) -> dict[str, Rows]:
     return {name: only(rows, kind) for name, rows in parts.items()}
+
+
+def _untuned(job: Job, engine: Engine, parts: dict[str, Rows]) -> dict[str, Outcome]:
+    """What the vectors of a pretrained model are worth as they are."""
+    if job.model == "scratch" or sides_of(job):
+        return {}
+    rows = parts[measured_on(parts)]
+    return {f"{job.model}, untuned": outcome(engine.task, engine.stream(rows), rows)}
 
 
 def _started(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:

@@ -86,7 +86,7 @@ class Evaluation:
         classes: table by class: entities for `tag`, classes otherwise; empty for `score`.
         tokens: for `tag`, the table over token classes, in the form of scikit-learn's report.
         confusion: labels and a square matrix, reference by row.
-        latencies: (tokens, milliseconds) of single inputs, for the length picture.
+        latencies: (tokens, milliseconds) of single inputs. note: what metrics are measured over, where not plain.
     """
 
     split: str
@@ -101,6 +101,7 @@ class Evaluation:
     hardest: tuple[HardRow, ...] = ()
     latencies: tuple[tuple[int, float], ...] = ()
     seconds: float = 0.0
+    note: str = ""
 
     @property
     def value(self) -> float:
@@ -195,8 +196,7 @@ class TuneReport:
     Attributes:
         before: what the tuned model is measured against (TF-IDF + linear model, the same job from the base model).
         alone: the score plain transformers reaches with the folder, where it differs; else None.
-        privacy: what a private training has cost; `findings` and what is fitted to the rows are then left out.
-        inputs: what the model reads: text, or another kind.
+        privacy: what it cost; `findings` and what is fitted to rows are then left out. inputs: what the model reads.
         own: whether the network is burnish's own, which plain transformers cannot load.
         shares: by kind of input, where there are several: its mean share in what an answer gains in log-probability
             over the frequency of its class (Shapley 1953). They add up to one, and one below zero misled.

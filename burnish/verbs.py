@@ -40,9 +40,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on the labelled rows of a file, read in the way its training file was.
 
-    Args:
-        say: told of rows that were left out and of labels the model does not know.
-        variant: a variant of the model; the tuned one when None.
+    `say` is told of rows that are left out and of labels that are not known.
 
     Raises:
         InputError: when the model or the file cannot be read, or no row has a text and a label.
@@ -249,7 +247,8 @@ def _rows(model: str | Path, data: str, say: Callable[[str], None]) -> Rows:
     kept = usable(rows, job.task)
     if len(kept) < len(rows):
         lost, kind = len(rows) - len(kept), kind_of(rows.columns)
-        say(f"note: {lost:,} of {len(rows):,} rows have no {kind} or no label and are left out")
+        lack = "lack a side" if job.task == "embed" else f"have no {kind} or no label"
+        say(f"note: {lost:,} of {len(rows):,} rows {lack} and are left out")
     return kept
 
 
@@ -307,7 +306,8 @@ def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str,
 def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     two, kind = engine.task.name == "pair", engine.artifact.inputs if engine.artifact else TEXT
     for chunk in chunked(lines, _BATCH):
-        inputs: list[Any] = [line.split("\t", 1) for line in chunk] if two else chunk
+        split = [two or (engine.task.paired and kind == TEXT and "\t" in line) for line in chunk]
+        inputs: list[Any] = [line.split("\t", 1) if s else line for line, s in zip(chunk, split, strict=True)]
         if two and any(len(one) != 2 for one in inputs):
             raise InputError("pair takes two texts a line, separated by a tab")
         for line, prediction in zip(chunk, engine.predict(inputs), strict=True):

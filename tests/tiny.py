@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,13 @@ def rows_of(task: str) -> str:
             for b in (good[0], bad[0])
         ]
         return "text_a,text_b,label\n" + "".join(lines)
+    if task == "embed":
+        cities = ("paris", "rome", "acme", "corp")
+        return "text,text_b\n" + "".join(
+            f"{who} lives in {city} {i},the film of {city} {i} was good for {who}\n"
+            for i in range(6)
+            for who, city in product(("anna", "ben"), cities)
+        )
     return "text,score\n" + "".join(
         f'"{t} {i}",{v}\n' for i in range(12) for v, s in ((4.5, good), (1.5, bad)) for t in s
     )
@@ -89,7 +97,10 @@ def job(folder: Path, task: str, **tune: Any) -> Job:
             "task": task,
             "model": str(encoder(folder)),
             "out": str(folder / "out"),
-            "data": {"train": str(data), "split": {"dev": 0.25, "by": "random" if task == "score" else "stratify"}},
+            "data": {
+                "train": str(data),
+                "split": {"dev": 0.25, "by": "random" if task in ("score", "embed") else "stratify"},
+            },
             "tune": settings,
             "report": {"bootstrap": 50, "hardest": 3},
         }

@@ -92,7 +92,8 @@ def batch(
 
     - `prediction`: the class (classify, pair), a list of classes (multi-label), the number (score), or a list of
       entities, each with start, end (exclusive, in characters), label, text and score (tag);
-    - `probability` (classify, pair): of that class, or of each in the list.
+    - `probability` (classify, pair): of that class, or of each in the list;
+    - `embedding` (embed): in place of these, the vector of the first text that the model reads, or else of the second.
 
     Both are empty (null) in a row without a text, or whose file cannot be read; such rows are counted and stop nothing.
     In .csv and .tsv, lists and objects are JSON text; .tsv takes no tab and no line break in a cell, which become

@@ -44,6 +44,10 @@ def inputs(table: Table, job: Job, source: str, kind: str = TEXT) -> tuple[str, 
         return pair
     if job.task == "pair":
         raise _missing("text_b", columns, source)
+    if job.task == "embed":
+        own = next((name for name in (given.text, given.text_b, "text", "text_b") if name in columns), None)
+        if own:
+            return (own,)
     if text := _stated(given.text, columns, source):
         return (text,)
     label = given.spans if job.task == "tag" else given.label

@@ -23,6 +23,7 @@ from burnish.data.cells import whole
 from burnish.data.store import REAL, TEXT, TEXTS
 from burnish.data.text import chunked
 from burnish.tasks import Task
+from burnish.tasks.embed import EmbedPrediction
 from burnish.tasks.score import ScorePrediction
 from burnish.tasks.tag import TagPrediction
 
@@ -37,6 +38,8 @@ def types(task: Task) -> dict[str, Any]:
         return {"prediction": pa.list_(pa.struct(_ENTITY))}
     if task.name == "score":
         return {"prediction": REAL}
+    if task.name == "embed":
+        return {"embedding": pa.list_(pa.float32())}
     if getattr(task, "multi_label", False):
         return {"prediction": TEXTS, "probability": pa.list_(REAL)}
     return {"prediction": TEXT, "probability": REAL}
@@ -46,6 +49,8 @@ def answer(task: Task, prediction: Any) -> tuple[Any, ...]:
     """The values of a prediction, in the order of `types`."""
     if isinstance(prediction, TagPrediction):
         return ([vars(entity) for entity in prediction.entities],)
+    if isinstance(prediction, EmbedPrediction):
+        return (prediction.embedding,)
     if isinstance(prediction, ScorePrediction):
         return (prediction.value,)
     chances = [prediction.probabilities[label] for label in prediction.labels]

@@ -48,7 +48,9 @@ def check(parts: dict[str, Rows], job: Job, tokenizer: Any | None) -> tuple[Find
         checks = {name: run for name, run in checks.items() if name not in _TEXTS} | others
     if job.task == "transcribe":
         del checks["one_label"]
-    if job.task not in ("score", "transcribe"):
+    if job.task == "embed":
+        checks = {name: run for name, run in checks.items() if name not in _ANSWERS}
+    if job.task not in ("score", "transcribe", "embed"):
         checks |= _LABELS
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
         checks |= _TOKENS
@@ -326,6 +328,7 @@ _ALWAYS: dict[str, Check] = {
     "leak_near": leak_near,
 }
 _TEXTS = ("missing_text", "near_duplicates", "leak_near")
+_ANSWERS = ("missing_label", "one_label", "conflicting_labels")
 _FILES: dict[str, Check] = {"broken_files": broken_files}
 _CELLS: dict[str, Check] = {"broken_cells": broken_cells}
 _LABELS: dict[str, Check] = {

@@ -44,9 +44,9 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     (float), and text_b if the source has one. tag: text, words, starts (of words in text), tags (IOB2) and _bad_spans
     (entities that had to be left out, of sources with offsets). Other kinds of input than text: a column with the name
     of the kind (path of a file that can be read, or cells of a table as JSON), digest (its SHA-256), fault (why there
-    is none), label (for detect boxes). All: group and time if configured, document if the source has one. Texts and
-    labels that are missing are None, for the check to find. Without `labelled`, as for prediction, a source need not
-    have labels, and those of texts are not read.
+    is none), label (for detect boxes). embed: text and text_b, or columns of two kinds, and no label. All: group and
+    time if configured, document if the source has one. Texts and labels that are missing are None, for the check to
+    find. Without `labelled`, as for prediction, a source need not have labels, and those of texts are not read.
 
     Raises:
         InputError: when a column is missing or ambiguous, or a value cannot be what its column says.
@@ -54,6 +54,8 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     source = Source(rows, job, labelled)
     kind = _kind(source)
     plans = {TEXT: _texts, Table.kind: _cells}
+    if job.task == "embed":
+        plans[TEXT] = _sides
     plan = _tag(source) if job.task == "tag" else plans[kind](source) if kind in plans else _files(source, kind)
     kept = _kept(source)
     fields = plan.fields | {to: rows.table.features.arrow_schema.field(name).type for to, name in kept.items()}
@@ -104,7 +106,8 @@ def _files(source: Source, kind: str) -> _Plan:
         raise InputError(f"'{rows.source}': files named in rows of the hub are not read; copy them into a folder")
     made = "" if folder else files.template(getattr(source.job.data.columns, kind), source.columns, rows.source)
     name = kind if folder else made or str(source.pick(kind))
-    label = (files.LABEL,) if folder else label_of(source, (name,))
+    bare = source.job.task == "embed"
+    label = () if bare else (files.LABEL,) if folder else label_of(source, (name,))
     cell = (lambda row: files.filled(made, row)) if made else (lambda row: row[name])
     base = Path(rows.source).expanduser()
     base = base if folder else base.parent
@@ -175,6 +178,28 @@ def _texts(source: Source) -> _Plan:
         return out
 
     return _Plan(fields, convert, ("columns: " + ", ".join(used),))
+
+
+def _sides(source: Source) -> _Plan:
+    """Plan of two texts that belong together; of one of them where it is to be embedded alone."""
+    given, columns = source.job.data.columns, source.columns
+    if source.labelled and given.text and not given.text_b:  # beside another kind of input
+        pair: tuple[str, ...] = (str(source.pick("text")),)
+    elif source.labelled:
+        found = _pair(source)
+        if found is None:
+            raise names.missing(columns, "text_b", source.rows.source)
+        pair = found
+    else:
+        pair = tuple(name for name in (given.text, given.text_b) if name in columns)
+        pair = pair or names.guess_pair(columns) or (_one_text(source, ()),)
+    used = dict(zip(("text", "text_b"), pair, strict=False))
+
+    def convert(row: Row, index: int) -> Row:
+        return {part: _flat(row[name]) for part, name in used.items()}
+
+    told = ", ".join(f"{part} = '{name}'" for part, name in used.items())
+    return _Plan(dict.fromkeys(used, store.TEXT), convert, (f"columns: {told}",))
 
 
 def _flat(cell: Any) -> str | None:

@@ -118,7 +118,8 @@ class Features:
     def kept(self) -> Features:
         """The same with all inputs at hand, for reading again and again."""
         dense = {name: one if isinstance(one, np.ndarray) else one.kept() for name, one in self.dense.items()}
-        return replace(self, dense=dense)
+        parts = {kind: (part.kept(), places) for kind, (part, places) in self.parts.items()}
+        return replace(self, dense=dense, parts=parts)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it in arrays by name, for a file; `of` is the way back."""

@@ -59,6 +59,9 @@ def usable(rows: Rows, task: str) -> Rows:
         if task == "tag":
             pairs = zip(batch["words"], batch["tags"], strict=True)
             good = [bool(words) and tags is not None and len(words) == len(tags) for words, tags in pairs]
+        elif task == "embed":
+            sides = zip(*(batch[name] for name in (*kinds, "text_b") if name in batch), strict=True)
+            good = [all(one and one.strip() for one in given) for given in sides]
         else:
             answers = batch[boxes.BOXES if boxes.BOXES in batch else "label"]
             cells = zip(zip(*(batch[kind] for kind in kinds), strict=True), answers, strict=True)
@@ -66,6 +69,8 @@ def usable(rows: Rows, task: str) -> Rows:
         kept[start : start + len(good)] = good
         start += len(good)
     if not kept.any():
+        if task == "embed":
+            raise InputError(f"'{rows.source}' has no row with both sides; see data.columns")
         raise InputError(f"'{rows.source}' has no row with both {one_of(name_of(kinds))} and a label; see data.columns")
     return rows if kept.all() else rows.select(np.flatnonzero(kept))
 

@@ -122,6 +122,12 @@ class Mixed(Reader):
         return Features(ragged, row=np.arange(len(rows)))
 
     def vary(self, batch: Batch) -> Batch:
+        """Each kind of input as its reader varies it."""
+        for kind, part in self.by_kind.items():
+            start = f"{kind}/"
+            own = {name.removeprefix(start): value for name, value in batch.items() if name.startswith(start)}
+            if isinstance(part, Reader) and len(own) > 1:  # more than where it is
+                batch = batch | {f"{start}{name}": value for name, value in part.vary(own).items()}
         return batch
 
     def parts(self, row: Row) -> Grid:

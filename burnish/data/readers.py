@@ -26,7 +26,9 @@ OTHER_INPUTS = {
     "score": tuple(READERS),
     "detect": (Scenes.kind,),
     "transcribe": (Waves.kind,),
+    "embed": (Pixels.kind, Waves.kind),
 }
+_EMBEDDED = frozenset({"export", "serve", "batch"})
 TEXTLESS = ("detect", "transcribe")  # those of them that read no texts
 
 
@@ -37,7 +39,11 @@ def reader_of(kind: str, task: str) -> type[Reader]:
 
 def ready(task: str, kind: str) -> frozenset[str]:
     """Verbs that models of a task for such inputs go with, beside those that every model goes with."""
+    if kind == TEXT:
+        return _EMBEDDED if task == "embed" else frozenset()
     verbs = reader_of(kind, task).verbs if kind in READERS else frozenset()
+    if task == "embed":
+        return verbs & _EMBEDDED
     return frozenset() if task == "transcribe" else verbs
 
 

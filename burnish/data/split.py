@@ -97,7 +97,7 @@ def in_blocks(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
 
 def strata(rows: Rows, task: str) -> LabelOf:
     """What `by: stratify` keeps equal shares of: the class, the first of several, or the rarest of what a row names."""
-    if task in ("score", "transcribe"):  # hardly two rows have the same
+    if task in ("score", "transcribe", "embed"):  # hardly two rows have the same
         return lambda row: None
     if task not in _SEVERAL:
         return lambda row: (row["label"] or [None])[0] if isinstance(row["label"], list) else row["label"]

@@ -129,6 +129,8 @@ def script(character: str) -> str:
 
 def _read_labels(found: Survey, batch: Columns, start: int) -> None:
     """Note hash, names and first row of the labels of a batch."""
+    if found.task == "embed":  # which has none
+        return
     if found.task == "tag":
         answers = [_tags(words, tags) for words, tags in zip(batch["words"], batch["tags"], strict=True)]
     elif found.task == "detect":
@@ -220,12 +222,16 @@ def _encode(
     elif second is None:
         pieces = [[text or ""] for text in batch["text"]]
         encodings = encoder.encode_batch([text for (text,) in pieces])
+    elif found.task == "embed":  # reads each by itself
+        for texts in (batch["text"], second):
+            _encode(found, encoder, unknown_id, {"text": texts}, start, characters)
+        return
     else:
         pieces = [[a or "", b or ""] for a, b in zip(batch["text"], second, strict=True)]
         encodings = encoder.encode_batch([(a, b) for a, b in pieces])
     for index, (encoding, source) in enumerate(zip(encodings, pieces, strict=True), start):
         ids = encoding.ids
-        found.tokens[index] = len(ids)
+        found.tokens[index] = max(len(ids), found.tokens[index])
         if unknown_id is None or unknown_id not in ids:
             continue
         origins = encoding.word_ids if tag else encoding.sequence_ids

@@ -17,7 +17,7 @@ from burnish.device import cpu_flags
 from burnish.engine import witness
 from burnish.engine.run import portions, predictions, unlabelled
 from burnish.engine.runtime import Eager, Runtime
-from burnish.engine.together import Part, Together
+from burnish.engine.together import Beside, Part, Together
 from burnish.errors import InputError
 from burnish.models.fusion import Pool
 from burnish.models.net import Net, load_modules, open_net
@@ -61,7 +61,8 @@ class Engine:
         task = task_named(artifact.task).restore(artifact.state)
         if artifact.kinds:
             engines = {kind: cls.open(artifact.folder / kind) for kind in artifact.kinds}
-            engine = cls.joined(engines, task, Pool.restore(artifact.manifest["pool"]))
+            pool = None if task.paired else Pool.restore(artifact.manifest["pool"])
+            engine = cls.joined(engines, task, pool)
             engine.artifact = artifact
             return engine
         if variant is None:
@@ -76,12 +77,19 @@ class Engine:
         return engine
 
     @classmethod
-    def joined(cls, engines: Mapping[str, Engine], task: Task, pool: Pool) -> Self:
-        """One engine of several, by kind of input; `task` has the classes of all of them."""
-        known = {label: place for place, label in enumerate(task.labels)}
-        parts = {kind: Part(one.runtime, [known[label] for label in one.task.labels]) for kind, one in engines.items()}
+    def joined(cls, engines: Mapping[str, Engine], task: Task, pool: Pool | None) -> Self:
+        """One engine of several, by kind of input; `task` has the classes of all of them.
+
+        Args:
+            pool: how they answer together; None where each gives the vectors of its own kind.
+        """
         longest = engines[TEXT].max_tokens if TEXT in engines else 0
         reader = Mixed({kind: one.tokenizer for kind, one in engines.items()}, longest)
+        if pool is None:
+            beside = Beside({kind: one.runtime for kind, one in engines.items()}, task.outputs)
+            return cls(beside, task, reader, longest)
+        known = {label: place for place, label in enumerate(task.labels)}
+        parts = {kind: Part(one.runtime, [known[label] for label in one.task.labels]) for kind, one in engines.items()}
         return cls(Together(parts, pool, len(task.labels)), task, reader, longest)
 
     @property
@@ -113,9 +121,10 @@ class Engine:
         """Predict for each input, in order; a single text counts as one input.
 
         Args:
-            inputs: texts; for `tag` texts or lists of words; for `pair` [text, text]; for a model of images paths,
-                the bytes of files, Pillow images, arrays (height, width, 3) of bytes, or mappings {"image": one of
-                these}; for a model of several kinds mappings of kind to value, in which kinds may be missing.
+            inputs: texts; for `tag` texts or lists of words; for `pair` [text, text]; for `embed` a text, or two that
+                may belong together; for a model of images paths, the bytes of files, Pillow images, arrays (height,
+                width, 3) of bytes, or mappings {"image": one of these}; for a model of several kinds mappings of kind
+                to value, in which kinds may be missing.
 
         Returns:
             One prediction of the task's class for each input.

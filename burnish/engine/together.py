@@ -1,8 +1,8 @@
-"""A runtime of several runtimes, each for its own kind of input."""
+"""Runtimes of several runtimes, each for its own kind of input."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ import torch
 from burnish.data.features import Batch
 from burnish.engine.runtime import Runtime
 from burnish.models.fusion import Pool
+from burnish.models.towers import gathered, part_of
 
 _UNKNOWN = -1e4  # logit of a class that a network does not know
 
@@ -44,7 +45,7 @@ class Together:
         there = torch.stack([batch[f"{kind}/there"] for kind in self.parts], 1)
         logs = torch.full((len(there), len(self.parts), self.classes), _UNKNOWN)
         for at, (kind, part) in enumerate(self.parts.items()):
-            own = _own(batch, kind)
+            own = part_of(batch, kind)
             if not own:
                 continue
             ((_, logits),) = part.runtime.run([own])
@@ -53,10 +54,21 @@ class Together:
         return logs, there
 
 
-def _own(batch: Batch, kind: str) -> Batch:
-    start = f"{kind}/"
-    return {
-        name.removeprefix(start): value
-        for name, value in batch.items()
-        if name.startswith(start) and name != f"{kind}/there"
-    }
+class Beside:
+    """Runs each network on the pieces of its kind; they give vectors of one width."""
+
+    def __init__(self, parts: Mapping[str, Runtime], width: int) -> None:
+        self.parts, self.width = parts, width
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
+        """As `Runtime.run`; the logits of a piece are its vector, (n, width)."""
+        for batch in batches:
+            yield batch, gathered(batch, self.width, {kind: _asking(part) for kind, part in self.parts.items()})
+
+
+def _asking(runtime: Runtime) -> Callable[[Batch], torch.Tensor]:
+    def ask(batch: Batch) -> torch.Tensor:
+        ((_, logits),) = runtime.run([batch])
+        return logits.cpu()
+
+    return ask

@@ -335,17 +335,21 @@ def start_net(
     config: Any = None,
     preprocess: Mapping[str, Any] | None = None,
     fresh_head: bool = True,
+    outputs: int | None = None,
 ) -> Net:
     """Put a new head on a pretrained encoder, or on random weights when a `config` is given.
 
     Args:
         preprocess: for other inputs than texts, what `preprocessor_config.json` says of mean and spread.
         fresh_head: False keeps that of the encoder's folder, whose outputs are the `labels`.
+        outputs: width of the head where it is not that of the labels.
     """
+    outputs = len(labels) if outputs is None else outputs
     names: dict[str, Any] = {
         "id2label": {str(i): label for i, label in enumerate(labels)},
         "label2id": {label: i for i, label in enumerate(labels)},
     }
+    names = names if labels else {}
     rates = {
         "hidden_dropout_prob": dropout,
         "attention_probs_dropout_prob": attention_dropout,
@@ -358,13 +362,13 @@ def start_net(
     if config is not None:
         known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
         if own := SMALL.get(config.get("model_type")):
-            small = own({**config, **known, **names}, len(labels))
+            small = own({**config, **known, **names}, outputs)
             small.start()
-            return Net(small, kind, len(labels), scaled=FRONTS[reads(small)].of(preprocess or {}))
+            return Net(small, kind, outputs, scaled=FRONTS[reads(small)].of(preprocess or {}))
         assert kind != "boxes"  # its config is that of a `Detector`
-        fresh = Bert({**config, **known, **names}, kind, len(labels))
+        fresh = Bert({**config, **known, **names}, kind, outputs)
         fresh.start()
-        return Net(fresh, kind, len(labels), pooling, word_shape, modules)
-    model, _ = load(place, kind, len(labels), rates=rates, fresh_head=fresh_head, **names)
+        return Net(fresh, kind, outputs, pooling, word_shape, modules)
+    model, _ = load(place, kind, outputs, rates=rates, fresh_head=fresh_head, **names)
     scaled = FRONTS[reads(model)].of(preprocess or {}) if reads(model) in FRONTS else None
-    return Net(model, kind, len(labels), pooling, word_shape, modules, scaled)
+    return Net(model, kind, outputs, pooling, word_shape, modules, scaled)

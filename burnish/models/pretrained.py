@@ -64,6 +64,25 @@ def last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
+def width(place: str) -> int:
+    """Width of the last states of a pretrained model, in a folder or of a hub id.
+
+    Raises:
+        InputError: when its config cannot be had.
+    """
+    from transformers import PretrainedConfig
+
+    try:
+        config, _ = PretrainedConfig.get_config_dict(place)
+    except (OSError, ValueError) as error:
+        raise InputError(f"the model '{place}' cannot be loaded: {last_line(error)}") from None
+    several = config.get("hidden_sizes") or [0]
+    found = config.get("hidden_size") or config.get("d_model") or config.get("dim") or max(several)
+    if not found:
+        raise InputError(f"the model '{place}' does not say how wide its states are")
+    return int(found)
+
+
 def reads(model: Any) -> str:
     """What a model, of transformers or of burnish, is given."""
     if getattr(model.config, "model_type", "") in vision.CLIPS:

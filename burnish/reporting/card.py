@@ -14,12 +14,14 @@ _PIPELINES = {
     "tag": "token-classification",
     "detect": "object-detection",
     "transcribe": "automatic-speech-recognition",
+    "embed": "sentence-similarity",
 }
 _USES = {
     "classify": "sorting texts like those it was trained on into the classes below",
     "pair": "judging two texts together, as in the training rows",
     "score": "giving a number to texts like those it was trained on",
     "detect": "finding the things below in images like those it was trained on",
+    "embed": "finding what belongs to a text like those it was trained on, by vectors that are near to each other",
     "tag": "marking entities in sentences like those it was trained on",
     "transcribe": "writing down what is said in recordings like those it was trained on",
 }
@@ -34,6 +36,35 @@ _FILES = {  # class of transformers, example, and what prepares it, for rows tha
     "video": ("VideoClassification", '["path/to/a/clip.mp4"]', "AutoImageProcessor"),
     "audio": ("AudioClassification", '["path/to/a/sound.wav"]', "AutoFeatureExtractor"),
 }
+
+
+_EMBEDDING = """With burnish; [first, second] in place of a text says whether two belong together:
+
+```python
+from burnish import Engine
+
+engine = Engine.open("path/to/this/folder")
+vectors = [one.embedding for one in engine.predict(["A text like those in the training rows."])]
+```
+
+With sentence-transformers, which gives the same vectors:
+
+```python
+from sentence_transformers import SentenceTransformer
+
+vectors = SentenceTransformer("path/to/this/folder").encode(["A text like those in the training rows."])
+```"""
+
+
+_TOWERS = """With burnish. Each kind of input also has a model of its own, in a folder of its name.
+
+```python
+from burnish import Engine
+
+engine = Engine.open("path/to/this/folder")
+vectors = [one.embedding for one in engine.predict([{"FIRST": ...}, {"SECOND": ...}])]
+belongs_together = engine.predict([{"FIRST": ..., "SECOND": ...}])[0].probability
+```"""
 
 
 def model_card(report: TuneReport, languages: Sequence[str] = ()) -> str:
@@ -129,6 +160,11 @@ def _results(report: TuneReport) -> str:
 
 
 def _loading(report: TuneReport) -> str:
+    if report.task == "embed" and report.inputs == "text":
+        return _EMBEDDING
+    if report.task == "embed" and "+" in report.inputs:
+        first, second = report.inputs.split("+")
+        return _TOWERS.replace("FIRST", first).replace("SECOND", second)
     kind = "TokenClassification" if report.task == "tag" else "SequenceClassification"
     given, reader = _INPUTS.get(report.task, _INPUTS["classify"]), "AutoTokenizer"
     kind, given, reader = _FILES.get(report.inputs, (kind, given, reader))

@@ -40,6 +40,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         value, around = wording.number(evaluation.metrics[metric]), wording.interval(evaluation, metric)
         table.add_row(_text(metric, style), _text(value, style), _text(around))
     console.print(table)
+    if evaluation.note:
+        console.print(_text(evaluation.note))
     for title, rows in (("By class", evaluation.classes), ("By token class", evaluation.tokens)):
         if rows:
             console.print()

@@ -159,7 +159,11 @@ def calibration_words(report: TuneReport) -> str:
 
 
 def chosen_words(report: TuneReport) -> str:
-    """Say when the measured rows are no unseen ones; nothing for test rows."""
+    """Say what is measured over where that is not plain, and when the rows are no unseen ones."""
+    return " ".join(part for part in (report.after.note, _chosen(report)) if part)
+
+
+def _chosen(report: TuneReport) -> str:
     split = report.after.split
     if not report.trained_parameters:
         return "Where the model was tuned on these rows, the figures say nothing about new ones."
@@ -202,6 +206,13 @@ def alone_words(report: TuneReport) -> str:
             "Each kind of input has a model in a folder of its name; their log-probabilities are added, with weights "
             f"fitted on dev. Shares in the answers, by Shapley values: {named}."
         )
+    if report.task == "embed" and report.inputs == "text":
+        return (
+            "Sentence-transformers loads this folder and gives the same vectors; plain transformers loads the encoder, "
+            "without the projection behind it."
+        )
+    if report.task == "embed" and "+" in report.inputs:
+        return "Each kind of input has a model of its own in a folder of its name, which gives its vectors alone, too."
     if report.own:
         return "The network is burnish's own: plain transformers does not load this folder."
     if report.alone is None:
@@ -226,6 +237,11 @@ def in_words(prediction: dict[str, Any]) -> str:
     if "entities" in prediction:
         found = [f"{e['text']} [{e['label']} {e['start']}-{e['end']} {e['score']:.2f}]" for e in prediction["entities"]]
         return "  ".join(found) or "(no entities)"
+    if "embedding" in prediction:
+        return " ".join(f"{number:.6f}" for number in prediction["embedding"])
+    if "similarity" in prediction:
+        chance = prediction["probability"]
+        return f"{prediction['similarity']:.3f}" + (f"  (a pair: {chance:.3f})" if chance is not None else "")
     if "value" in prediction:
         return f"{prediction['value']:.3f}"
     if "probability" in prediction:

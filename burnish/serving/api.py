@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from burnish.errors import BurnishError
 from burnish.serving import files, intake, schemas
 from burnish.serving.errors import Problem
-from burnish.serving.service import PREDICT, Service
+from burnish.serving.service import EMBEDDINGS, PREDICT, Service
 
 PAGE = Path(__file__).parent / "page"
 _CSP = (
@@ -99,6 +99,11 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
     async def predict(body: schemas.PredictRequest) -> None:
         """Predict for texts, for files as base64 or as parts of a form, or for objects of columns, in order.
         With application/x-ndjson, `?model=` and a JSON value a line, answers stream back line by line."""
+        raise AssertionError("answered by the service itself")
+
+    @app.post(EMBEDDINGS, tags=["predict"], response_model=schemas.EmbeddingsResponse)
+    async def embed(body: schemas.EmbeddingsRequest) -> None:
+        """Vectors of texts, of length 1, in the form of OpenAI's API."""
         raise AssertionError("answered by the service itself")
 
     @app.post("/v1/explain", tags=["predict"], response_model=schemas.ExplainResponse)

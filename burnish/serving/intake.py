@@ -190,6 +190,7 @@ _TAKES = {
     "pair": "pair takes two texts, as [text, text]",
     "score": "score takes a text, or two as [text, text]",
     "tag": "tag takes a text or a list of words",
+    "embed": "embed takes a text, or two that may belong together as [text, text]",
 }
 
 

@@ -45,6 +45,7 @@ class Keeper:
             self._left -= 1
             said = orjson.loads(part[1:]) if part[:1] == b"+" else None
             status = 200 if said else 422
+            said = said and {name: value for name, value in said.items() if name != "embedding"}  # they follow from it
             self.store.note(
                 Request.of(id=identity, task=task, input=one, prediction=said, latency_ms=ms, status=status, **about)
             )

@@ -7,8 +7,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from burnish.serving.service import PREDICT, Answer
+from burnish.serving.service import EMBEDDINGS, PREDICT, Answer
 
+_REFUSED = (PREDICT.encode(), EMBEDDINGS.encode())
 _HEAD_SECONDS = 10.0
 _PIECE_SECONDS = 20.0  # between two pieces of a body
 _SMALL = 1 << 20  # bytes of a body that is let pass unread
@@ -67,7 +68,7 @@ class Guarded(HttpToolsProtocol):
 
     def _refused(self) -> Answer | None:
         """A plain request to predict, the only one of its connection, for which the service has no room."""
-        if self.url != PREDICT.encode() or self.parser.get_method() != b"POST" or self.expect_100_continue:
+        if self.url not in _REFUSED or self.parser.get_method() != b"POST" or self.expect_100_continue:
             return None
         if not self.parser.should_keep_alive() or (self.cycle is not None and not self.cycle.response_complete):
             return None

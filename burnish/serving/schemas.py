@@ -55,6 +55,20 @@ class Value(BaseModel):
     value: float
 
 
+class Embedding(BaseModel):
+    """Of `embed`, for a text or a file: a vector of length 1."""
+
+    embedding: list[float]
+    tokens: int = Field(description="That were read of a text.")
+
+
+class Match(BaseModel):
+    """Of `embed`, for two texts: whether they belong together."""
+
+    similarity: float = Field(description="Cosine of their vectors.")
+    probability: float | None = Field(description="That they are a pair, where half of those asked about are.")
+
+
 class PredictRequest(BaseModel):
     """Texts; for `pair` two texts each; for `tag` texts or lists of words; where a model reads files, as `inputs` of
     `/v1/models` says, `{"image": base64}` or the base64 alone. A path is no input. Where `/v1/models` names `fields`,
@@ -69,7 +83,36 @@ class PredictResponse(BaseModel):
     model: str
     version: str
     variant: str
-    predictions: list[Tags | Classes | Value]
+    predictions: list[Tags | Classes | Value | Embedding | Match]
+
+
+class EmbeddingsRequest(BaseModel):
+    """Texts for a model of the task `embed`, in the form of OpenAI's API."""
+
+    model: str | None = Field(None, description="May be left out where one model is served.")
+    input: str | list[str] = Field(examples=[["Where is my parcel?"]])
+    encoding_format: Literal["float", "base64"] | None = Field(
+        None, description="base64 of the numbers as 32 bits each, the lowest byte first; float when unset."
+    )
+    dimensions: int | None = Field(None, description="The width of the model's vectors, or nothing.")
+
+
+class EmbeddedText(BaseModel):
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class Usage(BaseModel):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsResponse(BaseModel):
+    object: Literal["list"]
+    data: list[EmbeddedText]
+    model: str
+    usage: Usage
 
 
 class ExplainRequest(_Strict):

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from burnish.serving import files, intake, streams
+from burnish.serving import embeddings, files, intake, streams
 from burnish.serving.deployment import FULL, Limits, Request
 from burnish.serving.errors import Problem
 from burnish.serving.guarding import Guarding
@@ -26,7 +26,7 @@ from burnish.serving.traces import Traces
 
 log = logging.getLogger("burnish.serving")
 
-PREDICT = "/v1/predict"
+PREDICT, EMBEDDINGS = "/v1/predict", "/v1/embeddings"
 NDJSON = streams.NDJSON
 _OPEN = ("/", "/health/live", "/health/ready")  # without a key, as are the files of the page
 _PARENT = b"traceparent"
@@ -79,7 +79,7 @@ class Service:
         try:
             self._known_host(scope)
             self._must_be_allowed(scope)
-            if scope["path"] == PREDICT:
+            if scope["path"] in (PREDICT, EMBEDDINGS):
                 await self._predict(scope, receive, named, identity)
             else:
                 scope["state"] = {**scope.get("state", {}), "id": identity}
@@ -132,8 +132,10 @@ class Service:
 
     async def _predict(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
         if scope["method"] != "POST":
-            raise Problem(405, f"{PREDICT} takes POST")
-        kind = intake.media_type(scope)
+            raise Problem(405, f"{scope['path']} takes POST")
+        kind, embed = intake.media_type(scope), scope["path"] == EMBEDDINGS
+        if embed and kind != "application/json":
+            raise Problem(415, "send Content-Type: application/json")
         if kind not in ("application/json", NDJSON, files.FORM):
             raise Problem(415, f"send Content-Type: application/json, or {NDJSON}; for files also {files.FORM}")
         if kind == files.FORM:
@@ -143,7 +145,9 @@ class Service:
             raise Problem(429, _CROWDED, 1)
         self.open += 1
         try:
-            if kind == NDJSON:
+            if embed:
+                await self._embed(scope, receive, send, identity)
+            elif kind == NDJSON:
                 query = parse_qs(scope["query_string"].decode("latin-1"))
                 model, variant = ((query.get(name) or [None])[0] for name in ("model", "variant"))
                 asked = intake.Asked(model, variant, identity, intake.header(scope, _PARENT))
@@ -176,6 +180,14 @@ class Service:
         said = b",".join([part[1:] for part in parts])
         head = orjson.dumps(about)[:-1]
         await _answer(send, 200, b'%b,"predictions":[%b]}' % (head, said), [(b"server-timing", timing)])
+
+    async def _embed(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
+        given = embeddings.wanted(intake.parsed(await intake.body(scope, receive, self.limits.max_bytes)))
+        served = self.registry.get(given.model)
+        embeddings.must_embed(served.active.about, served.name)
+        asked = intake.Asked(given.model, None, identity, intake.header(scope, _PARENT))
+        parts, _, timing = await self.answered(asked, intake.listed(given.texts, self.limits))
+        await _answer(send, 200, embeddings.answer(parts, given, served.name), [(b"server-timing", timing)])
 
     async def answered(self, asked: intake.Asked, inputs: list[Any]) -> tuple[list[bytes], dict[str, Any], bytes]:
         """A part for each input, what answered, and what it took."""
@@ -280,6 +292,11 @@ def _decision_equal(one: bytes, other: bytes) -> bool:
     if one == other:
         return True
     first, second = orjson.loads(one[1:]), orjson.loads(other[1:])
+    if "embedding" in first:
+        near = sum(a * b for a, b in zip(first["embedding"], second.get("embedding", ()), strict=False))
+        return bool(near >= 1 - _ROUNDING)
+    if "similarity" in first:
+        return bool(abs(first["similarity"] - second.get("similarity", inf)) <= _ROUNDING)
     if "value" in first:
         return bool(abs(first["value"] - second.get("value", inf)) <= _ROUNDING * max(1.0, abs(first["value"])))
     return bool(first.get("labels") == second.get("labels") and first.get("tags") == second.get("tags"))

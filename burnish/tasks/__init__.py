@@ -6,6 +6,7 @@ from burnish.errors import ConfigError, nearest
 from burnish.tasks.base import Task
 from burnish.tasks.classify import Classify
 from burnish.tasks.detect import Detect
+from burnish.tasks.embed import Embed
 from burnish.tasks.pair import Pair
 from burnish.tasks.score import Score
 from burnish.tasks.tag import Tag
@@ -20,6 +21,7 @@ TASKS: dict[str, type[Task]] = {
     "tag": Tag,
     "detect": Detect,
     "transcribe": Transcribe,
+    "embed": Embed,
 }
 
 

@@ -43,6 +43,8 @@ class Task(ABC):
     kind: ClassVar[Kind]  # shape of the logits: (n, tokens, outputs), (n, outputs), or (n, places, more than outputs)
     labels: tuple[str, ...]
     stepwise: ClassVar[bool] = False  # a label is spelled in steps of the answer, one after another
+    paired: ClassVar[bool] = False  # a row has two sides, which learn from each other and from those of other rows
+    plain_head: ClassVar[bool] = True  # plain transformers has a head that answers as this task does
     keeps_head: bool = False  # the labels are those of a pretrained model's own head, which is trained further
 
     @classmethod
@@ -161,6 +163,10 @@ class Task(ABC):
         for prediction, reference in zip(predictions, references, strict=True):
             counts.add(prediction, reference)
         return counts.metrics()
+
+    def judged(self, predictions: Iterable[Any]) -> Iterator[Any]:
+        """Predictions as they are counted, where that takes those of all rows together."""
+        return iter(predictions)
 
     def fit_thresholds(self, predictions: Iterable[Any], references: Iterable[Any]) -> None:
         """Choose on these rows, no test rows, from which score on something is said; where a task does that."""

@@ -36,6 +36,10 @@ class Counts(ABC):
         """The same over single tokens, for tasks that have them."""
         return ()
 
+    def note(self) -> str:
+        """What the metrics are measured over, where that is not plain."""
+        return ""
+
     def confusion(self) -> tuple[tuple[str, ...], Matrix]:
         """Labels and counts, reference by row; empty where it has no meaning."""
         return (), ()

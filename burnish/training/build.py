@@ -11,13 +11,16 @@ from safetensors import safe_open
 
 from burnish.artifact import Artifact
 from burnish.config import Job
+from burnish.data.mixed import Mixed
 from burnish.data.readers import TEXT, kind_of, one_of, reader_of
 from burnish.data.rows import Row, Rows
+from burnish.data.several import kinds_of, only, part
 from burnish.errors import InputError
 from burnish.models import load as models
 from burnish.models import lora
 from burnish.models.freeze import freeze
 from burnish.models.net import EXTRAS_FILE, Net, Pooling, start_net
+from burnish.models.towers import Towers, start_projection
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 
@@ -30,6 +33,9 @@ def tokenizer_for(job: Job, train: Rows) -> Any:
     Raises:
         InputError: when the model reads something else than the rows hold, or an option of the job is for texts alone.
     """
+    if kinds := sides_of(job):
+        apart = {kind: tokenizer_for(part(job, kind), only(train, kind)) for kind in kinds}
+        return Mixed(apart, job.tune.max_tokens)
     source, kind = models.resolve(job.model), kind_of(train.columns)
     if kind != TEXT:
         _must_suit(job, kind)
@@ -38,6 +44,11 @@ def tokenizer_for(job: Job, train: Rows) -> Any:
     if source.kind != "scratch":
         return models.load_tokenizer(source)
     return models.scratch_tokenizer(_texts(train), job.tune.scratch, job.tune.max_tokens)
+
+
+def sides_of(job: Job) -> tuple[str, ...]:
+    """Kinds of input of a task whose rows have a side of each; none where a row is read by one network."""
+    return kinds_of(job.data.columns) if task_named(job.task).paired else ()
 
 
 def _must_suit(job: Job, kind: str) -> None:
@@ -66,6 +77,8 @@ def _texts(rows: Iterable[Row]) -> Iterator[str]:
 
 def task_for(job: Job, train: Rows) -> Task:
     """The job's task with the label space of the training rows, or that of its model where it covers these."""
+    if kinds := sides_of(job):
+        job = part(job, kinds[0])  # its network says how wide vectors are
     task, place = task_named(job.task).learn(train, job.data.multi_label, job.tune), models.resolve(job.model).place
     return task.starting_from(place) if place else task
 
@@ -73,6 +86,9 @@ def task_for(job: Job, train: Rows) -> Task:
 def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
     """The job's model with a new head for the task, or its own if the task keeps that, frozen as far as the job says,
     with LoRA where it asks for it."""
+    if isinstance(tokenizer, Mixed):
+        apart = {kind: net_for(part(job, kind), task, one) for kind, one in tokenizer.by_kind.items()}
+        return Towers(apart, task.outputs)
     source, tune = models.resolve(job.model), job.tune
     scratch = source.kind == "scratch"
     config = models.scratch_config(tokenizer, tune.scratch, tune.max_tokens, task.kind) if scratch else None
@@ -91,7 +107,11 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
         config=config,
         preprocess=getattr(tokenizer, "document", None),
         fresh_head=not task.keeps_head,
+        outputs=task.outputs,
     )
+    if task.paired:
+        start_projection(net)
+        _carry_projection(net, source)
     if net.reads != getattr(tokenizer, "kind", TEXT):
         raise InputError(f"model '{job.model}' reads {one_of(net.reads)}, and the rows hold something else")
     _carry_word_shape(net, source)
@@ -121,6 +141,19 @@ def _carry_word_shape(net: Net, source: models.Source) -> None:
         )
     with torch.no_grad():
         weight.copy_(trained)
+
+
+def _carry_projection(net: Net, source: models.Source) -> None:
+    """Take over the projection of an artifact whose text vectors the network goes on from."""
+    if source.kind != "artifact" or "head" not in net.extras:
+        return
+    if Artifact.open(source.place, verify=False).task != "embed":
+        return
+    with safe_open(Path(source.place) / EXTRAS_FILE, framework="pt") as file:
+        found = {name: file.get_tensor(f"head.{name}") for name in ("weight", "bias")}
+    head = net.extras["head"]
+    if all(head.get_parameter(name).shape == value.shape for name, value in found.items()):
+        head.load_state_dict(found)
 
 
 def loss_for(job: Job, task: Task, train: Rows) -> LossOptions:

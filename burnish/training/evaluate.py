@@ -57,7 +57,7 @@ def outcome(
     counts, sums = task.counts(), array("d")
     worst: list[tuple[float, int, HardRow]] = []  # a heap with the least hard of them on top
     seen = 0
-    for prediction, row in zip(predictions, rows, strict=True):
+    for prediction, row in zip(task.judged(predictions), rows, strict=True):
         reference = task.reference(row)
         counts.add(prediction, reference)
         sums.extend(task.tally(prediction, reference))
@@ -138,6 +138,7 @@ def evaluation(
         hardest=found.hardest,
         latencies=latencies,
         seconds=found.seconds,
+        note=found.counts.note(),
     )
 
 
@@ -152,8 +153,9 @@ def single_latencies(engine: Engine, rows: Iterable[Row], count: int = 30) -> tu
     kept = list(islice(rows, 2000))
     if not kept:
         return ()
-    lengths = engine.task.encode(kept, engine.tokenizer, engine.max_tokens).lengths
-    order = np.argsort(lengths[: len(kept)])
+    features = engine.encode(kept)
+    lengths = np.bincount(features.row, features.lengths, len(kept))
+    order = np.argsort(lengths)
     found = []
     for index in order[np.linspace(0, len(order) - 1, min(count, len(order))).astype(int)]:
         times = []

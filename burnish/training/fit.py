@@ -20,6 +20,7 @@ from burnish.data.augment import augment
 from burnish.data.load import fingerprint
 from burnish.data.reader import Reader
 from burnish.data.rows import Rows
+from burnish.data.several import part
 from burnish.device import Precision
 from burnish.engine.run import predictions, unlabelled
 from burnish.engine.runtime import Eager
@@ -29,7 +30,8 @@ from burnish.models.net import Net
 from burnish.results import Curve, Privacy
 from burnish.tasks import Task
 from burnish.training.bigrams import fit_bigrams
-from burnish.training.build import loss_for
+from burnish.training.build import loss_for, sides_of
+from burnish.training.contrast import Contrast
 from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
 from burnish.training.head import fit_plain_head, plain_states, refit_head
@@ -81,6 +83,9 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         must_be_apart(job, parts)
     if job.model == "scratch" and tune.backward == "auto":  # layers that know nothing have to learn in every step
         tune = tune.model_copy(update={"backward": "full"})
+    apart = {kind: part(job, kind).tune for kind in sides_of(job)}
+    if apart:  # a step has no one layer from which on it could learn
+        tune = tune.model_copy(update={"backward": "full"})
     place = device.choose_device()
     few = tune.method == "few-shot"
     rows = chain(train, augment(train, job.task, tune.augment, job.seed), names(task.labels) if few else ())
@@ -97,7 +102,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         device.seed_everything(job.seed)
-        trainer = (Private if tune.privacy else FewShot if few else Trainer)(
+        trainer = _trainer(job, task)(
             net,
             task,
             seen,
@@ -112,6 +117,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
             if tune.privacy
             else _measure_on_dev(job, parts, task, net, tokenizer, precision if resting else None),
             vary=tokenizer.vary if isinstance(tokenizer, Reader) else None,
+            apart=apart,
         )
         with device.freed_memory_kept(), Sinks(job, folder, quiet) as sinks:
             for event in trainer.run():
@@ -129,15 +135,21 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
         lora.merge(net)
     ran, started = trainer.setting.precision, time.perf_counter()
     states = None
-    if not few:
+    if not few and not task.paired:
         states = refit_head(
             net, task, features if net.scaled is None else seen, options, pad_id, ran, trainer.evaluate, progress.best
         )
         fit_bigrams(net, features, options, pad_id, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
-    if plain := states or plain_states(net, features, pad_id, ran):
+    if task.plain_head and (plain := states or plain_states(net, features, pad_id, ran)):
         fit_plain_head(net.model, task, options, plain)
     return Fitted(ran, trained, seconds, curve, *speeds)
+
+
+def _trainer(job: Job, task: Task) -> type[Trainer]:
+    if task.paired:
+        return Contrast
+    return Private if job.tune.privacy else FewShot if job.tune.method == "few-shot" else Trainer
 
 
 def _measure_on_dev(

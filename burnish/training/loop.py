@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -75,13 +75,14 @@ class Trainer:
         device: torch.device,
         evaluate: Callable[[Precision], float] | None = None,
         vary: Callable[[Batch], Batch] | None = None,
+        apart: Mapping[str, Tune] | None = None,
     ) -> None:
         self.net, self.features, self.tune = net.to(device), features, tune
         self.average = Average(net, tune.average) if tune.average else None
         self.setting, self.folder, self.pad_id, self.device, self.evaluate = setting, folder, pad_id, device, evaluate
         self.vary = vary  # inputs changed at random, each time they are seen
         self.progress = Progress()
-        self.optimizer = optimizer(net, tune)
+        self.optimizer = optimizer(net, tune, apart)
         self.plan = Plan(lambda epoch: self._epoch(seed, epoch), tune.epochs)
         self.passes = Passes(net, task, options, tune, device, len(self.plan))
         self._per_epoch = max(1, len(self.plan) // tune.epochs)

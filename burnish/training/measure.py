@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +36,16 @@ class Measured:
     calibration: Calibration | None = None
 
 
-def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
+def measure(job: Job, engine: Engine, parts: dict[str, Rows], others: Mapping[str, Outcome] | None = None) -> Measured:
     """Measure on test rows where there are some, else on dev, else on train; before that, temperature and thresholds
     are fitted on dev.
 
     All sets are read in a stream, once for each model.
+
+    Args:
+        others: what else stands beside, on the same rows, by name; the best of it and of the baseline is compared with.
     """
-    split = next(name for name in ("test", "dev", "train") if name in parts)
+    split = measured_on(parts)
     rows, task = parts[split], engine.task
     calibration = calibrate(engine, parts, job.seed)
     fit_thresholds(engine, parts)  # on probabilities at that temperature
@@ -53,18 +57,25 @@ def measure(job: Job, engine: Engine, parts: dict[str, Rows]) -> Measured:
 
     hardest, reader = job.report.hardest, engine.tokenizer
     tuned = outcome(task, engine.stream(rows), rows, hardest=hardest, source=rows, reader=reader)
-    before: dict[str, Evaluation] = {}
-    comparison = None
+    reached = dict(others or {})
     if not job.tune.privacy and (simple := baseline(task, parts["train"], rows, engine.tokenizer)):  # keeps no secret
         name, guesses = simple
-        reached = outcome(task, guesses, rows)
-        before[name] = evaluated(reached, split)
-        comparison = compare(task, reached.tallies, tuned.tallies, names=(name, "tuned"))
+        reached[name] = outcome(task, guesses, rows)
+    before = {name: evaluated(one, split) for name, one in reached.items()}
+    comparison = None
+    if reached:
+        best = max(reached, key=lambda name: float(task.score(reached[name].tallies.sum(0))))
+        comparison = compare(task, reached[best].tallies, tuned.tallies, names=(best, "tuned"))
     further = {}
     if split == "test" and "dev" in parts:
         further["dev"] = evaluated(outcome(task, engine.stream(parts["dev"]), parts["dev"]), "dev")
     alone = _alone(engine, rows, split, job)
     return Measured(before, evaluated(tuned, split, rows), comparison, further, alone, tuned.tallies, calibration)
+
+
+def measured_on(parts: Mapping[str, Rows]) -> str:
+    """The set that a model is measured on in the end."""
+    return next(name for name in ("test", "dev", "train") if name in parts)
 
 
 def fit_thresholds(engine: Engine, parts: dict[str, Rows]) -> None:
@@ -76,7 +87,7 @@ def fit_thresholds(engine: Engine, parts: dict[str, Rows]) -> None:
 def _alone(engine: Engine, rows: Rows, split: str, job: Job) -> Evaluation | None:
     """Quality that plain transformers reaches with the folder, where that differs from burnish's."""
     net, task = engine.net, engine.task
-    if not net.extras and task.plain().state() == task.state():
+    if not task.plain_head or (not net.extras and task.plain().state() == task.state()):
         return None
     bare = Net(net.model, net.kind, task.outputs)
     plain = Engine(Eager(bare), task.plain(), engine.tokenizer, engine.max_tokens)

@@ -21,6 +21,7 @@ GIVEN = {
     "pair": [["good film", "the film was good"], ["a", "b"]],
     "score": ["the film was good", ""],
     "detect": [np.zeros((64, 96, 3), np.uint8), np.full((20, 30, 3), 128, np.uint8)],
+    "embed": ["the film was good", ["anna lives in rome", "the film of rome"], ""],
     "tag": [["Anna", "lives", "in", "Rome"], "Ben works at Acme Corp.", [], ""],
     "transcribe": [(tiny_sounds.spoken(text, 3), tiny_sounds.RATE) for text in ("abc", "c", "")],
 }
@@ -59,6 +60,8 @@ def test_task(name: str, tmp_path: Path) -> None:
         # Alone and in a batch the answer is the same, up to rounding.
         said = [getattr(one, "tags", getattr(one, "label", getattr(one, "text", None))) for one in (a, b)]
         assert said[0] == said[1]
+        for part in ("embedding", "similarity"):
+            assert getattr(a, part, 0.0) == pytest.approx(getattr(b, part, 0.0), abs=1e-5)
         assert [one.label for one in getattr(a, "boxes", ())] == [one.label for one in getattr(b, "boxes", ())]
     measured = burnish.evaluate(out, job.data.train)
     assert measured.rows > 0
@@ -73,6 +76,9 @@ def test_task(name: str, tmp_path: Path) -> None:
 
     import transformers
 
+    if name == "embed":  # its head is burnish's; test_embed.py loads it with the pooling around it
+        assert transformers.AutoModel.from_pretrained(out).config.hidden_size == 32
+        return
     auto = {"tag": "TokenClassification", "detect": "ObjectDetection"}.get(name, "SequenceClassification")
     plain = getattr(transformers, f"AutoModelFor{auto}").from_pretrained(out)
     assert plain.config.num_labels == len(TASKS[name].restore(manifest["state"]).labels)

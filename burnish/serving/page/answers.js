@@ -12,6 +12,11 @@ const seen = new Map(); // model name -> values it gave on this page
 export function showAnswer(model, text, prediction, { other, order } = {}) {
   if (model.task === "tag") return tagAnswer(model, text, prediction, other);
   if (model.task === "score") return scaleAnswer(model, prediction.value, other);
+  if (prediction.embedding) {
+    const first = prediction.embedding.slice(0, 8).map(figure).join("  ");
+    return make("p", { class: "answer", translate: "no" }, `${prediction.embedding.length}: ${first} …`);
+  }
+  if (model.task === "embed") return scaleAnswer(model, prediction.similarity, other && { value: other.similarity });
   return classAnswer(prediction, other, order ?? prediction);
 }
 

@@ -16,13 +16,14 @@ import { followTraffic } from "./traffic.js";
 import { EXAMPLES } from "./words.js";
 
 const STARTING = 1000; // ms between looks at a model that starts
-const TASKS = { tag: "taskTag", classify: "taskClassify", pair: "taskPair", score: "taskScore" };
+const TASKS = { tag: "taskTag", classify: "taskClassify", pair: "taskPair", score: "taskScore", embed: "taskEmbed" };
 const FILE_TASKS = {
   image: { classify: "taskClassifyImage", score: "taskScoreImage" },
   audio: { classify: "taskClassifyAudio", score: "taskScoreAudio" },
 };
 const ROW_TASKS = { classify: "taskClassifyRow", score: "taskScoreRow" };
 const EMPTY = { audio: "emptyAudio" };
+const twoTexts = () => ["pair", "embed"].includes(model.task);
 const STATES = { ready: "stateReady", starting: "stateStarting", failed: "stateFailed" };
 const VIEWS = ["try", "compare", "traffic"];
 
@@ -107,7 +108,7 @@ function showFacts() {
 }
 
 function factsOfTask() {
-  const tasks = hasFields() ? ROW_TASKS : (FILE_TASKS[model.inputs] ?? TASKS);
+  const tasks = model.task === "embed" ? TASKS : hasFields() ? ROW_TASKS : (FILE_TASKS[model.inputs] ?? TASKS);
   const facts = [make("span", { say: tasks[model.task] })];
   for (const [name, value] of Object.entries(model.metrics ?? {}).slice(0, 1)) {
     facts.push(make("span", { translate: "no" }, `${name} `, make("b", {}, figure(value))));
@@ -128,7 +129,7 @@ function showTexts() {
   if (readsFiles()) picker = hasFields() ? fieldForm(model.fields) : filePicker(model.inputs);
   byId("examples-of").hidden = readsFiles();
   if (picker) return byId("texts").replaceChildren(picker.node);
-  const keys = { pair: ["textA", "textB"], score: ["text", "textBMaybe"] }[model.task] ?? ["text"];
+  const keys = { pair: ["textA", "textB"], embed: ["textA", "textB"], score: ["text", "textBMaybe"] }[model.task] ?? ["text"];
   const field = (key) => {
     const area = make("textarea", { rows: keys.length > 1 ? 3 : 4, dir: "auto" });
     say(area, "textHint", {}, "placeholder");
@@ -149,19 +150,19 @@ function inputOf() {
     return null;
   }
   const given = areas().map((area) => area.value);
-  const needed = model.task === "pair" ? 2 : 1;
+  const needed = twoTexts() ? 2 : 1;
   const empty = given.slice(0, needed).findIndex((text) => !text.trim());
   if (empty >= 0) {
     tell(byId("status"), "emptyText");
     areas()[empty].focus();
     return null;
   }
-  return model.task === "pair" || given[1]?.trim() ? given : given[0];
+  return twoTexts() || given[1]?.trim() ? given : given[0];
 }
 
 function showExamples() {
   if (picker) return;
-  const buttons = EXAMPLES[currentLanguage()][model.task].map((example) => {
+  const buttons = EXAMPLES[currentLanguage()][twoTexts() ? "pair" : model.task].map((example) => {
     const texts = [example].flat();
     const use = () => {
       areas().forEach((area, index) => (area.value = texts[index] ?? ""));
@@ -210,7 +211,7 @@ async function answer(input, signal) {
   const waiting = ({ retryAfter }) => tell(byId("status"), "waiting", { n: retryAfter });
   const found = await predict(model.name, input, { signal, waiting });
   byId("answer").replaceChildren(showAnswer(model, input, found.prediction));
-  const folds = [explanation(model, input, found), correction(model, input, found)];
+  const folds = model.task === "embed" ? [] : [explanation(model, input, found), correction(model, input, found)];
   byId("after").replaceChildren(timeline(found.times), copyButton(found.prediction), ...folds);
 }
 

@@ -46,8 +46,9 @@ function differences(model, [{ prediction: left }, { prediction: right }]) {
     const [onLeft, onRight] = [missing(left, right), missing(right, left)];
     return [onLeft + onRight ? line("compareEntities", { left: onLeft, right: onRight }) : same];
   }
-  if (model.task === "score") {
-    const difference = Math.abs(left.value - right.value);
+  if (["score", "embed"].includes(model.task)) {
+    const value = ({ value, similarity }) => value ?? similarity;
+    const difference = Math.abs(value(left) - value(right));
     return [difference ? line("compareValues", { difference: figure(difference) }) : same];
   }
   const said = ({ labels }) => [...labels].sort().join(", ") || "–";

@@ -1,0 +1,41 @@
+"""What sentence-transformers needs beside an encoder to give the same vectors: mean pooling, projection, length one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+from burnish.models.net import EXTRAS_FILE
+
+_MODULES = ("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Dense", "Dense"), ("3_Normalize", "Normalize")
+
+
+def write(folder: Path, longest: int) -> None:
+    """Add its files to a folder with a saved network whose head reads mean vectors.
+
+    Args:
+        longest: tokens of a text that are read.
+    """
+    head = {name: value for name, value in load_file(folder / EXTRAS_FILE).items() if name.startswith("head.")}
+    after, before = head["head.weight"].shape
+    modules = [
+        {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for place, (path, kind) in enumerate(_MODULES)
+    ]
+    _json(folder / "modules.json", modules)
+    _json(folder / "sentence_bert_config.json", {"max_seq_length": longest, "do_lower_case": False})
+    for path, _ in _MODULES[1:3]:
+        (folder / path).mkdir()
+    pooling = {"word_embedding_dimension": before, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
+    _json(folder / "1_Pooling" / "config.json", pooling)
+    shape = {"in_features": before, "out_features": after, "bias": True}
+    _json(folder / "2_Dense" / "config.json", shape | {"activation_function": "torch.nn.modules.linear.Identity"})
+    linear = {name.replace("head.", "linear."): value.contiguous() for name, value in head.items()}
+    save_file(linear, folder / "2_Dense" / "model.safetensors", {"format": "pt"})
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
