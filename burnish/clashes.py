@@ -74,10 +74,10 @@ def _not_written(job: Job) -> Iterator[str]:
 def _not_embedded(job: Job) -> Iterator[str]:
     """What `embed` has no place for, a line each."""
     columns, tunes = job.data.columns, [job.tune, *(part.tune for part in job.parts.values() if part.tune)]
-    kinds = [kind for kind in ("text", "image", "audio", "table") if getattr(columns, kind)]
+    kinds = [kind for kind in ("text", "image", "audio", "video", "table") if getattr(columns, kind)]
     if columns.text_b and kinds != ["text"]:
         yield "task: embed takes two texts, text and text_b, or two kinds of input without text_b"
-    elif "table" in kinds or len(kinds) > 2:
+    elif {"table", "video"} & set(kinds) or len(kinds) > 2:
         yield "task: embed takes two columns of data.columns: text and text_b, or two of text, image and audio"
     if job.parts and len(kinds) < 2:
         yield "parts goes with data.columns of several kinds of input, such as text and image"
