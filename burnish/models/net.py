@@ -171,7 +171,7 @@ class Net(nn.Module):
         return self.vectors(batch) if self.kind == "sequence" else self._states(batch)
 
     def encoded(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """What the encoder gives to all that is new with a head, (n, ...), before dropout; of sounds the mean over time."""
+        """What the encoder gives to all that is new with a head, (n, ...), before dropout; of sounds their mean."""
         if self.scaled is None:
             return self.read(batch)
         top = {name: getattr(self.model, name) for name in TOP if hasattr(self.model, name)}
