@@ -24,7 +24,7 @@ from burnish.models.vision import CLIPS, Frames, Scaled, preprocessing
 
 Pooling = Literal["cls", "mean"]
 READ = "read"  # of a batch: what the encoder gives, in place of what it would read
-_TOP = ("projector", "classifier")  # of transformers' models: what is new with a head, from below
+TOP = ("projector", "classifier")  # of transformers' models: what is new with a head, from below
 Front = Scaled | Levelled | Coded
 _FURTHER = ("activation_dropout", "feat_proj_dropout", "final_dropout")  # of sounds; off where a job wants none
 FRONTS: dict[str, type[Front]] = {
@@ -175,11 +175,10 @@ class Net(nn.Module):
         return self.vectors(batch) if self.kind == "sequence" else self._states(batch)
 
     def encoded(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """What the encoder gives to all that is new with a head, (n, ...), before dropout. Of sounds it is the mean
-        over time, which can be taken before a linear layer as well as behind it."""
+        """What the encoder gives to all that is new with a head, (n, ...), before dropout; of sounds their mean."""
         if self.scaled is None:
             return self.read(batch)
-        top = {name: getattr(self.model, name) for name in _TOP if hasattr(self.model, name)}
+        top = {name: getattr(self.model, name) for name in TOP if hasattr(self.model, name)}
         try:
             for name in top:
                 setattr(self.model, name, nn.Identity())
@@ -188,32 +187,18 @@ class Net(nn.Module):
             for name, module in top.items():
                 setattr(self.model, name, module)
 
-    @property
-    def rests(self) -> bool:
-        """Whether nothing learns below what `encoded` goes to."""
-        if self.kind != "sequence" or set(self.extras) - {"dropout", "head"}:
-            return False
-        learning = {name for name, one in self.named_parameters() if one.requires_grad}
-        if self.scaled is None:  # plain transformers' own head is fitted later
-            return self.linear is not None and learning <= self.head_parameters()
-        above = tuple(f"model.{name}." for name in _TOP)
-        return isinstance(getattr(self.model, "classifier", None), nn.Module) and all(
-            name.startswith(above) for name in learning
-        )
-
     def _of_read(self, read: torch.Tensor) -> torch.Tensor:
         """Logits of what the encoder gives, with the dropout before the head."""
         if self.scaled is None:
             logits: torch.Tensor = self.extras["head"](self.extras["dropout"](read))
             return logits
-        before = getattr(self.model, "dropout", None)
-        read = self._projected(read)
+        before, read = getattr(self.model, "dropout", None), self._projected(read)
         logits = self.model.classifier(before(read) if isinstance(before, nn.Module) else read)
         return logits
 
     def _projected(self, encoded: torch.Tensor) -> torch.Tensor:
         """What the head reads of what the encoder gives: the same, or behind a layer that is new as well."""
-        layer = getattr(self.model, _TOP[0], None) if self.reads == "audio" else None
+        layer = getattr(self.model, TOP[0], None) if self.reads == "audio" else None
         return encoded if layer is None else layer(encoded)
 
     def _given_to_head(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:

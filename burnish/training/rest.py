@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from burnish.config import Tune
 from burnish.data.features import Features, by_length, collate
 from burnish.device import Precision, autocast
 from burnish.engine.run import BUDGET
-from burnish.models.net import READ, Net
+from burnish.models.net import READ, TOP, Net
 
 _NUMBERS = 100_000_000  # that are held: 400 MB
 
@@ -22,7 +23,19 @@ def rests(net: Net, tune: Tune, features: Features) -> bool:
     Dropout inside of the encoder does not count: it has nothing to keep from learning.
     """
     varied = net.scaled is not None and tune.vary != "none"
-    return net.rests and not tune.r_drop and not varied and len(features) * net.hidden <= _NUMBERS
+    return _still(net) and not tune.r_drop and not varied and len(features) * net.hidden <= _NUMBERS
+
+
+def _still(net: Net) -> bool:
+    """Whether nothing learns below what `Net.encoded` goes to."""
+    if net.kind != "sequence" or set(net.extras) - {"dropout", "head"}:
+        return False
+    learning = {name for name, one in net.named_parameters() if one.requires_grad}
+    if net.scaled is None:  # plain transformers' own head is fitted later
+        return net.linear is not None and learning <= net.head_parameters()
+    above = tuple(f"model.{name}." for name in TOP)
+    has_head = isinstance(getattr(net.model, "classifier", None), nn.Module)
+    return has_head and all(name.startswith(above) for name in learning)
 
 
 def vectors(net: Net, features: Features, pad_id: int, precision: Precision) -> Features:
