@@ -26,7 +26,7 @@ from burnish.engine import onnx as ort
 from burnish.engine import openvino as ov
 from burnish.engine.flat import arrays, export, spread
 from burnish.engine.run import unlabelled
-from burnish.models import net as nets
+from burnish.models import bert, opening
 from burnish.tasks import task_named
 from burnish.training.evaluate import metric_value, outcome
 from burnish.variant import TUNED, Variant
@@ -83,8 +83,8 @@ class OpenVino:
 
 def transformers_net(artifact: Artifact, task: Any) -> Any:
     """The tuned weights in transformers' own classes, with what plain transformers lacks beside them."""
-    nets.fits = lambda config: False
-    return nets.open_net(
+    bert.fits = lambda config: False
+    return opening.open_net(
         str(artifact.folder), task.kind, task.outputs, artifact.pooling, artifact.word_shape, task.modules()
     ).eval()
 
@@ -148,7 +148,7 @@ def in_int8(
     options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(data)}
     if not controlled:
         return nncf.quantize(model, nncf.Dataset(data), **options)
-    nets.load_modules(artifact.folder, task.modules())
+    opening.load_modules(artifact.folder, task.modules())
 
     def validate(compiled: Any, places: Iterable[int]) -> tuple[float, None]:
         said, seen = [], []
@@ -230,7 +230,7 @@ def main() -> None:
     else:
         Path(given["work"]).mkdir(parents=True, exist_ok=True)
         made, size = runtime(name, artifact, task, rows, Path(given["work"]))
-        nets.load_modules(artifact.folder, task.modules())
+        opening.load_modules(artifact.folder, task.modules())
         predict = Engine(made, task, artifact.tokenizer(), artifact.max_tokens).predict
 
     predict(inputs)  # kernels are compiled, files are read; words are tokenized anew in each pass

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from burnish.config import Tune
-from burnish.data import store
 from burnish.data.acoustics import WAYS
 from burnish.data.disturb import disturb
 from burnish.data.features import Batch, Features
+from burnish.data.heard import Heard
 from burnish.data.images import png
 from burnish.data.parts import Grid
 from burnish.data.reader import FILE, Described
@@ -39,7 +39,6 @@ _TOGETHER = 8  # tokens: lengths this near to each other are mixed in a batch, a
 _LOOKED_AT = 200  # sounds whose rates decide
 _RATES = (8000, 16_000)  # to choose from; speech has little above
 _FRAMES, _BRIEF = 100, 0.08  # frames of bands in a second; seconds that hide no whole word
-_VERSION = 2  # part of the key of kept arrays
 _PARTS, _COEFFICIENTS = 4, 20  # of the numbers for a linear model: stretches of time, and terms of a cosine series
 _MADE_UP = 0.5, 2.0  # seconds of made-up sounds
 _GRID, _STRETCHES = (8, 12), 24  # bands and stretches of time of an explanation; of a wave stretches alone
@@ -118,10 +117,13 @@ class Waves(Described):
         samples = np.array(list(each(self._samples, given)), dtype=np.int64)
         frames = np.array([form.frames(int(one)) for one in samples], dtype=np.int64)
         counts = np.array([form.rows(int(one)) for one in samples], dtype=np.int64)
-        heard = Heard(given, [row.get("digest") for row in rows], self, counts)
+        heard = self._heard(given, [row.get("digest") for row in rows], counts)
         return Features(
             {}, row=np.arange(len(rows)), dense={"sound": heard, "frames": frames}, cost=self._cost(samples)
         )
+
+    def _heard(self, given: list[Any], digests: list[str | None], counts: NDArray[np.int64]) -> Heard:
+        return Heard(given, digests, counts, self.form, self.wave, self.document)
 
     def _cost(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of each sound, rounded up so that those of about one length have one number; of all where all are
@@ -169,7 +171,7 @@ class Waves(Described):
         """Stretches of time, and of bands where the network reads bands, high ones first; where one has gone, there is
         the mean of the whole, or silence."""
         form, wave = self.form, self.wave(row[self.kind])
-        (full,) = Heard([(wave, form.rate)], [None], self, np.array([form.rows(len(wave))]))[np.array([0])]
+        (full,) = self._heard([(wave, form.rate)], [None], np.array([form.rows(len(wave))]))[np.array([0])]
         frames, bands = min(form.rows(len(wave)), len(full)), self.bands
         shape = min(_GRID[0], bands or 1), min(_GRID[1] if bands else _STRETCHES, frames)
         across = np.minimum(np.arange(len(full)), frames - 1) * shape[1] // frames
@@ -248,77 +250,6 @@ def _named(given: Any) -> Iterator[None]:
     except InputError as error:
         said = f"'{given}'" if isinstance(given, str) else "the sound"
         raise InputError(f"{said} cannot be read: {error}") from None
-
-
-class _Sounds:
-    """Pieces of as many frames as each has, brought to one length when they are asked for."""
-
-    def __init__(self, form: Form, counts: NDArray[np.int64]) -> None:
-        self._form, self._counts = form, counts
-        self.dtype = np.float16 if form.cell else np.float32  # half a thousandth of an e-fold is heard by none
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def __getitem__(self, pieces: NDArray[np.int64]) -> NDArray[Any]:
-        """Shape (pieces, frames) of waves or (pieces, frames, bands)."""
-        form = self._form
-        width = form.fixed or int(self._counts[pieces].max(initial=1))
-        found = np.full((len(pieces), width, *form.cell), form.padding or 0, dtype=self.dtype)
-        for place, one in enumerate(self._each(pieces)):
-            found[place, : len(one)] = one
-            if form.padding is None:
-                found[place, len(one) :] = one[-1]
-        return found
-
-    def _each(self, pieces: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
-        return map(self._one, pieces.tolist())
-
-    def _one(self, piece: int) -> NDArray[Any]:
-        raise NotImplementedError
-
-
-class Heard(_Sounds):
-    """Decoded when they are asked for."""
-
-    def __init__(self, given: list[Any], digests: list[str | None], reader: Waves, counts: NDArray[np.int64]) -> None:
-        super().__init__(reader.form, counts)
-        self._given, self._digests, self._reader = given, digests, reader
-
-    def _one(self, piece: int) -> NDArray[Any]:
-        return self._form.of(self._reader.wave(self._given[piece])).astype(self.dtype)
-
-    def _each(self, pieces: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
-        return each(self._one, pieces.tolist())
-
-    def kept(self) -> Kept:
-        """All of them in a memory-mapped file, made once for the same contents and the same form.
-
-        Raises:
-            InputError: when the cache folder cannot be written.
-        """
-        every = self._each(np.arange(len(self)))
-        if not all(self._digests):
-            return Kept(np.concatenate(list(every)), self._form, self._counts)
-        document = json.dumps(dict(self._reader.document), sort_keys=True)
-        key = store.fingerprint(_VERSION, document, store.together(self._digests))
-        shape = (int(self._counts.sum()), *self._form.cell)
-        return Kept(store.array("sounds", key, shape, self.dtype, every), self._form, self._counts)
-
-
-class Kept(_Sounds):
-    """Read from one array of all frames, one piece after another."""
-
-    def __init__(self, values: NDArray[Any], form: Form, counts: NDArray[np.int64]) -> None:
-        super().__init__(form, counts)
-        self._values, self._ends = values, np.cumsum(counts)
-
-    def _one(self, piece: int) -> NDArray[Any]:
-        end = int(self._ends[piece])
-        return self._values[end - int(self._counts[piece]) : end]
-
-    def kept(self) -> Kept:
-        return self
 
 
 def _of_model(place: str) -> dict[str, Any]:

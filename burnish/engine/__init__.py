@@ -20,7 +20,8 @@ from burnish.engine.runtime import Eager, Runtime
 from burnish.engine.together import Beside, Part, Together
 from burnish.errors import InputError
 from burnish.models.fusion import Pool
-from burnish.models.net import Net, load_modules, open_net
+from burnish.models.net import Net
+from burnish.models.opening import load_modules, open_net
 from burnish.tasks import Task, task_named
 from burnish.variant import TUNED, Variant, best
 

@@ -13,7 +13,8 @@ from burnish.data.rows import Rows
 from burnish.engine.runtime import Eager
 from burnish.errors import InputError
 from burnish.models.load import resolve
-from burnish.models.net import Net, open_net
+from burnish.models.net import Net
+from burnish.models.opening import open_net
 from burnish.tasks import Task, task_named
 from burnish.tasks.score import Score
 

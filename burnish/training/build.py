@@ -19,7 +19,8 @@ from burnish.errors import InputError
 from burnish.models import load as models
 from burnish.models import lora
 from burnish.models.freeze import freeze
-from burnish.models.net import EXTRAS_FILE, Net, Pooling, start_net
+from burnish.models.net import EXTRAS_FILE, Net, Pooling
+from burnish.models.opening import start_net
 from burnish.models.towers import Towers, start_projection
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions

@@ -14,7 +14,7 @@ from burnish.compression.parity import compare
 from burnish.compression.prune import Importance, Shape, evenly, importance, merged, shrunk
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
-from burnish.models.net import open_net
+from burnish.models.opening import open_net
 from tests import tiny
 
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from burnish.config import Tune, parse
 from burnish.data.disturb import disturb
 from burnish.data.features import Batch, collate
+from burnish.data.heard import Heard, Kept
 from burnish.data.load import load
 from burnish.data.rows import Rows
 from burnish.data.spectrogram import BANDS, OWN, Kaldi, Own, Wave, Whisper, form_of
-from burnish.data.waves import Heard, Kept, Waves
+from burnish.data.waves import Waves
 from burnish.errors import InputError
 from tests import tiny_sounds
 

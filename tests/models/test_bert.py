@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from burnish.models.bert import fits
 from burnish.models.layers import Dropout, attend, speed_up
-from burnish.models.net import Bert, Kind, Net, start_net
+from burnish.models.net import Bert, Kind, Net
+from burnish.models.opening import start_net
 from tests import tiny
 
 

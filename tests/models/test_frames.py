@@ -20,7 +20,8 @@ from burnish.data.rows import Rows
 from burnish.errors import InputError
 from burnish.models import load as models
 from burnish.models.freeze import freeze, groups
-from burnish.models.net import Net, open_net, start_net
+from burnish.models.net import Net
+from burnish.models.opening import open_net, start_net
 from burnish.models.vision import Frames, fresh_config
 from tests import tiny, tiny_images, tiny_videos
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from burnish.models.freeze import layers, learning_from
-from burnish.models.net import Net, start_net
+from burnish.models.net import Net
+from burnish.models.opening import start_net
 from tests import tiny
 
 

@@ -16,7 +16,8 @@ from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError
 from burnish.models import lora
 from burnish.models.bert import Bert
-from burnish.models.net import Kind, Net, start_net
+from burnish.models.net import Kind, Net
+from burnish.models.opening import start_net
 from burnish.training import checkpoint, fewshot
 from tests import tiny
 

@@ -12,7 +12,7 @@ from burnish import job as flow
 from burnish.data.load import load, usable
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
-from burnish.models.net import start_net
+from burnish.models.opening import start_net
 from burnish.tasks import task_named
 from burnish.tasks.base import LossOptions
 from burnish.training.build import net_for, tokenizer_for
