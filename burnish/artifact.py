@@ -128,7 +128,8 @@ class Artifact:
         """
         what = verb if " " in verb else f"burnish {verb}"
         if self.kinds:
-            if verb in Mixed.verbs and all(kind == TEXT or verb in ready(self.task, kind) for kind in self.kinds):
+            apart = self.task == "embed"  # a network for each side, and none that reads both
+            if not apart and verb in Mixed.verbs and all(k == TEXT or verb in ready(self.task, k) for k in self.kinds):
                 return
             raise InputError(
                 f"'{self.folder}' reads {self.inputs}, and {what} takes models of one kind of input; name that of one, "

@@ -34,6 +34,14 @@ def convert(program: torch.export.ExportedProgram, names: Sequence[str]) -> Any:
         model = library().convert_model(program)
     for place, name in zip(model.inputs, names, strict=True):
         place.get_tensor().set_names({name})
+    inputs = program.graph_signature.user_inputs
+    sizes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.name in inputs}
+    model.reshape(  # it takes every size for one that may change
+        {
+            name: [size if isinstance(size, int) else -1 for size in sizes[given]]
+            for name, given in zip(names, inputs, strict=True)
+        }
+    )
     return model
 
 
@@ -60,8 +68,10 @@ class OpenVino:
         self._core = library().Core()
         self._model = self._core.read_model(str(graph)) if isinstance(graph, Path) else graph
         self._names = [one.get_any_name() for one in self._model.inputs]
-        shapes = {one.get_any_name(): one.get_partial_shape() for one in self._model.inputs}
-        self._growing = [name for name, shape in shapes.items() if len(shape) > 1 and shape[1].is_dynamic]
+        shapes = {
+            one.get_any_name(): [size.is_dynamic for size in one.get_partial_shape()] for one in self._model.inputs
+        }
+        self._growing = [name for name, changes in shapes.items() if changes[1:2] == [True] and not any(changes[2:])]
         threads = threads or torch.get_num_threads()
         self._settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision != "f32" and fast_bf16() else "f32",
@@ -127,3 +137,9 @@ class OpenVino:
 
 def _logits(request: Any, batch: Batch) -> torch.Tensor:
     return spread(request.get_output_tensor(0).data, batch)
+
+
+def _grows(given: Any) -> bool:
+    """Whether the second axis of an input may have any size, and no axis behind it."""
+    changes = [size.is_dynamic for size in given.get_partial_shape()]
+    return changes[1:2] == [True] and not any(changes[2:])

@@ -53,17 +53,25 @@ def fit_head(
         vectors, targets = given or gather(net, net.read, features, count, pad_id)
     if not len(vectors):
         return 0
-    # In double precision the end hardly depends on the last digits of the start and of the vectors.
-    exact = torch.float64 if vectors.device.type != "mps" else torch.float32
-    finer, vectors = deepcopy(head).to(exact), vectors.to(exact)
-    targets = {name: one.to(exact) if one.is_floating_point() else one for name, one in targets.items()}
+    finer, close = head, {}
+    if _rests(net) and vectors.device.type != "mps":
+        # To the end in double precision, which then hardly depends on the last digits of the start and of the vectors:
+        # kept vectors and those made anew give the same head. Where the encoder learns too it is not worth its time.
+        finer, vectors, close = deepcopy(head).double(), vectors.double(), _CLOSE
+        targets = {name: one.double() if one.is_floating_point() else one for name, one in targets.items()}
     penalty = _PENALTY * vectors.square().sum(-1).mean()
     _minimize(
         finer.parameters(),
         lambda: simple.loss(finer(vectors), targets, options) + penalty * finer.weight.square().sum(),
+        **close,
     )
     head.load_state_dict(finer.state_dict())
     return count
+
+
+def _rests(net: Net) -> bool:
+    """Whether nothing below the head learns."""
+    return {name for name, one in net.named_parameters() if one.requires_grad} <= net.head_parameters()
 
 
 def refit_head(
@@ -146,11 +154,13 @@ def gather(
     return torch.cat(vectors), {name: torch.cat([part[name] for part in targets]) for name in targets[0]}
 
 
-def _minimize(parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Tensor], turns: int = _TURNS) -> None:
+def _minimize(
+    parameters: Iterable[nn.Parameter], loss_of: Callable[[], torch.Tensor], turns: int = _TURNS, **close: Any
+) -> None:
     """Minimize in place; weights that are not finite in the end are put back."""
     learning = list(parameters)
     before = [parameter.detach().clone() for parameter in learning]
-    optimizer = torch.optim.LBFGS(learning, max_iter=turns, history_size=10, line_search_fn="strong_wolfe", **_CLOSE)
+    optimizer = torch.optim.LBFGS(learning, max_iter=turns, history_size=10, line_search_fn="strong_wolfe", **close)
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()

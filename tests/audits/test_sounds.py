@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_audit_says_something(folder: Path, tmp_path: Path) -> None:
-    data = tiny_sounds.folder(tmp_path / "other", 40)  # the first of them are those of training
+    data = tiny_sounds.folder(tmp_path / "other", 80)  # the first of them are those of training
     report = audit(folder, str(data), quick=True)
     sections = {section.name: section for section in report.forms["torch"]}
     assert set(sections["robustness"].figures) == {f"{way}_{what}" for way in Waves.ways for what in ("drop", "flips")}

@@ -22,7 +22,7 @@ def test_all_three_beat_every_pair(tmp_path: Path) -> None:
     with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "title", "class"])
-        for number in range(120):
+        for number in range(180):
             votes = [(number >> place) % 2 for place in range(3)]
             votes[number % 3] ^= number % 5 == 0  # each is wrong at times
             word, colour, pitch = ("good", "bad")[votes[0]], ("red", "blue")[votes[1]], ("low", "high")[votes[2]]
