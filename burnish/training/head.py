@@ -16,6 +16,7 @@ from burnish.device import Precision, autocast
 from burnish.models.bert import Bert
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
+from burnish.training.rest import still
 
 _ROWS = 20_000  # enough for a linear head, and 30 MB of vectors
 _TOKENS = 80_000  # the same where each word is an example
@@ -54,7 +55,7 @@ def fit_head(
     if not len(vectors):
         return 0
     finer, close = head, {}
-    if _rests(net) and vectors.device.type != "mps":
+    if still(net) and vectors.device.type != "mps":
         # To the end in double precision, which then hardly depends on the last digits of the start and of the vectors:
         # kept vectors and those made anew give the same head. Where the encoder learns too it is not worth its time.
         finer, vectors, close = deepcopy(head).double(), vectors.double(), _CLOSE
@@ -67,11 +68,6 @@ def fit_head(
     )
     head.load_state_dict(finer.state_dict())
     return count
-
-
-def _rests(net: Net) -> bool:
-    """Whether nothing below the head learns."""
-    return {name for name, one in net.named_parameters() if one.requires_grad} <= net.head_parameters()
 
 
 def refit_head(

@@ -23,10 +23,10 @@ def rests(net: Net, tune: Tune, features: Features) -> bool:
     Dropout inside of the encoder does not count: it has nothing to keep from learning.
     """
     varied = net.scaled is not None and tune.vary != "none"
-    return _still(net) and not tune.r_drop and not varied and len(features) * net.hidden <= _NUMBERS
+    return still(net) and not tune.r_drop and not varied and len(features) * net.hidden <= _NUMBERS
 
 
-def _still(net: Net) -> bool:
+def still(net: Net) -> bool:
     """Whether nothing learns below what `Net.encoded` goes to."""
     if net.kind != "sequence" or set(net.extras) - {"dropout", "head"}:
         return False
