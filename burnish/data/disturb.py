@@ -1,15 +1,24 @@
 """Sounds changed at random in training, in ways that keep what is said.
 
 Parts are hidden (SpecAugment, Park et al. 2019), noise and colour are added (FilterAugment, Nam et al. 2022), speed (Ko
-et al. 2015) and pitch, by stretched bands (Jaitly and Hinton 2013), are changed.
+et al. 2015) and the length of the vocal tract, by stretched bands (Jaitly and Hinton 2013), are changed, time is
+warped, and rooms echo.
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
+from torch.nn import functional as F
 
 _DROPPED = 0.08  # share of a sound left out at each end, at most
-_SPEED, _PITCH = 0.2, 0.12  # faster and slower, higher and lower by this share, at most
+_SPEED, _PITCH = 0.2, 0.2  # faster and slower, higher and lower by this share, at most
+_WARP, _WAVES = 0.1, 2  # share by which a moment is faster or slower than the whole, and how often it turns at most
+_KNEE = 0.6  # of the highest pitch: what lies above is stretched so that the highest stays
+_BREAK = 700.0  # Hz, where the mel scale bends
+_ECHOING, _WET = 0.4, 0.5  # share of sounds that echo, and of the energy that comes late, at most
+_FALL, _ROOM = (10, 60), 60  # frames in which an echo falls by 60 dB, and of it that are heard
 _GAIN, _CURVES = 1.0, 4  # e-folds of energy, 4 dB, of each of so many curves over the bands, the first of them flat
 _NOISY, _NOISE = 0.5, (4.0, 14.0)  # share of sounds, and e-folds of energy, 17 to 61 dB, that noise lies below the top
 _TILT, _ROUGH = 3.0, 0.6  # of the noise: e-folds from the lowest to the highest band, and its own spread
@@ -18,7 +27,13 @@ _APART = 8  # brief masks: one for each so many times of its longest
 
 
 def disturb(
-    sound: torch.Tensor, frames: torch.Tensor, unit: float, fixed: bool, strong: bool, brief: int | None = None
+    sound: torch.Tensor,
+    frames: torch.Tensor,
+    unit: float,
+    fixed: bool,
+    strong: bool,
+    highest: float,
+    brief: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch of sounds and its numbers of frames, changed; drawn from torch's own generator.
 
@@ -27,17 +42,20 @@ def disturb(
         frames: how many of each are sound, (n,); the rest is padding.
         unit: what one e-fold of energy is in the bands.
         fixed: all keep the length they are padded to.
-        strong: change speed and pitch as well.
+        strong: change speed and pitch as well, and let rooms echo.
+        highest: pitch of the bands, Hz, which lie evenly on the mel scale.
         brief: frames that are hidden at most in one place, where all that is heard counts: the ends then stay, and
             there are more such places the longer a sound is. None for shares of the whole.
     """
-    found, frames = _moved(sound.float(), frames, fixed, _SPEED if strong else 0.0, _DROPPED if brief is None else 0.0)
+    speed, warp = (_SPEED, _WARP if sound.dim() == 3 else 0.0) if strong else (0.0, 0.0)
+    found, frames = _moved(sound.float(), frames, fixed, speed, warp, _DROPPED if brief is None else 0.0)
     inside = torch.arange(found.shape[1], device=found.device) < frames[:, None]
     if found.dim() == 2:
         return _masked(_noisy_wave(found, inside), frames, inside, brief), frames
+    changed = found
     if strong:
-        found = _pitched(found)
-    noisy = unit * _noisy_bands(found / unit, inside)
+        changed = unit * _echoing(_pitched(found, highest) / unit, inside)
+    noisy = unit * _noisy_bands(changed / unit, inside)
     return torch.where(inside[..., None], _masked(noisy, frames, inside, brief), found), frames
 
 
@@ -47,16 +65,21 @@ def _drawn(like: torch.Tensor, *shape: int) -> torch.Tensor:
 
 
 def _moved(
-    sound: torch.Tensor, frames: torch.Tensor, fixed: bool, speed: float, dropped: float
+    sound: torch.Tensor, frames: torch.Tensor, fixed: bool, speed: float, warp: float, dropped: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A little left out at both ends, and the rest faster or slower. What was padding stays padding."""
+    """A little left out at both ends, and the rest faster or slower, by turns more so and less. What was padding stays
+    padding."""
     n, width = sound.shape[:2]
     first, last = (dropped * _drawn(sound) * frames for _ in range(2))
     faster = 1 + speed * (2 * _drawn(sound) - 1)
     lengths = ((frames - first - last) / faster).long().clamp(min=1)
     lengths = lengths.clamp(max=width) if fixed else lengths
     place = torch.arange(width if fixed else int(lengths.max()), device=sound.device)
-    source = first[:, None] + place * faster[:, None]
+    turns = 2 * torch.pi * (1 + (_WAVES * _drawn(sound)).long())[:, None]
+    along, begin = (place * (faster / (frames - first - last).clamp(min=1))[:, None]).clamp(max=1), _drawn(sound, 1)
+    sway = warp / turns * (torch.sin(turns * along + 2 * torch.pi * begin) - torch.sin(2 * torch.pi * begin))
+    source = first[:, None] + place * faster[:, None] + (frames - first - last)[:, None] * sway
+    source = source.clamp(min=0)
     beyond = torch.maximum(place, frames.clamp(max=width - 1)[:, None])
     source = torch.where(place < lengths[:, None], source, beyond).clamp(max=width - 1)
     low = source.long()
@@ -65,16 +88,38 @@ def _moved(
     return torch.lerp(sound[rows, low], sound[rows, (low + 1).clamp(max=width - 1)], part), lengths
 
 
-def _pitched(bands: torch.Tensor) -> torch.Tensor:
-    count = bands.shape[2]
+def _pitched(bands: torch.Tensor, highest: float) -> torch.Tensor:
+    """As from a longer or a shorter vocal tract: pitches times a factor, those above the knee drawn to the highest."""
+    count, top = bands.shape[2], math.log1p(highest / _BREAK)
     factor = 1 + _PITCH * (2 * _drawn(bands, 1) - 1)
-    source = (torch.arange(count, device=bands.device) * factor).clamp(max=count - 1)
+    pitch = _BREAK * torch.expm1(torch.arange(1, count + 1, device=bands.device) * top / (count + 1))
+    knee = _KNEE * highest * factor.clamp(max=1) / factor
+    above = highest - (highest - pitch) * (highest - knee * factor) / (highest - knee)
+    source = torch.log1p(torch.where(pitch <= knee, pitch * factor, above) / _BREAK) * (count + 1) / top - 1
+    source = source.clamp(0, count - 1)
     low = source.long()
     part = (source - low)[:, None]
     below, above = (
         bands.gather(2, place[:, None].expand(bands.shape)) for place in (low, (low + 1).clamp(max=count - 1))
     )
     return torch.lerp(below, above, part)
+
+
+def _echoing(energy: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """Some of them in a room, where a part of the energy, here no logarithm, comes late in each band."""
+    echoing = (_drawn(energy) < _ECHOING).nonzero().squeeze(1)
+    if not len(echoing):
+        return energy
+    part = energy[echoing]
+    quick, slow = _FALL
+    fall = 6 * math.log(10) / (quick + (slow - quick) * _drawn(part, 1))
+    room = torch.exp(-fall * torch.arange(_ROOM, device=energy.device))
+    room = room / room.sum(1, keepdim=True)
+    power = part.exp() * inside[echoing][..., None]
+    late = F.conv1d(F.pad(power.permute(2, 0, 1), (_ROOM - 1, 0)), room.flip(1)[:, None], groups=len(part))
+    wet = _WET * _drawn(part, 1, 1)
+    heard = (1 - wet) * power + wet * late.permute(1, 2, 0)
+    return energy.index_copy(0, echoing, heard.clamp(min=torch.finfo(heard.dtype).tiny).log())
 
 
 def _noisy_bands(energy: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

@@ -23,7 +23,7 @@ OWN, WAVE, KALDI, WHISPER = (
 )  # fmt: skip
 BANDS = 64
 _STEP, _WINDOW = 0.01, 0.025  # seconds
-_DEEP = 18.0  # e-folds of energy, 78 dB: what is further below the loudest place counts as silence
+DEEP = 78.0  # decibels: what is further below the loudest place counts as silence
 _SPOKEN = 1.192092955078125e-07  # Kaldi's least energy
 
 
@@ -63,7 +63,7 @@ def form_of(document: Mapping[str, Any]) -> Form:
     """
     kind, rate = document.get("feature_extractor_type"), int(document.get("sampling_rate") or 16_000)
     if kind == OWN:
-        return Own(rate)
+        return Own(rate, float(document.get("top_db") or DEEP))
     if kind == WAVE:
         return Wave(rate)
     if kind == KALDI:
@@ -93,9 +93,10 @@ class Wave:
 
 @dataclass(frozen=True)
 class Own:
-    """burnish's own: a frame each hundredth of a second, from 50 Hz up, as deep as 78 dB below the loudest place."""
+    """burnish's own: a frame each hundredth of a second, from 50 Hz up, as deep as `top_db` below the loudest place."""
 
     rate: int
+    top_db: float = DEEP
     fixed: int | None = None
     padding: float | None = 0.0
 
@@ -114,7 +115,7 @@ class Own:
         size = 1 << (2 * width - 1).bit_length()  # so fine that the lowest bands are not empty
         power = _power(_framed(whole, width, hop, self.frames(len(wave))), np.hanning(width + 1)[:-1], size)
         found = np.log(np.maximum(_sums(power, BANDS, size, self.rate, 50.0), 1e-10))
-        deep: NDArray[np.float32] = np.maximum(found, found.max() - _DEEP)
+        deep: NDArray[np.float32] = np.maximum(found, found.max() - self.top_db * np.float32(np.log(10) / 10))
         return deep
 
 

@@ -213,7 +213,8 @@ class Waves(Described):
         unit = 1 / (4 * np.log(10)) if self.document.get("feature_extractor_type") == WHISPER else 1.0
         fixed, strong = self.form.fixed is not None, self.vary_by == "speed"
         brief = round(_BRIEF * (_FRAMES if self.form.cell else self.form.rate)) if TRANSCRIPT in batch else None
-        sound, frames = disturb(batch["sound"], batch["frames"], float(unit), fixed, strong, brief)
+        highest = min(8000.0, self.form.rate / 2)
+        sound, frames = disturb(batch["sound"], batch["frames"], float(unit), fixed, strong, highest, brief)
         return {**batch, "sound": sound, "frames": frames}
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
@@ -237,7 +238,7 @@ class Waves(Described):
         return f"data:image/png;base64,{png(image)}"
 
 
-_SCRATCH: dict[str, Any] = {"feature_extractor_type": OWN, "feature_size": BANDS}
+_SCRATCH: dict[str, Any] = {"feature_extractor_type": OWN, "feature_size": BANDS, "top_db": 40, "band_mean": 0.5}
 
 
 @contextmanager

@@ -33,21 +33,33 @@ def fresh_config(layers: int, hidden: int, bands: int) -> dict[str, Any]:
 class Levelled(nn.Module):
     """Sounds as they are kept to what a network was trained on: mean and spread taken out, in the place it expects.
 
-    It takes `sound`, waves (n, samples) or bands (n, frames, bands), and `frames`, (n,), how many of each are sound.
+    It takes `sound`, waves (n, samples) or bands (n, frames, bands), and `frames`, (n,), how many of each are sound. Of
+    burnish's own bands the mean of the whole is taken out, or that of each band by a share of `band_mean`: how loud a
+    band is on the mean tells more of the microphone and the speaker than of what is said.
     """
 
     kind = "audio"
 
-    def __init__(self, extractor: str, normalize: bool, masked: bool, mean: float = 0.0, std: float = 1.0) -> None:
+    def __init__(
+        self,
+        extractor: str,
+        normalize: bool,
+        masked: bool,
+        mean: float = 0.0,
+        std: float = 1.0,
+        band_mean: float = 0.0,
+    ) -> None:
         super().__init__()
         self.extractor, self.normalize, self.masked, self.mean, self.std = extractor, normalize, masked, mean, std
+        self.band_mean = band_mean
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Levelled:
         """As a `preprocessor_config.json` says."""
         mean, std = (given.get(name, usual) for name, usual in zip(("mean", "std"), _KALDI, strict=True))
         normalize, masked = bool(given.get("do_normalize", True)), bool(given.get("return_attention_mask", False))
-        return cls(str(given.get("feature_extractor_type")), normalize, masked, float(mean), float(std))
+        kind, band_mean = str(given.get("feature_extractor_type")), float(given.get("band_mean") or 0.0)
+        return cls(kind, normalize, masked, float(mean), float(std), band_mean)
 
     @property
     def growing(self) -> frozenset[str]:
@@ -92,7 +104,8 @@ class Levelled(nn.Module):
             mask = {"attention_mask": inside.long()} if self.masked else {}
             return {"input_values": _standard(sound, inside) if self.normalize else sound, **mask}
         cells = inside[..., None]
-        mean = (sound * cells).sum((1, 2), keepdim=True) / (frames * sound.shape[2])[:, None, None]
+        means = (sound * cells).sum(1, keepdim=True) / frames[:, None, None]
+        mean = torch.lerp(means.mean(2, keepdim=True), means, self.band_mean)
         return {"input_features": (sound - mean) * cells / _SPREAD, "attention_mask": inside}
 
 

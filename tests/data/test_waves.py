@@ -80,7 +80,7 @@ def test_what_a_document_asks_for() -> None:
 def test_sounds_are_kept_once_and_the_same(tmp_path: Path) -> None:
     found = rows(tmp_path)
     reader = Waves.start("", Tune(), found)
-    assert reader.form == Own(8000)
+    assert reader.form == Own(8000, 40.0)
     made = reader.features(list(found))
     kept = made.kept()
     assert isinstance(made.dense["sound"], Heard)
@@ -109,7 +109,7 @@ def test_the_rate_follows_from_the_sounds(tmp_path: Path) -> None:
     (tmp_path / "fine" / "a").mkdir(parents=True)
     soundfile.write(tmp_path / "fine" / "a" / "1.wav", noise(44_100), 44_100)
     data = {"train": str(tmp_path / "fine"), "split": {"dev": 0}}
-    assert Waves.start("", Tune(), load(parse({"task": "classify", "data": data}))["train"]).form == Own(16_000)
+    assert Waves.start("", Tune(), load(parse({"task": "classify", "data": data}))["train"]).form == Own(16_000, 40.0)
 
 
 def test_options_that_are_for_images_are_refused(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_fixed_length_stays_and_so_does_padding() -> None:
     sound, frames = torch.randn(6, 30, 8), torch.tensor([30, 30, 20, 20, 10, 1])
     for row, count in enumerate(frames):
         sound[row, int(count) :] = -7.0
-    found, lengths = disturb(sound, frames, 1.0, fixed=True, strong=True)
+    found, lengths = disturb(sound, frames, 1.0, fixed=True, strong=True, highest=4000.0)
     assert found.shape == sound.shape
     for row, count in enumerate(frames):
         end = max(int(lengths[row]), int(count))
