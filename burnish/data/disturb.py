@@ -13,7 +13,10 @@ import torch
 from torch.nn import functional as F
 
 _DROPPED = 0.08  # share of a sound left out at each end, at most
-_SPEED, _PITCH = 0.2, 0.2  # faster and slower, higher and lower by this share, at most
+_BRIEF = 0.08  # seconds that hide no whole word
+_PAUSED = 0.6  # share of sounds with more silence around them
+_PAUSE, _LONG = 0.3, 0.5  # how much of it at each end at most: of their length, and seconds
+_SPEED, _PITCH = 0.2, 0.15  # faster and slower, higher and lower by this share, at most
 _WARP, _WAVES = 0.1, 2  # share by which a moment is faster or slower than the whole, and how often it turns at most
 _KNEE = 0.6  # of the highest pitch: what lies above is stretched so that the highest stays
 _BREAK = 700.0  # Hz, where the mel scale bends
@@ -33,7 +36,8 @@ def disturb(
     fixed: bool,
     strong: bool,
     highest: float,
-    brief: int | None = None,
+    second: int,
+    whole: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch of sounds and its numbers of frames, changed; drawn from torch's own generator.
 
@@ -44,11 +48,13 @@ def disturb(
         fixed: all keep the length they are padded to.
         strong: change speed and pitch as well, and let rooms echo.
         highest: pitch of the bands, Hz, which lie evenly on the mel scale.
-        brief: frames that are hidden at most in one place, where all that is heard counts: the ends then stay, and
-            there are more such places the longer a sound is. None for shares of the whole.
+        second: frames in a second.
+        whole: all that is said counts: the ends stay, and where time is hidden it is only for a moment, the more often
+            the longer a sound is.
     """
+    brief = round(_BRIEF * second) if whole else None
     speed, warp = (_SPEED, _WARP if sound.dim() == 3 else 0.0) if strong else (0.0, 0.0)
-    found, frames = _moved(sound.float(), frames, fixed, speed, warp, _DROPPED if brief is None else 0.0)
+    found, frames = _moved(sound.float(), frames, unit, fixed, speed, warp, second, 0.0 if whole else _DROPPED)
     inside = torch.arange(found.shape[1], device=found.device) < frames[:, None]
     if found.dim() == 2:
         return _masked(_noisy_wave(found, inside), frames, inside, brief), frames
@@ -65,27 +71,44 @@ def _drawn(like: torch.Tensor, *shape: int) -> torch.Tensor:
 
 
 def _moved(
-    sound: torch.Tensor, frames: torch.Tensor, fixed: bool, speed: float, warp: float, dropped: float
+    sound: torch.Tensor,
+    frames: torch.Tensor,
+    unit: float,
+    fixed: bool,
+    speed: float,
+    warp: float,
+    second: int,
+    dropped: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A little left out at both ends, and the rest faster or slower, by turns more so and less. What was padding stays
-    padding."""
+    """A little left out at both ends, or silence put there, and the rest faster or slower, by turns more so and less.
+    What was padding stays padding."""
     n, width = sound.shape[:2]
-    first, last = (dropped * _drawn(sound) * frames for _ in range(2))
-    faster = 1 + speed * (2 * _drawn(sound) - 1)
-    lengths = ((frames - first - last) / faster).long().clamp(min=1)
+    paused = _drawn(sound) < _PAUSED
+    most = torch.where(paused, -(_PAUSE * frames).clamp(max=_LONG * second), dropped * frames)
+    first, last = (most * _drawn(sound) for _ in range(2))
+    faster, span = 1 + speed * (2 * _drawn(sound) - 1), frames - first - last
+    lengths = (span / faster).long().clamp(min=1)
     lengths = lengths.clamp(max=width) if fixed else lengths
     place = torch.arange(width if fixed else int(lengths.max()), device=sound.device)
-    turns = 2 * torch.pi * (1 + (_WAVES * _drawn(sound)).long())[:, None]
-    along, begin = (place * (faster / (frames - first - last).clamp(min=1))[:, None]).clamp(max=1), _drawn(sound, 1)
-    sway = warp / turns * (torch.sin(turns * along + 2 * torch.pi * begin) - torch.sin(2 * torch.pi * begin))
-    source = first[:, None] + place * faster[:, None] + (frames - first - last)[:, None] * sway
-    source = source.clamp(min=0)
-    beyond = torch.maximum(place, frames.clamp(max=width - 1)[:, None])
-    source = torch.where(place < lengths[:, None], source, beyond).clamp(max=width - 1)
+    source = first[:, None] + place * faster[:, None]
+    if warp:
+        turns = 2 * torch.pi * (1 + (_WAVES * _drawn(sound)).long())[:, None]
+        along, begin = (place * (faster / span.clamp(min=1))[:, None]).clamp(max=1), 2 * torch.pi * _drawn(sound, 1)
+        source = source + (span * warp)[:, None] * (torch.sin(turns * along + begin) - torch.sin(begin)) / turns
+    within = place < lengths[:, None]
+    silent = within & ((source < 0) | (source > (frames - 1)[:, None]))
+    source = torch.where(within, source, torch.maximum(place, frames.clamp(max=width - 1)[:, None]))
+    source = source.clamp(0, width - 1)
     low = source.long()
     part, rows = source - low, torch.arange(n, device=sound.device)[:, None]
     part = part.view(*part.shape, *[1] * (sound.dim() - 2))
-    return torch.lerp(sound[rows, low], sound[rows, (low + 1).clamp(max=width - 1)], part), lengths
+    found = torch.lerp(sound[rows, low], sound[rows, (low + 1).clamp(max=width - 1)], part)
+    if sound.dim() == 2:
+        return found.masked_fill(silent, 0.0), lengths
+    heard = (torch.arange(width, device=sound.device) < frames[:, None])[..., None]
+    quiet = sound.masked_fill(~heard, torch.inf).amin((1, 2))[:, None, None]
+    quiet = quiet + unit * _ROUGH * torch.randn(found.shape).abs().to(sound.device)
+    return torch.where(silent[..., None], quiet, found), lengths
 
 
 def _pitched(bands: torch.Tensor, highest: float) -> torch.Tensor:

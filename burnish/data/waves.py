@@ -38,7 +38,7 @@ TOKEN = 0.04  # seconds of sound that count as a token
 _TOGETHER = 8  # tokens: lengths this near to each other are mixed in a batch, as classes may differ in length
 _LOOKED_AT = 200  # sounds whose rates decide
 _RATES = (8000, 16_000)  # to choose from; speech has little above
-_FRAMES, _BRIEF = 100, 0.08  # frames of bands in a second; seconds that hide no whole word
+_FRAMES = 100  # of bands in a second
 _PARTS, _COEFFICIENTS = 4, 20  # of the numbers for a linear model: stretches of time, and terms of a cosine series
 _MADE_UP = 0.5, 2.0  # seconds of made-up sounds
 _GRID, _STRETCHES = (8, 12), 24  # bands and stretches of time of an explanation; of a wave stretches alone
@@ -212,9 +212,10 @@ class Waves(Described):
             return batch
         unit = 1 / (4 * np.log(10)) if self.document.get("feature_extractor_type") == WHISPER else 1.0
         fixed, strong = self.form.fixed is not None, self.vary_by == "speed"
-        brief = round(_BRIEF * (_FRAMES if self.form.cell else self.form.rate)) if TRANSCRIPT in batch else None
-        highest = min(8000.0, self.form.rate / 2)
-        sound, frames = disturb(batch["sound"], batch["frames"], float(unit), fixed, strong, highest, brief)
+        second, highest = _FRAMES if self.form.cell else self.form.rate, min(8000.0, self.form.rate / 2)
+        sound, frames = disturb(
+            batch["sound"], batch["frames"], float(unit), fixed, strong, highest, second, TRANSCRIPT in batch
+        )
         return {**batch, "sound": sound, "frames": frames}
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:

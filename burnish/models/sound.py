@@ -21,6 +21,7 @@ from burnish.models.speech import ended
 MODEL_TYPE = "burnish_sound"
 _DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1}
 _GROWING = frozenset({"sound"})
+_NEAR = 5.0  # e-folds, 22 dB: what is further below the loudest frame tells little of how loud a sound is
 _SPREAD = 3.0  # e-folds, about that of energies in speech
 _KALDI = (-4.2677393, 4.5689974)  # mean and spread that the Audio Spectrogram Transformer expects
 
@@ -34,8 +35,9 @@ class Levelled(nn.Module):
     """Sounds as they are kept to what a network was trained on: mean and spread taken out, in the place it expects.
 
     It takes `sound`, waves (n, samples) or bands (n, frames, bands), and `frames`, (n,), how many of each are sound. Of
-    burnish's own bands the mean of the whole is taken out, or that of each band by a share of `band_mean`: how loud a
-    band is on the mean tells more of the microphone and the speaker than of what is said.
+    burnish's own bands the mean of the whole is taken out; with `band_mean`, a share, that of the loud frames, so that
+    silence around a sound changes nothing, and by that share the mean of each band by itself, which tells more of the
+    microphone and the speaker than of what is said.
     """
 
     kind = "audio"
@@ -104,9 +106,17 @@ class Levelled(nn.Module):
             mask = {"attention_mask": inside.long()} if self.masked else {}
             return {"input_values": _standard(sound, inside) if self.normalize else sound, **mask}
         cells = inside[..., None]
-        means = (sound * cells).sum(1, keepdim=True) / frames[:, None, None]
+        weights = _loud(sound, inside) if self.band_mean else inside.float() / frames[:, None]
+        means = (sound * weights[..., None]).sum(1, keepdim=True)
         mean = torch.lerp(means.mean(2, keepdim=True), means, self.band_mean)
         return {"input_features": (sound - mean) * cells / _SPREAD, "attention_mask": inside}
+
+
+def _loud(sound: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """Weights (n, frames), one in sum, of the frames that are nearly as loud as the loudest."""
+    energy = sound.logsumexp(2).masked_fill(~inside, -torch.inf)
+    weights = torch.sigmoid(2 * (energy - energy.amax(1, keepdim=True) + _NEAR))
+    return weights / weights.sum(1, keepdim=True)
 
 
 def _standard(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from burnish.config import Tune, parse
+from burnish.data import disturb as disturbing
 from burnish.data.disturb import disturb
 from burnish.data.features import Batch, collate
 from burnish.data.heard import Heard, Kept
@@ -19,6 +20,7 @@ from burnish.data.rows import Rows
 from burnish.data.spectrogram import BANDS, OWN, Kaldi, Own, Wave, Whisper, form_of
 from burnish.data.waves import Waves
 from burnish.errors import InputError
+from burnish.models.sound import Levelled
 from tests import tiny_sounds
 
 OWN_8K = {"feature_extractor_type": OWN, "sampling_rate": 8000, "longest": 10.24}
@@ -165,8 +167,10 @@ def test_what_is_varied_and_what_is_not(how: str) -> None:
     assert torch.isfinite(first["sound"]).all()
     assert first["sound"].shape[1] == int(first["frames"].max())
     ratio = first["frames"] / given["frames"]
-    assert float(ratio.max()) > (1.0 if how == "speed" else 0.9)
-    assert float(ratio.max()) <= (1.26 if how == "speed" else 1.0)
+    assert float(ratio.max()) > 1.2, "silence is put around some"
+    assert float(ratio.max()) <= (2.5 if how == "speed" else 2.0)
+    longer = (first["frames"] - given["frames"]) / (1.0 if how == "shift" else 0.8)
+    assert float(longer.max()) <= 100 + 0.25 * float(given["frames"].max()), "no more than half a second at each end"
     assert float(ratio.min()) > (0.6 if how == "speed" else 0.8)
     moved = (peaks(first) - peaks(given)).abs() > 1
     assert (float(moved.float().mean()) > 0.4) == (how == "speed"), "else only a hidden band moves the peak"
@@ -176,12 +180,52 @@ def test_a_fixed_length_stays_and_so_does_padding() -> None:
     sound, frames = torch.randn(6, 30, 8), torch.tensor([30, 30, 20, 20, 10, 1])
     for row, count in enumerate(frames):
         sound[row, int(count) :] = -7.0
-    found, lengths = disturb(sound, frames, 1.0, fixed=True, strong=True, highest=4000.0)
+    found, lengths = disturb(sound, frames, 1.0, fixed=True, strong=True, highest=4000.0, second=100)
     assert found.shape == sound.shape
     for row, count in enumerate(frames):
         end = max(int(lengths[row]), int(count))
         assert (found[row, end:] == -7.0).all()
     assert (lengths >= 1).all()
+
+
+def test_formants_move_and_the_highest_pitch_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    ramp = torch.arange(64.0).expand(3, 5, 64)
+    monkeypatch.setattr(disturbing, "_PITCH", 0.0)
+    torch.testing.assert_close(disturbing._pitched(ramp, 4000.0), ramp, atol=1e-3, rtol=0.0)
+    monkeypatch.setattr(disturbing, "_PITCH", 0.15)
+    monkeypatch.setattr(disturbing, "_drawn", lambda like, *shape: torch.tensor([[0.0], [0.5], [1.0]]))
+    lower, same, higher = disturbing._pitched(ramp, 4000.0)[:, 0]
+    torch.testing.assert_close(same, ramp[0, 0], atol=1e-3, rtol=0.0)
+    assert (lower[20:50] < same[20:50] - 1).all()
+    assert (higher[20:50] > same[20:50] + 1).all()
+    for moved in (lower, higher):
+        assert abs(float(moved[-1]) - 63) < 1
+        assert (moved.diff() >= 0).all()
+
+
+def test_an_echo_comes_late_and_leaves_the_energy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disturbing, "_ECHOING", 1.1)
+    energy = torch.full((4, 120, 8), -30.0)
+    energy[:, 20] = 4.0
+    found = disturbing._echoing(energy, torch.ones(4, 120, dtype=torch.bool))
+    assert (found[:, :20] <= energy[:, :20] + 1e-3).all()
+    assert (found[:, 21] > energy[:, 21] + 1).all()
+    assert (found[:, 21:60].diff(dim=1) <= 1e-4).all()
+    torch.testing.assert_close(found.exp().sum(1), energy.exp().sum(1), atol=0.0, rtol=1e-2)
+
+
+def test_silence_around_a_sound_changes_nothing_in_it() -> None:
+    chance = torch.Generator().manual_seed(0)
+    sound = 2 * torch.randn(1, 30, 64, generator=chance)
+    padded = torch.cat([torch.full((1, 20, 64), -9.0), sound, torch.full((1, 40, 64), -9.0)], 1)
+    apart = {}
+    for share in (0.0, 0.5):
+        level = Levelled.of({"feature_extractor_type": OWN, "band_mean": share})
+        alone = level(sound, torch.tensor([30]))["input_features"]
+        within = level(padded, torch.tensor([90]))["input_features"][:, 20:50]
+        apart[share] = float((alone - within).abs().max())
+    assert apart[0.0] > 1.5
+    assert apart[0.5] < 1e-3
 
 
 def test_waves_are_varied_too() -> None:
