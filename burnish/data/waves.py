@@ -35,7 +35,7 @@ from burnish.errors import InputError
 from burnish.extras import need
 
 TOKEN = 0.04  # seconds of sound that count as a token
-_TOGETHER = 8  # tokens: lengths this near to each other are mixed in a batch, as classes may differ in length
+_TOGETHER = 16  # tokens: lengths this near to each other are mixed in a batch, as classes and speakers differ in length
 _LOOKED_AT = 200  # sounds whose rates decide
 _RATES = (8000, 16_000)  # to choose from; speech has little above
 _FRAMES = 100  # of bands in a second
