@@ -105,10 +105,11 @@ def _moved(
     found = torch.lerp(sound[rows, low], sound[rows, (low + 1).clamp(max=width - 1)], part)
     if sound.dim() == 2:
         return found.masked_fill(silent, 0.0), lengths
-    heard = (torch.arange(width, device=sound.device) < frames[:, None])[..., None]
-    quiet = sound.masked_fill(~heard, torch.inf).amin((1, 2))[:, None, None]
-    quiet = quiet + unit * _ROUGH * torch.randn(found.shape).abs().to(sound.device)
-    return torch.where(silent[..., None], quiet, found), lengths
+    row, moment = silent.nonzero(as_tuple=True)
+    beyond = torch.arange(width, device=sound.device) >= frames[:, None]
+    quiet = sound.amin(2).masked_fill(beyond, torch.inf).amin(1)[row, None]
+    found[row, moment] = quiet + unit * _ROUGH * torch.randn(len(row), sound.shape[2]).abs().to(sound.device)
+    return found, lengths
 
 
 def _pitched(bands: torch.Tensor, highest: float) -> torch.Tensor:

@@ -235,8 +235,8 @@ def test_rows_that_would_be_cut_are_not_learnt_from(tmp_path: Path) -> None:
 
 def test_variation_leaves_out_nothing_of_what_is_said() -> None:
     reader = Waves(OWN_8K, "shift")
-    rows = [{"audio": (tiny_sounds.spoken("abcabcabc", 1), 8000), "label": "abc"}] * 4
-    given = collate(Transcribe.learn(rows).encode(rows, reader, 256), range(4), 0)
+    rows = [{"audio": (tiny_sounds.spoken("abcabcabc", 1), 8000), "label": "abc"}] * 40
+    given = collate(Transcribe.learn(rows).encode(rows, reader, 256), range(40), 0)
     torch.manual_seed(0)
     varied = reader.vary(given)
     assert (varied["frames"] >= given["frames"]).all()
