@@ -62,8 +62,6 @@ class Waves(Described):
 
     @classmethod
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
-        if tune.image_size:
-            raise InputError("tune.image_size is for images, and the rows hold sounds; leave it out")
         if tune.vary in ("mirror", "flip"):
             raise InputError(f"tune.vary: {tune.vary} is for images; sounds know auto, speed, shift and none")
         found = _of_model(place) if place else {**_SCRATCH, "sampling_rate": _usual_rate(train)}

@@ -25,6 +25,11 @@ from burnish.models.towers import Towers, start_projection
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 
+_OF_KINDS = {
+    "image_size": ("image", "video"),
+    "frames": ("video",),
+}  # options of tune, and the kinds of input they are for
+
 
 def tokenizer_for(job: Job, train: Rows) -> Any:
     """The tokenizer of the job's model, or one built from the training rows where the model starts from scratch.
@@ -38,6 +43,7 @@ def tokenizer_for(job: Job, train: Rows) -> Any:
         apart = {kind: tokenizer_for(part(job, kind), only(train, kind)) for kind in kinds}
         return Mixed(apart, job.tune.max_tokens)
     source, kind = models.resolve(job.model), kind_of(train.columns)
+    _must_be_asked(job, kind)
     if kind != TEXT:
         _must_suit(job, kind)
         models.must_read(source, kind)
@@ -69,6 +75,13 @@ def _must_suit(job: Job, kind: str) -> None:
         raise InputError(
             f"{', '.join(wrong)}: for texts alone so far, and the rows hold {one_of(kind)} each; leave out"
         )
+
+
+def _must_be_asked(job: Job, kind: str) -> None:
+    """What only other kinds of input have must not be asked of this one."""
+    for name, kinds in _OF_KINDS.items():
+        if getattr(job.tune, name) is not None and kind not in kinds:
+            raise InputError(f"tune.{name} is for {kinds[0]}s, and the rows hold {one_of(kind)} each; leave it out")
 
 
 def _texts(rows: Iterable[Row]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from burnish.errors import ConfigError, InputError
 from burnish.job import Tuned
 from burnish.starter import guess
 from burnish.verbs import predict_lines
-from tests import tiny_tables
+from tests import tiny, tiny_tables
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,13 @@ def test_what_is_for_texts_is_refused(tmp_path: Path) -> None:
         flow.tune(tiny_tables.job(tmp_path, data, lora={}))
     with pytest.raises(InputError, match=r"tune\.vary: mirror"):
         flow.tune(tiny_tables.job(tmp_path, data, vary="mirror"))
+    for options, words in (({"image_size": 32}, "is for images"), ({"frames": 3}, "is for videos")):
+        with pytest.raises(
+            InputError, match=rf"tune\.{next(iter(options))} {words}, and the rows hold a row of a table"
+        ):
+            flow.tune(tiny_tables.job(tmp_path, data, **options))
+    with pytest.raises(InputError, match=r"tune\.frames is for videos, and the rows hold a text each; leave it out"):
+        flow.tune(tiny.job(tmp_path / "text", frames=3))
     job = tiny_tables.job(tmp_path, data).model_dump(mode="json") | {"model": "minilm"}
     with pytest.raises(InputError, match="reads texts, and the rows hold tables"):
         flow.tune(parse(job))
