@@ -87,7 +87,7 @@ def test_what_is_for_texts_is_refused(tmp_path: Path) -> None:
         ):
             flow.tune(tiny_tables.job(tmp_path, data, **options))
     with pytest.raises(InputError, match=r"tune\.frames is for videos, and the rows hold a text each; leave it out"):
-        flow.tune(tiny.job(tmp_path / "text", frames=3))
+        flow.tune(tiny.job(tmp_path, "classify", frames=3))
     job = tiny_tables.job(tmp_path, data).model_dump(mode="json") | {"model": "minilm"}
     with pytest.raises(InputError, match="reads texts, and the rows hold tables"):
         flow.tune(parse(job))
