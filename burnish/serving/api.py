@@ -109,24 +109,7 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
     @app.post("/v1/explain", tags=["predict"], response_model=schemas.ExplainResponse)
     async def explain(body: schemas.ExplainRequest) -> Response:
         """Why the model says what it says of an input: a score for each of its words."""
-        served = registry.get(body.model)
-        deployment = registry.pick(served, body.variant)
-        about = deployment.about
-        given: Any = body.input
-        if about:
-            (given,) = intake.fitting([given], about["task"], service.limits, about["inputs"], about.get("fields"))
-        if service.guarding:
-            intake.must_not_hide_texts(about.get("fields"))
-        if service.guarding and deployment.state == "ready" and about["inputs"] == intake.TEXT:
-            await service.guarding.pass_whole(given, about["task"])
-        asked = {"explain": given, "target": body.target, "at": body.at}
-        request = deployment.submit([asked], service.limits.timeout)
-        (part,) = await request.answer
-        if part[:1] == b"-":
-            raise Problem(**orjson.loads(part[1:]))
-        head = {"model": served.name, "version": about["version"], "variant": about["variant"]}
-        content = b'%b,"explanation":%b}' % (orjson.dumps(head)[:-1], part[1:])
-        return Response(content, media_type="application/json")
+        return Response(await service.explained(body), media_type="application/json")
 
     @app.get("/v1/stats", tags=["operation"])
     async def numbers() -> schemas.Answer:

@@ -6,14 +6,15 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from math import inf
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 
-from burnish.serving import embeddings, files, intake, streams
+from burnish.serving import embeddings, files, intake, schemas, streams
 from burnish.serving.deployment import FULL, Limits, Request
 from burnish.serving.errors import Problem
 from burnish.serving.guarding import Guarding
@@ -140,11 +141,7 @@ class Service:
             raise Problem(415, f"send Content-Type: application/json, or {NDJSON}; for files also {files.FORM}")
         if kind == files.FORM:
             files.must_be_of_this_site(intake.header(scope, b"origin"), intake.header(scope, b"host"))
-        if self.open >= self.limits.max_concurrent_requests:
-            self.stats.note("", 0.0, 0.0, 0, 429)
-            raise Problem(429, _CROWDED, 1)
-        self.open += 1
-        try:
+        with self._room():
             if embed:
                 await self._embed(scope, receive, send, identity)
             elif kind == NDJSON:
@@ -154,6 +151,20 @@ class Service:
                 await streams.stream(self, asked, scope, receive, send)
             else:
                 await self._once(scope, receive, send, identity)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """A request among those that are answered at once.
+
+        Raises:
+            Problem: 429 where there are as many as the service takes.
+        """
+        if self.open >= self.limits.max_concurrent_requests:
+            self.stats.note("", 0.0, 0.0, 0, 429)
+            raise Problem(429, _CROWDED, 1)
+        self.open += 1
+        try:
+            yield
         finally:
             self.open -= 1
 
@@ -243,6 +254,37 @@ class Service:
             about |= {"guard": notes} if notes else {}
         timing = f"queue;dur={1000 * waited:.2f}, model;dur={request.milliseconds:.2f}"
         return parts, about, timing.encode()
+
+    async def explained(self, asked: schemas.ExplainRequest) -> bytes:
+        """The answer to a request to explain, as JSON. It counts as one of those that are answered at once, and is
+        counted apart from predictions, as it takes many times as long."""
+        loop = asyncio.get_running_loop()
+        started, name, status = loop.time(), "", 500
+        try:
+            with self._room():
+                served = self.registry.get(asked.model)
+                name = served.name
+                deployment = self.registry.pick(served, asked.variant)
+                about = deployment.about
+                given: Any = asked.input
+                if about:
+                    (given,) = intake.fitting([given], about["task"], self.limits, about["inputs"], about.get("fields"))
+                if self.guarding:
+                    intake.must_not_hide_texts(about.get("fields"))
+                if self.guarding and deployment.state == "ready" and about["inputs"] == intake.TEXT:
+                    await self.guarding.pass_whole(given, about["task"])
+                wanted = {"explain": given, "target": asked.target, "at": asked.at}
+                (part,) = await deployment.submit([wanted], self.limits.timeout).answer
+                if part[:1] == b"-":
+                    raise Problem(**orjson.loads(part[1:]))
+                status = 200
+        except Problem as problem:
+            status = problem.status
+            raise
+        finally:
+            self.stats.explained(name, loop.time() - started, status)
+        head = {"model": name, "version": about["version"], "variant": about["variant"]}
+        return b'%b,"explanation":%b}' % (orjson.dumps(head)[:-1], part[1:])
 
     def _compare(self, name: str, own: Request, shadow: Request | None) -> None:
         """Count where the shadow says the same, once both have answered."""

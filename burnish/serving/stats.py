@@ -95,6 +95,9 @@ class Stats:
         self._queue = Histogram(
             "burnish_queue_seconds", "Waiting for a process.", ["model"], buckets=_BUCKETS, registry=of
         )
+        self._explained = Histogram(
+            "burnish_explain_seconds", "Explanations, from the last byte in.", ["model", "status"], registry=of
+        )
         self._batch = Histogram("burnish_batch_tokens", "Tokens of a batch.", ["model"], buckets=_TOKENS, registry=of)
         self._padding = Counter("burnish_padding_tokens", "Tokens of padding in batches.", ["model"], registry=of)
         self._shadow = Counter(
@@ -122,6 +125,10 @@ class Stats:
             answered.inc(rows)
             latency.observe(seconds)
             queue.observe(waited)
+
+    def explained(self, name: str, seconds: float, status: int) -> None:
+        """A request to explain that has come to its end."""
+        self._explained.labels(name, status).observe(seconds)
 
     @cache  # noqa: B019  # to find a metric by its labels takes longer than to count
     def _count(self, name: str, status: int) -> Counter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -9,6 +10,12 @@ import pytest
 
 from burnish import explain
 from burnish.engine import Engine
+from burnish.serving.deployment import Limits
+from burnish.serving.errors import Problem
+from burnish.serving.registry import Registry
+from burnish.serving.schemas import ExplainRequest
+from burnish.serving.service import Service
+from burnish.serving.stats import Stats
 from tests.serving.conftest import ADMIN, Running
 
 ASKED: list[tuple[str, Any]] = [
@@ -67,3 +74,34 @@ def test_what_is_wrong_is_said(body: dict[str, Any], status: int, told: str, run
     assert answer.status_code == status, answer.text
     assert told in answer.json()["detail"]
     assert "--" not in answer.json()["detail"]
+
+
+def test_explanations_are_counted_apart_from_predictions(running: Running) -> None:
+    def counted() -> dict[str, float]:
+        with running.client(ADMIN) as client:
+            told = client.get("/metrics").text
+            lines = [line.rsplit(" ", 1) for line in told.splitlines() if 'model="classify"' in line]
+        return {name: float(value) for name, value in lines}
+
+    before = counted()
+    assert why(running, model="classify", input="good").status_code == 200
+    assert why(running, model="classify", input="good", target="nonsense").status_code == 422
+    found = counted()
+    for status in ("200", "422"):
+        name = f'burnish_explain_seconds_count{{model="classify",status="{status}"}}'
+        assert found[name] == before.get(name, 0) + 1
+    requests = 'burnish_requests_total{model="classify",status="200"}'
+    assert found.get(requests) == before.get(requests)
+
+
+def test_there_are_no_more_at_once_than_the_service_takes() -> None:
+    async def asked() -> Problem:
+        stats, limits = Stats(), Limits(max_concurrent_requests=1)
+        service = Service(Registry(limits, None, stats.seen), stats, None, limits, local=True)
+        service.open = 1
+        with pytest.raises(Problem) as said:
+            await service.explained(ExplainRequest(model="any", input="good"))
+        assert service.open == 1
+        return said.value
+
+    assert asyncio.run(asked()).status == 429
