@@ -142,7 +142,7 @@ def _numbers(task: Classify, train: Rows, rows: Iterable[Row], reader: Reader) -
 
 def _estimator(task: Classify, trees: bool) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from sklearn.linear_model import Ridge, RidgeClassifier
+    from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.multioutput import MultiOutputClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -150,9 +150,10 @@ def _estimator(task: Classify, trees: bool) -> Any:
     if isinstance(task, Score):
         return HistGradientBoostingRegressor(random_state=0) if trees else make_pipeline(StandardScaler(), Ridge(100.0))
     if trees:
-        boosted = HistGradientBoostingClassifier(random_state=0)
-        return MultiOutputClassifier(boosted) if task.multi_label else boosted
-    return make_pipeline(StandardScaler(), RidgeClassifier(alpha=100.0))
+        chosen = HistGradientBoostingClassifier(random_state=0)
+    else:
+        chosen = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=300))
+    return MultiOutputClassifier(chosen) if task.multi_label else chosen
 
 
 def _nearest(task: Transcribe, train: Rows, rows: Iterable[Row], reader: Reader) -> tuple[str, Iterator[Any]]:
