@@ -40,7 +40,7 @@ def table(place: Path, count: int = 12) -> Path:
 
 
 def job(place: Path, data: Path | None = None, model: str = "scratch", **tune: Any) -> Job:
-    settings = {"epochs": 4, "tokens_per_batch": 128, "scratch": {"layers": 3, "hidden": 16}, **tune}
+    settings = {"epochs": 8, "tokens_per_batch": 128, "scratch": {"layers": 3, "hidden": 16}, **tune}
     return tiny_files.job(place, data or folder(place / "data"), {"audio": "clip"}, model, **settings)
 
 
