@@ -25,10 +25,8 @@ from burnish.models.towers import Towers, start_projection
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
 
-_OF_KINDS = {
-    "image_size": ("image", "video"),
-    "frames": ("video",),
-}  # options of tune, and the kinds of input they are for
+# Options of tune, and the kinds of input they are for.
+_OF_KINDS = {"image_size": ("image", "video"), "frames": ("video",)}
 
 
 def tokenizer_for(job: Job, train: Rows) -> Any:

@@ -163,9 +163,7 @@ def test_what_is_varied_and_what_is_not(how: str) -> None:
     assert first["sound"].shape[1] == int(first["frames"].max())
     ratio = first["frames"] / given["frames"]
     assert float(ratio.max()) > 1.2, "silence is put around some"
-    assert float(ratio.max()) <= (2.5 if how == "speed" else 2.0)
-    longer = (first["frames"] - given["frames"]) / (1.0 if how == "shift" else 0.8)
-    assert float(longer.max()) <= 100 + 0.25 * float(given["frames"].max()), "no more than half a second at each end"
+    assert float(ratio.max()) <= (2.0 if how == "speed" else 1.6)
     assert float(ratio.min()) > (0.6 if how == "speed" else 0.8)
     moved = (peaks(first) - peaks(given)).abs() > 1
     assert (float(moved.float().mean()) > 0.4) == (how == "speed"), "else only a hidden band moves the peak"
@@ -181,6 +179,13 @@ def test_a_fixed_length_stays_and_so_does_padding() -> None:
         end = max(int(lengths[row]), int(count))
         assert (found[row, end:] == -7.0).all()
     assert (lengths >= 1).all()
+
+
+def test_silence_around_a_long_sound_is_half_a_second_at_most() -> None:
+    torch.manual_seed(0)
+    sound, frames = torch.randn(200, 400, 4), torch.full((200,), 400)
+    lengths = disturb(sound, frames, 1.0, fixed=False, strong=False, highest=4000.0, second=100)[1]
+    assert 470 < int(lengths.max()) <= 500
 
 
 def test_formants_move_and_the_highest_pitch_stays(monkeypatch: pytest.MonkeyPatch) -> None:
