@@ -10,7 +10,7 @@ files, and burnish writes its cache in it; a later one begins with what the firs
 of its own, in turns; medians. Some inputs of each way are compared before anything is reported.
 
 Then one epoch of recipes/image-cifar10.yaml and of recipes/audio-fsdd.yaml on some hundred rows: the share of the
-steps' time in which the network waits for a batch, its augmentation among it.
+steps' time in which the network waits for a batch.
 """
 
 from __future__ import annotations
@@ -179,25 +179,26 @@ def waiting(given: dict[str, Any]) -> dict[str, float]:
     from burnish import job as flow
     from burnish.config import parse
     from burnish.data.features import Features
-    from burnish.data.pixels import Pixels
-    from burnish.data.waves import Waves
     from burnish.training import loop
 
-    spent = {"batches": 0.0, "decoding": 0.0}
+    spent, ahead, kept, end = {"batches": 0.0, "decoding": 0.0}, loop.ahead, Features.kept, object()
 
-    def timed(name: str, made: Any) -> Any:
-        def call(*some: Any) -> Any:
-            started = time.perf_counter()
-            found = made(*some)
-            spent[name] += time.perf_counter() - started
-            return found
+    def timed(name: str, call: Callable[[], Any]) -> Any:
+        started = time.perf_counter()
+        found = call()
+        spent[name] += time.perf_counter() - started
+        return found
 
-        return call
+    def waited(items: Iterator[Any]) -> Iterator[Any]:
+        coming = ahead(items)
+        try:
+            while (part := timed("batches", lambda: next(coming, end))) is not end:
+                yield part
+        finally:
+            coming.close()
 
-    loop.collate = timed("batches", loop.collate)
-    Features.kept = timed("decoding", Features.kept)  # type: ignore[method-assign]
-    for reader in (Pixels, Waves):
-        reader.vary = timed("batches", reader.vary)  # type: ignore[method-assign]
+    loop.ahead = waited
+    Features.kept = lambda features: timed("decoding", lambda: kept(features))  # type: ignore[method-assign]
     job = yaml.safe_load((measure.ROOT / given["recipe"]).read_text(encoding="utf-8"))
     job["data"] = {"train": given["data"], "limit": given["rows"], "split": {"dev": 0.0, "test": 0.0}}
     job |= {"out": given["folder"] + "/model", "report": {"bootstrap": 0, "hardest": 0}}

@@ -115,6 +115,15 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def generator(*seeds: int) -> torch.Generator:
+    """Numbers of their own, on the CPU, that hang on these seeds alone."""
+    import numpy
+    import torch
+
+    (seed,) = numpy.random.SeedSequence(seeds).generate_state(1, numpy.uint64)
+    return torch.Generator().manual_seed(int(seed))
+
+
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
     """Run the body with `count` threads for matrix products; None leaves the setting alone."""

@@ -20,7 +20,7 @@ from burnish.data.augment import augment
 from burnish.data.features import Features, Ragged, by_length, collate
 from burnish.data.reader import Reader
 from burnish.data.rows import Rows
-from burnish.device import Precision, choose_device, measure_precision
+from burnish.device import Precision, choose_device, generator, measure_precision
 from burnish.engine import net_of
 from burnish.engine.run import unlabelled
 from burnish.engine.runtime import Runtime
@@ -53,13 +53,12 @@ def _varied(reader: Reader, rows: Rows, copies: int, seed: int) -> Features:
     size = sum(np.asarray(dense).nbytes for dense in features.dense.values())
     copies = min(copies, _MOST // max(1, size))
     found: dict[str, list[NDArray[Any]]] = {name: [np.asarray(dense)] for name, dense in features.dense.items()}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for _ in range(copies):
-            for start in range(0, len(features), 256):
-                batch = reader.vary(collate(features, np.arange(start, min(start + 256, len(features))), 0))
-                for name, parts in found.items():
-                    parts.append(batch[name].numpy())
+    draw = generator(seed)
+    for _ in range(copies):
+        for start in range(0, len(features), 256):
+            batch = reader.vary(collate(features, np.arange(start, min(start + 256, len(features))), 0), draw)
+            for name, parts in found.items():
+                parts.append(batch[name].numpy())
     dense = {name: np.concatenate(parts) for name, parts in found.items()}
     return replace(features, dense=dense, row=np.arange(len(features) * (1 + copies)))
 

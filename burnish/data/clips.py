@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -141,11 +142,11 @@ class Clips(Pixels):
             named = f"'{given}'" if isinstance(given, str) else "the video"
             raise InputError(f"{named} cannot be read: {error}") from None
 
-    def vary(self, batch: Batch) -> Batch:
+    def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """As for images, and alike for all frames of a clip."""
         if self.vary_by == "none" or self.given not in batch:
             return batch
-        return {**batch, self.given: self.varied(batch[self.given].movedim(1, 3)).movedim(3, 1)}
+        return {**batch, self.given: self.varied(batch[self.given].movedim(1, 3), draw).movedim(3, 1)}
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Means over the frames of coarse pixels and of how often each of 64 colours occurs, and their mean change from

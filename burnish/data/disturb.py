@@ -8,6 +8,7 @@ warped, and rooms echo.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
@@ -29,21 +30,11 @@ _MASKS, _TIME, _BANDS = 2, 0.15, 0.2  # masks of each kind, and the share of the
 _APART = 8  # brief masks: one for each so many times of its longest
 
 
-def disturb(
-    sound: torch.Tensor,
-    frames: torch.Tensor,
-    unit: float,
-    fixed: bool,
-    strong: bool,
-    highest: float,
-    second: int,
-    whole: bool = False,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """A batch of sounds and its numbers of frames, changed; drawn from torch's own generator.
+@dataclass(frozen=True)
+class Disturb:
+    """Changes a batch of sounds and its numbers of frames.
 
-    Args:
-        sound: waves (n, samples), or bands (n, frames, bands).
-        frames: how many of each are sound, (n,); the rest is padding.
+    Attributes:
         unit: what one e-fold of energy is in the bands.
         fixed: all keep the length they are padded to.
         strong: change speed and pitch as well, and let rooms echo.
@@ -52,70 +43,84 @@ def disturb(
         whole: all that is said counts: the ends stay, and where time is hidden it is only for a moment, the more often
             the longer a sound is.
     """
-    brief = round(_BRIEF * second) if whole else None
-    speed, warp = (_SPEED, _WARP if sound.dim() == 3 else 0.0) if strong else (0.0, 0.0)
-    found, frames = _moved(sound.float(), frames, unit, fixed, speed, warp, second, 0.0 if whole else _DROPPED)
-    inside = torch.arange(found.shape[1], device=found.device) < frames[:, None]
-    if found.dim() == 2:
-        return _masked(_noisy_wave(found, inside), frames, inside, brief), frames
-    changed = found
-    if strong:
-        changed = unit * _echoing(_pitched(found, highest) / unit, inside)
-    noisy = unit * _noisy_bands(changed / unit, inside)
-    return torch.where(inside[..., None], _masked(noisy, frames, inside, brief), found), frames
+
+    unit: float
+    fixed: bool
+    strong: bool
+    highest: float
+    second: int
+    whole: bool = False
+
+    def __call__(
+        self, sound: torch.Tensor, frames: torch.Tensor, draw: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sounds and frames as they have become.
+
+        Args:
+            sound: waves (n, samples), or bands (n, frames, bands).
+            frames: how many of each are sound, (n,); the rest is padding.
+        """
+        brief = round(_BRIEF * self.second) if self.whole else None
+        found, frames = self._moved(sound.float(), frames, draw)
+        inside = torch.arange(found.shape[1], device=found.device) < frames[:, None]
+        if found.dim() == 2:
+            return _masked(_noisy_wave(found, inside, draw), frames, inside, brief, draw), frames
+        changed = found
+        if self.strong:
+            changed = self.unit * _echoing(_pitched(found, self.highest, draw) / self.unit, inside, draw)
+        noisy = self.unit * _noisy_bands(changed / self.unit, inside, draw)
+        return torch.where(inside[..., None], _masked(noisy, frames, inside, brief, draw), found), frames
+
+    def _moved(
+        self, sound: torch.Tensor, frames: torch.Tensor, draw: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A little left out at both ends, or silence put there, and the rest faster or slower, by turns more so and
+        less. What was padding stays padding."""
+        n, width = sound.shape[:2]
+        speed, dropped = _SPEED if self.strong else 0.0, 0.0 if self.whole else _DROPPED
+        paused = _drawn(draw, sound) < _PAUSED
+        most = torch.where(paused, -(_PAUSE * frames).clamp(max=_LONG * self.second), dropped * frames)
+        first, last = (most * _drawn(draw, sound) for _ in range(2))
+        faster, span = 1 + speed * (2 * _drawn(draw, sound) - 1), frames - first - last
+        lengths = (span / faster).long().clamp(min=1)
+        lengths = lengths.clamp(max=width) if self.fixed else lengths
+        place = torch.arange(width if self.fixed else int(lengths.max()), device=sound.device)
+        source = first[:, None] + place * faster[:, None]
+        if self.strong and sound.dim() == 3:
+            turns = 2 * torch.pi * (1 + (_WAVES * _drawn(draw, sound)).long())[:, None]
+            along = (place * (faster / span.clamp(min=1))[:, None]).clamp(max=1)
+            begin = 2 * torch.pi * _drawn(draw, sound, 1)
+            source = source + (span * _WARP)[:, None] * (torch.sin(turns * along + begin) - torch.sin(begin)) / turns
+        within = place < lengths[:, None]
+        silent = within & ((source < 0) | (source > (frames - 1)[:, None]))
+        source = torch.where(within, source, torch.maximum(place, frames.clamp(max=width - 1)[:, None]))
+        source = source.clamp(0, width - 1)
+        low = source.long()
+        part, rows = source - low, torch.arange(n, device=sound.device)[:, None]
+        part = part.view(*part.shape, *[1] * (sound.dim() - 2))
+        found = torch.lerp(sound[rows, low], sound[rows, (low + 1).clamp(max=width - 1)], part)
+        if sound.dim() == 2:
+            return found.masked_fill(silent, 0.0), lengths
+        row, moment = silent.nonzero(as_tuple=True)
+        beyond = torch.arange(width, device=sound.device) >= frames[:, None]
+        quiet = sound.amin(2).masked_fill(beyond, torch.inf).amin(1)[row, None]
+        found[row, moment] = quiet + self.unit * _ROUGH * _normal(draw, sound, len(row), sound.shape[2]).abs()
+        return found, lengths
 
 
-def _drawn(like: torch.Tensor, *shape: int) -> torch.Tensor:
-    """Between 0 and 1, a number for each of a batch; on the CPU, whose generator a checkpoint keeps."""
-    return torch.rand(len(like), *shape).to(like.device)
+def _drawn(draw: torch.Generator, like: torch.Tensor, *shape: int) -> torch.Tensor:
+    """Between 0 and 1, a number for each of a batch; drawn on the CPU."""
+    return torch.rand(len(like), *shape, generator=draw).to(like.device)
 
 
-def _moved(
-    sound: torch.Tensor,
-    frames: torch.Tensor,
-    unit: float,
-    fixed: bool,
-    speed: float,
-    warp: float,
-    second: int,
-    dropped: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """A little left out at both ends, or silence put there, and the rest faster or slower, by turns more so and less.
-    What was padding stays padding."""
-    n, width = sound.shape[:2]
-    paused = _drawn(sound) < _PAUSED
-    most = torch.where(paused, -(_PAUSE * frames).clamp(max=_LONG * second), dropped * frames)
-    first, last = (most * _drawn(sound) for _ in range(2))
-    faster, span = 1 + speed * (2 * _drawn(sound) - 1), frames - first - last
-    lengths = (span / faster).long().clamp(min=1)
-    lengths = lengths.clamp(max=width) if fixed else lengths
-    place = torch.arange(width if fixed else int(lengths.max()), device=sound.device)
-    source = first[:, None] + place * faster[:, None]
-    if warp:
-        turns = 2 * torch.pi * (1 + (_WAVES * _drawn(sound)).long())[:, None]
-        along, begin = (place * (faster / span.clamp(min=1))[:, None]).clamp(max=1), 2 * torch.pi * _drawn(sound, 1)
-        source = source + (span * warp)[:, None] * (torch.sin(turns * along + begin) - torch.sin(begin)) / turns
-    within = place < lengths[:, None]
-    silent = within & ((source < 0) | (source > (frames - 1)[:, None]))
-    source = torch.where(within, source, torch.maximum(place, frames.clamp(max=width - 1)[:, None]))
-    source = source.clamp(0, width - 1)
-    low = source.long()
-    part, rows = source - low, torch.arange(n, device=sound.device)[:, None]
-    part = part.view(*part.shape, *[1] * (sound.dim() - 2))
-    found = torch.lerp(sound[rows, low], sound[rows, (low + 1).clamp(max=width - 1)], part)
-    if sound.dim() == 2:
-        return found.masked_fill(silent, 0.0), lengths
-    row, moment = silent.nonzero(as_tuple=True)
-    beyond = torch.arange(width, device=sound.device) >= frames[:, None]
-    quiet = sound.amin(2).masked_fill(beyond, torch.inf).amin(1)[row, None]
-    found[row, moment] = quiet + unit * _ROUGH * torch.randn(len(row), sound.shape[2]).abs().to(sound.device)
-    return found, lengths
+def _normal(draw: torch.Generator, like: torch.Tensor, *shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=draw).to(like.device)
 
 
-def _pitched(bands: torch.Tensor, highest: float) -> torch.Tensor:
+def _pitched(bands: torch.Tensor, highest: float, draw: torch.Generator) -> torch.Tensor:
     """As from a longer or a shorter vocal tract: pitches times a factor, those above the knee drawn to the highest."""
     count, top = bands.shape[2], math.log1p(highest / _BREAK)
-    factor = 1 + _PITCH * (2 * _drawn(bands, 1) - 1)
+    factor = 1 + _PITCH * (2 * _drawn(draw, bands, 1) - 1)
     pitch = _BREAK * torch.expm1(torch.arange(1, count + 1, device=bands.device) * top / (count + 1))
     knee = _KNEE * highest * factor.clamp(max=1) / factor
     above = highest - (highest - pitch) * (highest - knee * factor) / (highest - knee)
@@ -129,67 +134,71 @@ def _pitched(bands: torch.Tensor, highest: float) -> torch.Tensor:
     return torch.lerp(below, above, part)
 
 
-def _echoing(energy: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+def _echoing(energy: torch.Tensor, inside: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     """Some of them in a room, where a part of the energy, here no logarithm, comes late in each band."""
-    echoing = (_drawn(energy) < _ECHOING).nonzero().squeeze(1)
+    echoing = (_drawn(draw, energy) < _ECHOING).nonzero().squeeze(1)
     if not len(echoing):
         return energy
     part = energy[echoing]
     quick, slow = _FALL
-    fall = 6 * math.log(10) / (quick + (slow - quick) * _drawn(part, 1))
+    fall = 6 * math.log(10) / (quick + (slow - quick) * _drawn(draw, part, 1))
     room = torch.exp(-fall * torch.arange(_ROOM, device=energy.device))
     room = room / room.sum(1, keepdim=True)
     power = part.exp() * inside[echoing][..., None]
     late = F.conv1d(F.pad(power.permute(2, 0, 1), (_ROOM - 1, 0)), room.flip(1)[:, None], groups=len(part))
-    wet = _WET * _drawn(part, 1, 1)
+    wet = _WET * _drawn(draw, part, 1, 1)
     heard = (1 - wet) * power + wet * late.permute(1, 2, 0)
     return energy.index_copy(0, echoing, heard.clamp(min=torch.finfo(heard.dtype).tiny).log())
 
 
-def _noisy_bands(energy: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+def _noisy_bands(energy: torch.Tensor, inside: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     """Louder, softer, brighter or darker, and over half of them noise, by the sum of both energies; all of them
     logarithms."""
-    noisy = (_drawn(energy) < _NOISY).nonzero().squeeze(1)
+    noisy = (_drawn(draw, energy) < _NOISY).nonzero().squeeze(1)
     part = energy[noisy]
     top = part.masked_fill(~inside[noisy][..., None], -torch.inf).amax((1, 2))
     quiet, loud = _NOISE
-    under = quiet + (loud - quiet) * _drawn(part)
-    slope = torch.linspace(-0.5, 0.5, energy.shape[2], device=energy.device) * _TILT * (2 * _drawn(part, 1) - 1)
-    rough = _ROUGH * torch.randn(part.shape).to(energy.device)
+    under = quiet + (loud - quiet) * _drawn(draw, part)
+    slope = torch.linspace(-0.5, 0.5, energy.shape[2], device=energy.device) * _TILT * (2 * _drawn(draw, part, 1) - 1)
+    rough = _ROUGH * _normal(draw, part, *part.shape)
     noise = (top - under)[:, None, None] + slope[:, None] + rough
     place = torch.arange(energy.shape[2], device=energy.device) + 0.5
     curves = torch.cos(torch.pi / energy.shape[2] * place * torch.arange(_CURVES, device=energy.device)[:, None])
-    colour = _GAIN * (2 * _drawn(energy, _CURVES) - 1) @ curves
+    colour = _GAIN * (2 * _drawn(draw, energy, _CURVES) - 1) @ curves
     return energy.index_copy(0, noisy, torch.logaddexp(part, noise)) + colour[:, None]
 
 
-def _noisy_wave(wave: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+def _noisy_wave(wave: torch.Tensor, inside: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     strength = wave.square().sum(1, keepdim=True) / inside.sum(1, keepdim=True)
     quiet, loud = _NOISE
-    under = quiet + (loud - quiet) * _drawn(wave, 1)
-    noise = (strength * torch.exp(-under)).sqrt() * torch.randn(wave.shape).to(wave.device)
-    noise = noise * (inside & (_drawn(wave, 1) < _NOISY))
-    return (wave + noise) * torch.exp(_GAIN / 2 * (2 * _drawn(wave, 1) - 1))
+    under = quiet + (loud - quiet) * _drawn(draw, wave, 1)
+    noise = (strength * torch.exp(-under)).sqrt() * _normal(draw, wave, *wave.shape)
+    noise = noise * (inside & (_drawn(draw, wave, 1) < _NOISY))
+    return (wave + noise) * torch.exp(_GAIN / 2 * (2 * _drawn(draw, wave, 1) - 1))
 
 
-def _masked(sound: torch.Tensor, frames: torch.Tensor, inside: torch.Tensor, brief: int | None) -> torch.Tensor:
+def _masked(
+    sound: torch.Tensor, frames: torch.Tensor, inside: torch.Tensor, brief: int | None, draw: torch.Generator
+) -> torch.Tensor:
     """Stretches of time, and ranges of bands, at the mean; of a wave, silence."""
     hidden = torch.zeros_like(inside)
     place = torch.arange(sound.shape[1], device=sound.device)
     masks = _MASKS if brief is None else max(_MASKS, int(frames.max()) // (_APART * brief))
     for _ in range(masks):
-        hidden |= _stretch(place, frames, _TIME, brief)
+        hidden |= _stretch(draw, place, frames, _TIME, brief)
     if sound.dim() == 2:
         return sound.masked_fill(hidden, 0.0)
     cells, bands = hidden[..., None].expand(sound.shape).clone(), torch.arange(sound.shape[2], device=sound.device)
     for _ in range(_MASKS):
-        cells |= _stretch(bands, torch.full_like(frames, len(bands)), _BANDS)[:, None]
+        cells |= _stretch(draw, bands, torch.full_like(frames, len(bands)), _BANDS)[:, None]
     mean = (sound * inside[..., None]).sum((1, 2)) / (frames * sound.shape[2])
     return torch.where(cells, mean[:, None, None], sound)
 
 
-def _stretch(place: torch.Tensor, length: torch.Tensor, share: float, most: int | None = None) -> torch.Tensor:
+def _stretch(
+    draw: torch.Generator, place: torch.Tensor, length: torch.Tensor, share: float, most: int | None = None
+) -> torch.Tensor:
     longest = share * length if most is None else (share * length).clamp(max=most)
-    wide = longest * _drawn(length)
-    start = _drawn(length) * (length - wide)
+    wide = longest * _drawn(draw, length)
+    start = _drawn(draw, length) * (length - wide)
     return (place >= start[:, None]) & (place < (start + wide)[:, None])

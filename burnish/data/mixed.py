@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from burnish.config import Tune
@@ -121,13 +122,13 @@ class Mixed(Reader):
         ragged = read_texts(tokenizer, [row[TEXT] for row in rows], None, self.max_tokens)
         return Features(ragged, row=np.arange(len(rows)))
 
-    def vary(self, batch: Batch) -> Batch:
+    def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """Each kind of input as its reader varies it."""
         for kind, part in self.by_kind.items():
             start = f"{kind}/"
             own = {name.removeprefix(start): value for name, value in batch.items() if name.startswith(start)}
             if isinstance(part, Reader) and len(own) > 1:  # more than where it is
-                batch = batch | {f"{start}{name}": value for name, value in part.vary(own).items()}
+                batch = batch | {f"{start}{name}": value for name, value in part.vary(own, draw).items()}
         return batch
 
     def parts(self, row: Row) -> Grid:

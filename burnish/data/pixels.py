@@ -194,19 +194,19 @@ class Pixels(Described):
     def varying(self, tune: Tune) -> Self:
         return replace(self, vary_by=tune.vary)
 
-    def vary(self, batch: Batch) -> Batch:
+    def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """Shift, cover a patch in half of them (Zhong et al. 2020), and mirror or flip half, as `tune.vary` says."""
         if self.vary_by == "none" or self.given not in batch:
             return batch
-        return {**batch, self.given: self.varied(batch[self.given])}
+        return {**batch, self.given: self.varied(batch[self.given], draw)}
 
-    def varied(self, pixels: torch.Tensor) -> torch.Tensor:
+    def varied(self, pixels: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
         """The same for bytes of shape (n, height, width, ...)."""
         n, height, width = pixels.shape[:3]
         place = pixels.device
 
-        def drawn(high: int) -> torch.Tensor:  # on the CPU, whose generator a checkpoint keeps
-            return torch.randint(high, (n, 1)).to(place)
+        def drawn(high: int) -> torch.Tensor:
+            return torch.randint(high, (n, 1), generator=draw).to(place)
 
         down, across = torch.arange(height, device=place), torch.arange(width, device=place)
         top, left = drawn(2 * (height // _SHIFT) + 1), drawn(2 * (width // _SHIFT) + 1)
@@ -217,7 +217,7 @@ class Pixels(Described):
         if self.vary_by == "flip":
             lines = torch.where(drawn(2) == 1, lines.flip(1), lines)
         changed = pixels[torch.arange(n, device=place)[:, None, None], lines[:, :, None], columns[:, None, :]]
-        side, hidden = max(1, min(height, width) // 3), torch.rand(n, 1).to(place) < _COVERED
+        side, hidden = max(1, min(height, width) // 3), torch.rand(n, 1, generator=draw).to(place) < _COVERED
         above, before = drawn(height) - side // 2, drawn(width) - side // 2
         rows = (down >= above) & (down < above + side) & hidden
         covered = rows[:, :, None] & ((across >= before) & (across < before + side))[:, None, :]

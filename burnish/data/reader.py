@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from burnish.config import Tune
@@ -123,8 +124,8 @@ class Reader(ABC):
         return self
 
     @abstractmethod
-    def vary(self, batch: Batch) -> Batch:
-        """A training batch changed at random in ways that keep its meaning, drawn from torch's own generator."""
+    def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
+        """A training batch changed at random in ways that keep its meaning, drawn on the CPU."""
 
     @abstractmethod
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:

@@ -44,7 +44,7 @@ class Scenes(Pixels):
         document = {**(found or SCRATCH), "size": _size((found or {}).get("size"), tune.image_size, train)}
         return cls(document, "mirror" if tune.vary == "auto" else tune.vary)
 
-    def vary(self, batch: Batch) -> Batch:
+    def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """Scale and move, change brightness, contrast and colours, and mirror half, as `tune.vary` says; boxes of which
         little is left are left out."""
         if self.vary_by == "none" or "pixels" not in batch:
@@ -53,8 +53,7 @@ class Scenes(Pixels):
         n, height, width, _ = pixels.shape
 
         def drawn(low: float, high: float, *more: int) -> torch.Tensor:
-            # On the CPU, whose generator a checkpoint keeps.
-            return (low + (high - low) * torch.rand(n, *more)).to(place)
+            return (low + (high - low) * torch.rand(n, *more, generator=draw)).to(place)
 
         scale = drawn(float(np.log(_SMALLER)), float(np.log(_LARGER))).exp()
         sides = []

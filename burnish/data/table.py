@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from burnish.config import Tune
@@ -243,7 +244,7 @@ class Table(Described):
     def _typical(self) -> dict[str, Any]:
         return dict.fromkeys(self.columns) | dict(self.document.get("typical", {}))  # older folders have none
 
-    def vary(self, batch: Batch) -> Batch:
+    def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """Each row as often as it has tokens, so that it teaches as many members of the network at once."""
         times = int(self.document["cost"])
         return {name: one.repeat_interleave(times, 0) for name, one in batch.items()} if times > 1 else batch

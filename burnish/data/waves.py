@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from burnish.config import Tune
 from burnish.data.acoustics import WAYS
-from burnish.data.disturb import disturb
+from burnish.data.disturb import Disturb
 from burnish.data.features import Batch, Features
 from burnish.data.heard import Heard
 from burnish.data.images import png
@@ -203,7 +204,7 @@ class Waves(Described):
         seconds, loudness = found.round(1).T
         return {"seconds": seconds, "loudness": loudness}
 
-    def vary(self, batch: Batch) -> Batch:
+    def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """Ends cut off, stretches of time and pitch hidden, noise, louder or softer, other speed and pitch: as
         `tune.vary` says. Where a transcript is learnt, nothing is left out and only moments are hidden."""
         if self.vary_by == "none" or "sound" not in batch:
@@ -211,9 +212,8 @@ class Waves(Described):
         unit = 1 / (4 * np.log(10)) if self.document.get("feature_extractor_type") == WHISPER else 1.0
         fixed, strong = self.form.fixed is not None, self.vary_by == "speed"
         second, highest = _FRAMES if self.form.cell else self.form.rate, min(8000.0, self.form.rate / 2)
-        sound, frames = disturb(
-            batch["sound"], batch["frames"], float(unit), fixed, strong, highest, second, TRANSCRIPT in batch
-        )
+        disturb = Disturb(float(unit), fixed, strong, highest, second, TRANSCRIPT in batch)
+        sound, frames = disturb(batch["sound"], batch["frames"], draw)
         return {**batch, "sound": sound, "frames": frames}
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:

@@ -1,13 +1,13 @@
-"""Files made into arrays by threads side by side: Pillow, libsndfile, soxr and NumPy let others run while they work."""
+"""Work for threads beside each other: Pillow, libsndfile, soxr, NumPy and torch let others run while they work."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from burnish.device import processors
 
@@ -15,6 +15,7 @@ Given = TypeVar("Given")
 Result = TypeVar("Result")
 _TOGETHER = 8  # made in one go by a thread
 _AHEAD = 4  # such goes for each thread that may be waiting to be taken
+_END = object()
 
 
 def workers() -> int:
@@ -50,3 +51,15 @@ def each(make: Callable[[Given], Result], given: Iterable[Given]) -> Iterator[Re
         finally:
             for one in waiting:
                 one.cancel()
+
+
+def ahead(items: Iterator[Result]) -> Generator[Result]:
+    """Items one after another, of which a thread makes the next while one is in use.
+
+    What the making raises is raised in its place. When no more is asked for, or this is closed, the thread ends.
+    """
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        coming: Future[Any] = pool.submit(next, items, _END)
+        while (item := coming.result()) is not _END:
+            coming = pool.submit(next, items, _END)
+            yield item

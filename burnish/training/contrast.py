@@ -55,15 +55,15 @@ class Contrast(Trainer):
         order = np.random.default_rng([seed, epoch]).permutation(count)
         return [[part] for part in np.array_split(order, max(1, round(count / max(2, size))))]
 
-    def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
-        rows = np.concatenate(step)
-        total, lowest = 0.0, self.passes.draw()
+    def _gradients(self, step: int) -> tuple[float, int, int]:
+        rows = np.concatenate(self.plan[step])
+        total, lowest, draw = 0.0, self.passes.draw(), self.drawing(step)
         # Out of memory: the step falls into smaller ones, each with the rows inside it.
         for part in np.array_split(rows, max(1, min(len(rows) // 2, 1 << self.progress.halvings))):
             pieces = np.stack([2 * part, 2 * part + 1], 1).ravel()
             passes = list(by_length(self.features.lengths[pieces], self.tune.tokens_per_batch))
             with autocast(self.device, self.setting.precision):
-                logits = torch.cat([self._logits(pieces[some], lowest) for some in passes])
+                logits = torch.cat([self._logits(pieces[some], lowest, draw) for some in passes])
             back = torch.from_numpy(np.argsort(np.concatenate(passes))).to(self.device)
             keys = torch.from_numpy(self.features.targets[KEY][pieces]).to(self.device)
             share = len(part) / len(rows)
@@ -72,8 +72,8 @@ class Contrast(Trainer):
             total += loss.item()
         return total, int(self.features.lengths[np.stack([2 * rows, 2 * rows + 1])].sum()), len(rows)
 
-    def _logits(self, pieces: NDArray[np.int64], lowest: nn.Module | None) -> torch.Tensor:
+    def _logits(self, pieces: NDArray[np.int64], lowest: nn.Module | None, draw: torch.Generator) -> torch.Tensor:
         batch = {k: v.to(self.device) for k, v in collate(self.features, pieces, self.pad_id).items()}
         with learning_from(lowest):
-            logits: torch.Tensor = self.net(self.vary(batch) if self.vary else batch)
+            logits: torch.Tensor = self.net(self.vary(batch, draw) if self.vary else batch)
         return logits

@@ -92,8 +92,8 @@ class FewShot(Trainer):
         generator = np.random.default_rng([seed, epoch])
         return [[batch] for batch in balanced(self.features, self.tune.tokens_per_batch * _PASSES, generator)]
 
-    def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
-        rows = np.concatenate(step)
+    def _gradients(self, step: int) -> tuple[float, int, int]:
+        rows = np.concatenate(self.plan[step])
         total, lowest = 0.0, self.passes.draw()
         # Out of memory: the batch falls into smaller ones, each with the pairs inside it.
         for part in np.array_split(rows, min(len(rows), 1 << self.progress.halvings)):

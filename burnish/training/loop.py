@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,8 @@ from torch import nn
 
 from burnish.config import Tune
 from burnish.data.features import Batch, Features, collate, shuffled
-from burnish.device import Precision
+from burnish.data.workers import ahead
+from burnish.device import Precision, generator
 from burnish.errors import BurnishError
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
@@ -49,6 +50,17 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A batch of a step: which share of its rows these are, and what they count."""
+
+    batch: Batch
+    share: float
+    tokens: int
+    rows: int
+    last: bool
+
+
+@dataclass(frozen=True)
 class Setting:
     """What a run was started with. A checkpoint of another setting is not resumed from."""
 
@@ -74,13 +86,15 @@ class Trainer:
         seed: int,
         device: torch.device,
         evaluate: Callable[[Precision], float] | None = None,
-        vary: Callable[[Batch], Batch] | None = None,
+        vary: Callable[[Batch, torch.Generator], Batch] | None = None,
         apart: Mapping[str, Tune] | None = None,
     ) -> None:
         self.net, self.features, self.tune = net.to(device), features, tune
         self.average = Average(net, tune.average) if tune.average else None
         self.setting, self.folder, self.pad_id, self.device, self.evaluate = setting, folder, pad_id, device, evaluate
         self.vary = vary  # inputs changed at random, each time they are seen
+        self._parts: Generator[Part] | None = None  # of the steps to come, made ahead of them
+        self.seed = seed
         self.progress = Progress()
         self.optimizer = optimizer(net, tune, apart)
         self.plan = Plan(lambda epoch: self._epoch(seed, epoch), tune.epochs)
@@ -123,6 +137,19 @@ class Trainer:
             if rows:
                 yield Begun(progress.step, rows, progress.fitting)
         self.net.train()
+        try:
+            yield from self._steps()
+        finally:
+            self._let_go()
+        if self.average and not self.evaluate:
+            self.average.exchange()
+        if self.evaluate and (best := checkpoint.read(self.best_file)):
+            checkpoint.load_learning(self.net, best[0])
+        self.net.eval()
+
+    def _steps(self) -> Iterator[Event]:
+        """Take steps until the end of the plan, or until measurements no longer grow."""
+        progress = self.progress
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         every = max(1, self._per_epoch // self.tune.evaluations)
         saved, lost = time.monotonic(), 0
@@ -132,10 +159,11 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = group["base"] * rate
             try:
-                loss, tokens, rows = self._gradients(self.plan[progress.step])
+                loss, tokens, rows = self._gradients(progress.step)
             except RuntimeError as error:
                 if not _out_of_memory(error) or self.tune.tokens_per_batch >> (progress.halvings + 1) < 16:
                     raise
+                self._let_go()
                 progress.halvings += 1
                 self.optimizer.zero_grad()
                 yield Shrunk(progress.step, self.tune.tokens_per_batch >> progress.halvings)
@@ -175,11 +203,6 @@ class Trainer:
                 self._save()
                 saved = time.monotonic()
                 yield Saved(progress.step)
-        if self.average and not self.evaluate:
-            self.average.exchange()
-        if self.evaluate and (best := checkpoint.read(self.best_file)):
-            checkpoint.load_learning(self.net, best[0])
-        self.net.eval()
 
     @property
     def _stale(self) -> bool:
@@ -192,17 +215,38 @@ class Trainer:
             self.net, self.passes.task, self.features, self.passes.options, self.pad_id, self.setting.precision
         )
 
-    def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
+    def _gradients(self, step: int) -> tuple[float, int, int]:
         """Add up the gradients of a step; return its mean loss, its tokens and its rows."""
-        parts = [p for batch in step for p in np.array_split(batch, min(len(batch), 1 << self.progress.halvings))]
-        pieces = sum(map(len, parts))
-        total, tokens, lowest = 0.0, 0, self.passes.draw()
-        for part in parts:
-            batch = {k: v.to(self.device) for k, v in collate(self.features, part, self.pad_id).items()}
-            batch = self.vary(batch) if self.vary else batch
-            total += self.passes.backward(batch, len(part) / pieces, self.setting.precision, lowest)
-            tokens += int(self.features.lengths[part].sum())
-        return total, tokens, pieces
+        total, tokens, rows, lowest = 0.0, 0, 0, self.passes.draw()
+        self._parts = self._parts or ahead(self._from(step))
+        for part in self._parts:
+            total += self.passes.backward(part.batch, part.share, self.setting.precision, lowest)
+            tokens, rows = tokens + part.tokens, rows + part.rows
+            if part.last:
+                break
+        return total, tokens, rows
+
+    def _from(self, step: int) -> Iterator[Part]:
+        """The batches of this step and of all that come after it."""
+        for number in range(step, len(self.plan)):
+            count = 1 << self.progress.halvings
+            parts = [p for batch in self.plan[number] for p in np.array_split(batch, min(len(batch), count))]
+            rows, draw = sum(map(len, parts)), self.drawing(number)
+            for place, part in enumerate(parts, 1):
+                batch = {k: v.to(self.device) for k, v in collate(self.features, part, self.pad_id).items()}
+                batch = self.vary(batch, draw) if self.vary else batch
+                tokens = int(self.features.lengths[part].sum())
+                yield Part(batch, len(part) / rows, tokens, len(part), place == len(parts))
+
+    def _let_go(self) -> None:
+        """Forget the batches that were made ahead."""
+        if self._parts:
+            self._parts.close()
+            self._parts = None
+
+    def drawing(self, step: int) -> torch.Generator:
+        """What the variation of a step is drawn from, the same however often a run was interrupted."""
+        return generator(self.seed, step)
 
     def _update(self, loss: float, parameters: list[nn.Parameter]) -> bool:
         """Take a step by the gradients, of a norm that is not too large; False where they are not finite."""

@@ -75,7 +75,7 @@ class Private(Trainer):
         self.progress.spent = [(noise, _RATE, 0)]
         return 0
 
-    def _gradients(self, step: list[NDArray[np.int64]]) -> tuple[float, int, int]:
+    def _gradients(self, step: int) -> tuple[float, int, int]:
         (vectors, known), (noise, rate, _) = self._read, self.progress.spent[-1]
         rows = accountant.poisson(len(vectors), rate)
         chosen = torch.from_numpy(rows).to(self.device)

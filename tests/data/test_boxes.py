@@ -18,6 +18,7 @@ from burnish.data.images import decode, size, upright
 from burnish.data.load import load, load_file, usable
 from burnish.data.rows import Row, Rows
 from burnish.data.scenes import Scenes
+from burnish.device import generator
 from burnish.errors import InputError
 from burnish.results import Finding
 from tests import tiny_boxes
@@ -164,12 +165,11 @@ def test_a_turned_image_keeps_its_boxes(tmp_path: Path, turn: int) -> None:
 
 
 def test_images_and_boxes_are_varied_together(tmp_path: Path) -> None:
-    torch.manual_seed(0)
     pixels = torch.full((64, 60, 80, 3), 10, dtype=torch.uint8)
     pixels[:, 15:45, 20:40] = 250
     box = torch.tensor([0.0, 30 / 80, 30 / 60, 20 / 80, 30 / 60])
     batch = {"pixels": pixels, "boxes": torch.stack([box, torch.full((5,), -1.0)]).expand(64, 2, 5)}
-    varied = Scenes({"size": {"height": 60, "width": 80}}, "flip").vary(batch)
+    varied = Scenes({"size": {"height": 60, "width": 80}}, "flip").vary(batch, generator(0))
     assert (varied["boxes"][:, 1, 0] == -1).all(), "none comes out of nothing"
     kept = 0
     for image, (label, x, y, width, height) in zip(varied["pixels"], varied["boxes"][:, 0].tolist(), strict=True):
@@ -181,5 +181,5 @@ def test_images_and_boxes_are_varied_together(tmp_path: Path) -> None:
         assert edges == pytest.approx([left, top, right, bottom], abs=1.5)
         kept += 1
     assert kept > 48
-    same = Scenes({"size": {"height": 60, "width": 80}}, "none").vary(batch)
+    same = Scenes({"size": {"height": 60, "width": 80}}, "none").vary(batch, generator(0))
     assert torch.equal(same["pixels"], pixels)

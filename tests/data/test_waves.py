@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from burnish.config import Tune, parse
 from burnish.data import disturb as disturbing
-from burnish.data.disturb import disturb
+from burnish.data.disturb import Disturb
 from burnish.data.features import Batch, collate
 from burnish.data.heard import Heard, Kept
 from burnish.data.load import load
 from burnish.data.rows import Rows
 from burnish.data.spectrogram import BANDS, OWN, Kaldi, Own, Wave, Whisper, form_of
 from burnish.data.waves import Waves
+from burnish.device import generator
 from burnish.errors import InputError
 from burnish.models.sound import Levelled
 from tests import tiny_sounds
@@ -151,11 +152,9 @@ def test_what_is_varied_and_what_is_not(how: str) -> None:
     reader = Waves(OWN_8K, how)
     given = {**batch_of(reader, label="high"), "labels": torch.arange(40)}
     before = given["sound"].clone()
-    assert Waves(OWN_8K, "none").vary(given) is given
-    torch.manual_seed(1)
-    first = reader.vary(given)
-    torch.manual_seed(1)
-    second = reader.vary(given)
+    assert Waves(OWN_8K, "none").vary(given, generator(1)) is given
+    first = reader.vary(given, generator(1))
+    second = reader.vary(given, generator(1))
     assert torch.equal(first["sound"], second["sound"])
     assert torch.equal(given["sound"], before)
     assert torch.equal(first["labels"], given["labels"])
@@ -173,7 +172,7 @@ def test_a_fixed_length_stays_and_so_does_padding() -> None:
     sound, frames = torch.randn(6, 30, 8), torch.tensor([30, 30, 20, 20, 10, 1])
     for row, count in enumerate(frames):
         sound[row, int(count) :] = -7.0
-    found, lengths = disturb(sound, frames, 1.0, fixed=True, strong=True, highest=4000.0, second=100)
+    found, lengths = Disturb(1.0, fixed=True, strong=True, highest=4000.0, second=100)(sound, frames, generator(0))
     assert found.shape == sound.shape
     for row, count in enumerate(frames):
         end = max(int(lengths[row]), int(count))
@@ -182,19 +181,19 @@ def test_a_fixed_length_stays_and_so_does_padding() -> None:
 
 
 def test_silence_around_a_long_sound_is_half_a_second_at_most() -> None:
-    torch.manual_seed(0)
     sound, frames = torch.randn(200, 400, 4), torch.full((200,), 400)
-    lengths = disturb(sound, frames, 1.0, fixed=False, strong=False, highest=4000.0, second=100)[1]
+    disturb = Disturb(1.0, fixed=False, strong=False, highest=4000.0, second=100)
+    lengths = disturb(sound, frames, generator(0))[1]
     assert 470 < int(lengths.max()) <= 500
 
 
 def test_formants_move_and_the_highest_pitch_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     ramp = torch.arange(64.0).expand(3, 5, 64)
     monkeypatch.setattr(disturbing, "_PITCH", 0.0)
-    torch.testing.assert_close(disturbing._pitched(ramp, 4000.0), ramp, atol=1e-3, rtol=0.0)
+    torch.testing.assert_close(disturbing._pitched(ramp, 4000.0, generator(0)), ramp, atol=1e-3, rtol=0.0)
     monkeypatch.setattr(disturbing, "_PITCH", 0.15)
-    monkeypatch.setattr(disturbing, "_drawn", lambda like, *shape: torch.tensor([[0.0], [0.5], [1.0]]))
-    lower, same, higher = disturbing._pitched(ramp, 4000.0)[:, 0]
+    monkeypatch.setattr(disturbing, "_drawn", lambda draw, like, *shape: torch.tensor([[0.0], [0.5], [1.0]]))
+    lower, same, higher = disturbing._pitched(ramp, 4000.0, generator(0))[:, 0]
     torch.testing.assert_close(same, ramp[0, 0], atol=1e-3, rtol=0.0)
     assert (lower[20:50] < same[20:50] - 1).all()
     assert (higher[20:50] > same[20:50] + 1).all()
@@ -207,7 +206,7 @@ def test_an_echo_comes_late_and_leaves_the_energy(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(disturbing, "_ECHOING", 1.1)
     energy = torch.full((4, 120, 8), -30.0)
     energy[:, 20] = 4.0
-    found = disturbing._echoing(energy, torch.ones(4, 120, dtype=torch.bool))
+    found = disturbing._echoing(energy, torch.ones(4, 120, dtype=torch.bool), generator(0))
     assert (found[:, :20] <= energy[:, :20] + 1e-3).all()
     assert (found[:, 21] > energy[:, 21] + 1).all()
     assert (found[:, 21:60].diff(dim=1) <= 1e-4).all()
@@ -233,7 +232,7 @@ def test_waves_are_varied_too() -> None:
         {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 8000, "longest": 5.0}, "speed"
     )
     given = batch_of(reader, 10)
-    found = reader.vary(given)
+    found = reader.vary(given, generator(1))
     assert found["sound"].shape == (10, int(found["frames"].max()))
     assert torch.isfinite(found["sound"]).all()
     silent = [(row[: int(n)] == 0).float().mean() for row, n in zip(found["sound"], found["frames"], strict=True)]

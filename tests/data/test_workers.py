@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from burnish.data import images, store, workers
 from burnish.data.pixels import SCRATCH, Pixels
-from burnish.data.workers import each
+from burnish.data.workers import ahead, each
 from burnish.errors import InputError
 from tests import tiny_images
 
@@ -98,3 +99,37 @@ def test_warnings_are_as_before_when_the_last_thread_is_done() -> None:
     leave.set()
     other.join()
     assert warnings.filters == before
+
+
+def test_one_is_made_while_the_one_before_is_in_use() -> None:
+    made: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(20):
+            made.append(threading.get_ident())
+            if number == 15:
+                raise InputError("fifteen")
+            yield number
+
+    coming, taken = ahead(numbers()), []
+    for number in coming:
+        taken.append(number)
+        while len(made) < min(16, number + 2):
+            time.sleep(0.001)
+        assert len(made) <= number + 2
+        if number == 14:
+            break
+    assert set(made) != {threading.get_ident()}
+    assert taken == list(range(15))
+    with pytest.raises(InputError, match="fifteen"):
+        next(coming)
+
+
+def test_the_thread_ends_when_no_more_is_asked_for() -> None:
+    before = threading.active_count()
+    coming = ahead(iter(range(100)))
+    assert next(coming) == 0
+    assert threading.active_count() == before + 1
+    coming.close()
+    assert threading.active_count() == before
+    assert list(ahead(iter(()))) == []

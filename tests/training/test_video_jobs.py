@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = tiny_videos.table(root)
     with table.open("a", encoding="utf-8") as file:
         file.write("clips/none.mp4,red\n")
-    job = tiny_videos.job(root, table)
+    job = tiny_videos.job(root, table, epochs=16)
     assert "warn" in {f.verdict for f in check(job) if f.name == "broken_files"}
     tuned = tune(job)
     assert tuned.report.after.value == 1.0
