@@ -10,7 +10,7 @@ from burnish.data.reader import Reader
 from burnish.data.rows import Row
 from burnish.data.scenes import Scenes
 from burnish.data.table import Table
-from burnish.data.waves import Waves
+from burnish.data.waves import Voiced, Waves
 
 TEXT = "text"
 READERS: dict[str, type[Reader]] = {
@@ -19,7 +19,10 @@ READERS: dict[str, type[Reader]] = {
     Clips.kind: Clips,
     Table.kind: Table,
 }
-_OF_TASKS: dict[tuple[str, str], type[Reader]] = {("detect", Scenes.kind): Scenes}  # where a task needs another one
+_OF_TASKS: dict[tuple[str, str], type[Reader]] = {  # where a task needs another one
+    ("detect", Scenes.kind): Scenes,
+    ("classify", Voiced.kind): Voiced,
+}
 # Tasks with other inputs than texts, and which.
 OTHER_INPUTS = {
     "classify": tuple(READERS),

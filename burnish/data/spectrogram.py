@@ -25,6 +25,11 @@ BANDS = 64
 _STEP, _WINDOW = 0.01, 0.025  # seconds
 DEEP = 78.0  # decibels: what is further below the loudest place counts as silence
 _SPOKEN = 1.192092955078125e-07  # Kaldi's least energy
+VOICE = 2  # columns behind the bands: height, in octaves above 128 Hz, and strength, 0 to 1, of a voice
+_LOWEST, _HIGHEST, _MIDDLE = 60, 500, 7.0  # Hz of a voice, and the octave of 128 Hz
+_ENOUGH, _LONG = 4000, 0.04  # samples a second that tell a voice's height, and seconds that are looked at for it
+_FINER = 4  # lags than samples
+_OCTAVE = 0.02  # of the strength: what an octave lower has to be stronger by
 
 
 class Form(Protocol):
@@ -34,8 +39,12 @@ class Form(Protocol):
     def rate(self) -> int: ...
 
     @property
+    def bands(self) -> int:
+        """Bands of a frame; 0 where a frame is a sample."""
+
+    @property
     def cell(self) -> tuple[int, ...]:
-        """Shape of a frame: (bands,), or () where a frame is a sample."""
+        """Shape of a frame: (bands,), (bands + VOICE,), or () where a frame is a sample."""
 
     @property
     def fixed(self) -> int | None:
@@ -63,7 +72,7 @@ def form_of(document: Mapping[str, Any]) -> Form:
     """
     kind, rate = document.get("feature_extractor_type"), int(document.get("sampling_rate") or 16_000)
     if kind == OWN:
-        return Own(rate, float(document.get("top_db") or DEEP))
+        return Own(rate, float(document.get("top_db") or DEEP), bool(document.get("voice")))
     if kind == WAVE:
         return Wave(rate)
     if kind == KALDI:
@@ -78,6 +87,7 @@ class Wave:
     """The samples themselves."""
 
     rate: int
+    bands: int = 0
     cell: tuple[int, ...] = ()
     fixed: int | None = None
     padding: float | None = 0.0
@@ -93,16 +103,19 @@ class Wave:
 
 @dataclass(frozen=True)
 class Own:
-    """burnish's own: a frame each hundredth of a second, from 50 Hz up, as deep as `top_db` below the loudest place."""
+    """burnish's own: a frame each hundredth of a second, from 50 Hz up, as deep as `top_db` below the loudest place.
+    Behind the bands stand height and strength of the voice, where they are asked for."""
 
     rate: int
     top_db: float = DEEP
+    voice: bool = False
+    bands: int = BANDS
     fixed: int | None = None
     padding: float | None = 0.0
 
     @property
     def cell(self) -> tuple[int, ...]:
-        return (BANDS,)
+        return (self.bands + VOICE * self.voice,)
 
     def frames(self, samples: int) -> int:
         return 1 + (samples - 1) // round(self.rate * _STEP)
@@ -113,10 +126,11 @@ class Own:
         hop, width = round(self.rate * _STEP), round(self.rate * _WINDOW)
         whole = np.pad(wave, (width // 2, width))
         size = 1 << (2 * width - 1).bit_length()  # so fine that the lowest bands are not empty
-        power = _power(_framed(whole, width, hop, self.frames(len(wave))), np.hanning(width + 1)[:-1], size)
-        found = np.log(np.maximum(_sums(power, BANDS, size, self.rate, 50.0), 1e-10))
+        count = self.frames(len(wave))
+        power = _power(_framed(whole, width, hop, count), np.hanning(width + 1)[:-1], size)
+        found = np.log(np.maximum(_sums(power, self.bands, size, self.rate, 50.0), 1e-10))
         deep: NDArray[np.float32] = np.maximum(found, found.max() - self.top_db * np.float32(np.log(10) / 10))
-        return deep
+        return np.concatenate([deep, voice_of(wave, self.rate, count)], 1) if self.voice else deep
 
 
 @dataclass(frozen=True)
@@ -182,6 +196,29 @@ class Whisper:
         found = np.log10(np.maximum(_sums(power, self.bands, 400, self.rate, 0.0, slaney=True), 1e-10))
         deep: NDArray[np.float32] = np.maximum(found, found.max() - 8.0)
         return (deep + np.float32(4.0)) / np.float32(4.0)
+
+
+def voice_of(wave: Samples, rate: int, count: int) -> NDArray[np.float32]:
+    """Height and strength of the voice in `count` frames, (count, VOICE): where a frame is most like itself a little
+    later, by its autocorrelation over that of the window (Boersma 1993)."""
+    from scipy.fft import irfft
+
+    every = max(1, rate // _ENOUGH)
+    rate, wave = rate // every, wave[: len(wave) // every * every].reshape(-1, every).mean(1)
+    hop, width = round(rate * _STEP), round(rate * _LONG)
+    whole = np.pad(wave, (width // 2, width + hop))
+    size, window = 1 << (2 * width - 1).bit_length(), np.hanning(width + 2)[1:-1]
+    fine, rate = size * _FINER, rate * _FINER  # lags between samples, as a high voice has few samples a period
+    first, last = rate // _HIGHEST, rate // _LOWEST + 1
+    own = irfft(_power(window[None].astype(np.float32), np.ones(width), size), fine)[0, : last + 1]
+    frames = _framed(whole, width, hop, count)
+    alike = irfft(_power(frames - frames.mean(1, keepdims=True), window, size), fine)[:, : last + 1]
+    alike = alike / (alike[:, :1] + np.float32(1e-8)) / (own / own[0])
+    lags = np.arange(first, last)
+    best = first + (alike[:, first:last] - _OCTAVE * np.log2(lags / first).astype(np.float32)).argmax(1)
+    strength = alike[np.arange(len(alike)), best]
+    height = np.log2(rate / best) - _MIDDLE
+    return np.stack([height, np.clip(strength, 0, 1)], 1).astype(np.float32)
 
 
 def _framed(wave: Samples, width: int, hop: int, count: int) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -80,7 +80,7 @@ class Waves(Described):
     @property
     def bands(self) -> int:
         """Bands that the network reads; 0 where it reads waves."""
-        return next(iter(self.form.cell), 0)
+        return self.form.bands
 
     @property
     def longest(self) -> float:
@@ -175,8 +175,11 @@ class Waves(Described):
         shape = min(_GRID[0], bands or 1), min(_GRID[1] if bands else _STRETCHES, frames)
         across = np.minimum(np.arange(len(full)), frames - 1) * shape[1] // frames
         down = (bands - 1 - np.arange(bands)) * shape[0] // bands if bands else np.zeros(1, np.int64)
+        down = np.append(down, np.repeat(down[:1], sum(form.cell) - bands))  # a voice is heard in the lowest bands
         owner = down * shape[1] + across[:, None]
-        empty = np.full_like(full, full[:frames].mean() if bands else 0)
+        empty = np.zeros_like(full)
+        if bands:
+            empty[:, :bands] = full[:frames, :bands].mean()
         empty[frames:] = full[frames:]
         return Grid(
             "sound",
@@ -213,7 +216,8 @@ class Waves(Described):
         fixed, strong = self.form.fixed is not None, self.vary_by == "speed"
         second, highest = _FRAMES if self.form.cell else self.form.rate, min(8000.0, self.form.rate / 2)
         disturb = Disturb(float(unit), fixed, strong, highest, second, TRANSCRIPT in batch)
-        sound, frames = disturb(batch["sound"], batch["frames"], draw)
+        given = batch["sound"][..., : self.bands] if self.bands else batch["sound"]  # in training no voice is read
+        sound, frames = disturb(given, batch["frames"], draw)
         return {**batch, "sound": sound, "frames": frames}
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
@@ -235,6 +239,15 @@ class Waves(Described):
         image = Image.fromarray(grey.astype(np.uint8))
         image.thumbnail(_SHOWN[::-1])
         return f"data:image/png;base64,{png(image)}"
+
+
+class Voiced(Waves):
+    """Sounds whose voice is followed as well, for what burnish's own network has beside it (`models/summary.py`)."""
+
+    @classmethod
+    def start(cls, place: str, tune: Tune, train: Rows) -> Self:
+        reader = super().start(place, tune, train)
+        return reader if place else replace(reader, document={**reader.document, "voice": True})
 
 
 _SCRATCH: dict[str, Any] = {"feature_extractor_type": OWN, "feature_size": BANDS, "top_db": 40, "band_mean": 0.5}

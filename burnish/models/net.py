@@ -17,6 +17,7 @@ from burnish.models.layers import Dropout
 from burnish.models.pretrained import Kind
 from burnish.models.small import Small
 from burnish.models.sound import Levelled
+from burnish.models.summary import Summary
 from burnish.models.table import Coded
 from burnish.models.vision import CLIPS, Frames, Scaled
 
@@ -56,6 +57,8 @@ class Net(nn.Module):
         self.pooling: Pooling = pooling if scaled is None else "cls"
         if scaled is not None:
             self.extras = nn.ModuleDict()
+            if kind == "sequence" and isinstance(scaled, Levelled) and scaled.voice:
+                self.extras["summary"] = Summary(scaled.bands, outputs)
             return
         hidden = model.config.hidden_size
         self.extras = nn.ModuleDict()
@@ -102,6 +105,8 @@ class Net(nn.Module):
             return self._of_read(batch[READ])
         if self.scaled is not None:
             logits = self.scaled.ask(self.model, batch)
+            if "summary" in self.extras and not self.training:  # it is fitted at the end
+                logits = logits + self.extras["summary"](self.scaled, batch["sound"], batch["frames"])
         elif "head" in self.extras:
             logits = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
         else:

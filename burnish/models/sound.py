@@ -22,7 +22,7 @@ MODEL_TYPE = "burnish_sound"
 _DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1}
 _GROWING = frozenset({"sound"})
 _NEAR = 5.0  # e-folds, 22 dB: what is further below the loudest frame tells little of how loud a sound is
-_SPREAD = 3.0  # e-folds, about that of energies in speech
+SPREAD = 3.0  # e-folds, about that of energies in speech
 _KALDI = (-4.2677393, 4.5689974)  # mean and spread that the Audio Spectrogram Transformer expects
 
 
@@ -37,7 +37,7 @@ class Levelled(nn.Module):
     It takes `sound`, waves (n, samples) or bands (n, frames, bands), and `frames`, (n,), how many of each are sound. Of
     burnish's own bands the mean of the whole is taken out; with `band_mean`, a share, that of the loud frames, so that
     silence around a sound changes nothing, and by that share the mean of each band by itself, which tells more of the
-    microphone and the speaker than of what is said.
+    microphone and the speaker than of what is said. What stands behind the bands, `voice`, a network does not read.
     """
 
     kind = "audio"
@@ -50,10 +50,12 @@ class Levelled(nn.Module):
         mean: float = 0.0,
         std: float = 1.0,
         band_mean: float = 0.0,
+        bands: int = 0,
+        voice: bool = False,
     ) -> None:
         super().__init__()
         self.extractor, self.normalize, self.masked, self.mean, self.std = extractor, normalize, masked, mean, std
-        self.band_mean = band_mean
+        self.band_mean, self.bands, self.voice = band_mean, bands, voice
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Levelled:
@@ -61,7 +63,8 @@ class Levelled(nn.Module):
         mean, std = (given.get(name, usual) for name, usual in zip(("mean", "std"), _KALDI, strict=True))
         normalize, masked = bool(given.get("do_normalize", True)), bool(given.get("return_attention_mask", False))
         kind, band_mean = str(given.get("feature_extractor_type")), float(given.get("band_mean") or 0.0)
-        return cls(kind, normalize, masked, float(mean), float(std), band_mean)
+        bands, voice = int(given.get("feature_size") or 0), bool(given.get("voice"))
+        return cls(kind, normalize, masked, float(mean), float(std), band_mean, bands, voice)
 
     @property
     def growing(self) -> frozenset[str]:
@@ -105,11 +108,12 @@ class Levelled(nn.Module):
         if self.extractor == "Wav2Vec2FeatureExtractor":
             mask = {"attention_mask": inside.long()} if self.masked else {}
             return {"input_values": _standard(sound, inside) if self.normalize else sound, **mask}
+        sound = sound[..., : self.bands] if self.voice else sound
         cells = inside[..., None]
         weights = _loud(sound, inside) if self.band_mean else inside.float() / frames[:, None]
         means = (sound * weights[..., None]).sum(1, keepdim=True)
         mean = torch.lerp(means.mean(2, keepdim=True), means, self.band_mean)
-        return {"input_features": (sound - mean) * cells / _SPREAD, "attention_mask": inside}
+        return {"input_features": (sound - mean) * cells / SPREAD, "attention_mask": inside}
 
 
 def _loud(sound: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

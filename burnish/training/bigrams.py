@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from burnish.device import Precision
 from burnish.models.bigrams import Bigrams
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions
+from burnish.training.linear import take_over, weigh
 
 _TOKENS = 2_000_000  # enough for it, and some 150 MB
-_TIMES = (1.0, 2.0, 4.0, 0.5)  # weights beside the encoder that are measured; the first wins where all are as good
+_TIMES = (1.0, 2.0, 4.0, 0.5)  # weights beside the encoder, which may be too sure
 _FIRM = 4.0  # inverse of the penalty on its weights
 
 
@@ -46,7 +48,6 @@ def fit_bigrams(
     chosen = _chosen(features, labels)
     if len(np.unique(labels[chosen])) < 2:
         return
-    before = measure(precision) if measure else None
     buckets = len(model.weight)
     seen = np.zeros(buckets, dtype=np.int64)
     for _, places, there in _parts(features, chosen, pad_id, model, model.places):
@@ -67,27 +68,8 @@ def fit_bigrams(
     fitted = LogisticRegression(C=_FIRM, solver="liblinear" if two else "lbfgs", max_iter=200).fit(
         matrix @ diags(telling), truth, None if weights is None else weights.numpy()[truth]
     )
-    weight, bias = fitted.coef_.T * telling[:, None], fitted.intercept_
-    if len(fitted.classes_) == 2:
-        weight, bias = np.concatenate([-weight, weight], 1) / 2, np.concatenate([-bias, bias]) / 2
-    for target, found in ((model.weight, weight), (model.bias, bias)):
-        target[..., torch.from_numpy(fitted.classes_)] = torch.from_numpy(found).to(target)
-    if measure and before is not None:
-        _weigh(model, lambda: measure(precision), before)
-
-
-def _weigh(model: Bigrams, measure: Callable[[], float], before: float) -> None:
-    """Let it count as much as is best on dev, and as itself where that is as good; an encoder may be too sure."""
-    fitted = model.weight.clone(), model.bias.clone()
-    best, chosen = before, 0.0
-    for times in _TIMES:
-        for target, found in zip((model.weight, model.bias), fitted, strict=True):
-            torch.mul(found, times, out=target)
-        value = measure()
-        if value > best or (not chosen and value == best):
-            best, chosen = value, times
-    for target, found in zip((model.weight, model.bias), fitted, strict=True):
-        torch.mul(found, chosen, out=target)
+    take_over(fitted, model.weight, model.bias, telling)
+    weigh((model.weight, model.bias), _TIMES, measure and partial(measure, precision))
 
 
 def _telling(matrix: Any, second: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -87,7 +87,7 @@ def fit_thresholds(engine: Engine, parts: dict[str, Rows]) -> None:
 def _alone(engine: Engine, rows: Rows, split: str, job: Job) -> Evaluation | None:
     """Quality that plain transformers reaches with the folder, where that differs from burnish's."""
     net, task = engine.net, engine.task
-    if not task.plain_head or (not net.extras and task.plain().state() == task.state()):
+    if net.own or not task.plain_head or (not net.extras and task.plain().state() == task.state()):
         return None
     bare = Net(net.model, net.kind, task.outputs)
     plain = Engine(Eager(bare), task.plain(), engine.tokenizer, engine.max_tokens)

@@ -1,0 +1,124 @@
+"""What a sound is like as a whole, and a linear model of it beside a network, which few sounds are enough for.
+
+The numbers are of the kind that moods are told by (Eyben et al. 2016, "The Geneva Minimalistic Acoustic Parameter
+Set"): how bright a sound is and how it moves, how high its voice is and how it goes up and down.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from burnish.models.sound import SPREAD, Levelled
+
+_PARTS, _COEFFICIENTS = 4, 20  # stretches of time, and terms of a cosine series over the bands in each
+_VOICED, _NEAR = 0.4, 6.0  # least strength of a voice, and e-folds below the loudest frame in which there may be one
+_STEP = 0.3  # octaves: a voice that moves by more in a frame was mistaken for another
+_SHARP = 10.0  # of a soft maximum, per octave
+_SECOND = 100  # frames
+_SILENT = -1e4  # for what is no sound
+_OF_VOICE = 22  # numbers
+
+
+class Summary(nn.Module):
+    """Logits from the numbers of a sound, each brought to mean 0 and spread 1. Starts at zero.
+
+    Attributes:
+        mean, spread: of the numbers, (k,).
+        weight: (k, outputs).
+    """
+
+    mean: torch.Tensor
+    spread: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def __init__(self, bands: int, outputs: int) -> None:
+        super().__init__()
+        count = 3 * bands + _PARTS * _COEFFICIENTS + _OF_VOICE
+        self.register_buffer("mean", torch.zeros(count))
+        self.register_buffer("spread", torch.ones(count))
+        self.register_buffer("weight", torch.zeros(count, outputs))
+        self.register_buffer("bias", torch.zeros(outputs))
+
+    def numbers(self, front: Levelled, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        """Numbers (n, k) of sounds as a network's `front` takes them."""
+        given = front(sound, frames)
+        return summary(SPREAD * given["input_features"], given["attention_mask"], sound[..., front.bands :].float())
+
+    def forward(self, front: Levelled, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        """Logits (n, outputs)."""
+        values = (self.numbers(front, sound, frames) - self.mean) / self.spread
+        return (values.unsqueeze(-1) * self.weight).sum(1) + self.bias
+
+
+def summary(bands: torch.Tensor, inside: torch.Tensor, voice: torch.Tensor) -> torch.Tensor:
+    """Numbers (n, k) of sounds: mean, spread and change of each band, and a cosine series over the bands in each
+    quarter of the time; how high, strong and lively the voice is, and how the loudness goes.
+
+    Args:
+        bands: logarithms of energies, (n, frames, bands).
+        inside: which frames are sound, (n, frames).
+        voice: height and strength of the voice, (n, frames, 2), see `data/spectrogram.py`.
+    """
+    count, cells = inside.sum(1, keepdim=True), inside.unsqueeze(-1).to(bands.dtype)
+    mean, spread = _moments(bands, cells)
+    both = cells[:, 1:] * cells[:, :-1]
+    change = (bands.diff(dim=1).abs() * both).sum(1) / both.sum(1).clamp(min=1)
+    place = torch.arange(bands.shape[1], device=bands.device)
+    series = _series(bands)
+    parts = []
+    for part in range(_PARTS):
+        first, last = count * part // _PARTS, torch.maximum(count * (part + 1) // _PARTS, count * part // _PARTS + 1)
+        within = ((place >= first) & (place < last)).unsqueeze(-1).to(bands.dtype)
+        parts.append((bands * within).sum(1) / within.sum(1) @ series)
+    height, strength = voice.unbind(2)
+    return torch.cat([mean, spread, change, *parts, _of_voice(bands.logsumexp(2), inside, height, strength)], 1)
+
+
+def _series(bands: torch.Tensor) -> torch.Tensor:
+    place = torch.arange(bands.shape[2], device=bands.device, dtype=bands.dtype) + 0.5
+    terms = torch.arange(_COEFFICIENTS, device=bands.device, dtype=bands.dtype)
+    return torch.cos(math.pi / bands.shape[2] * place[:, None] * terms)
+
+
+def _of_voice(loud: torch.Tensor, inside: torch.Tensor, height: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    heard = inside.to(loud.dtype)
+    loud = loud - loud.masked_fill(~inside, _SILENT).amax(1, keepdim=True)
+    voiced = ((strength > _VOICED) & (loud > -_NEAR) & inside).to(loud.dtype)
+    high, lively = _moments(height, voiced)
+    above = height - high.unsqueeze(1)
+    skewed = _mean(above**3, voiced)
+    top, bottom = (
+        torch.log(_mean((sign * _SHARP * above).clamp(max=60).exp(), voiced) + 1e-6) / _SHARP for sign in (1, -1)
+    )
+    steps = height.diff(dim=1)
+    smooth = voiced[:, 1:] * voiced[:, :-1] * (steps.abs() < _STEP)
+    time = torch.arange(loud.shape[1], device=loud.device) / heard.sum(1, keepdim=True)
+    middle, around = _moments(time, voiced)
+    slope = _mean((time - middle.unsqueeze(1)) * above, voiced) / (around**2 + 1e-3)
+    seconds = heard.sum(1) / _SECOND
+    begun = (voiced[:, 1:] * (1 - voiced[:, :-1])).sum(1) / seconds
+    level = loud.clamp(min=-9.0)
+    turns, both = level.diff(dim=1), heard[:, 1:] * heard[:, :-1]
+    found = [
+        high, lively, skewed.sign() * skewed.abs().clamp(min=1e-9) ** (1 / 3), top, bottom,
+        _mean(steps.clamp(min=0), smooth), _mean(-steps.clamp(max=0), smooth), _moments(steps, smooth)[1], slope,
+        _mean(voiced, heard), begun, *_moments(strength, voiced), _mean(strength, heard), seconds.log(),
+        *_moments(level, heard), *_moments(level, voiced),
+        _mean(turns.clamp(min=0), both), _mean(-turns.clamp(max=0), both), _moments(turns, both)[1],
+    ]  # fmt: skip
+    return torch.stack(found, 1)
+
+
+def _mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Over the second axis; zero where nothing counts."""
+    return (values * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def _moments(values: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and spread over the second axis."""
+    mean = _mean(values, weights)
+    return mean, (_mean((values - mean.unsqueeze(1)).square(), weights) + 1e-6).sqrt()
