@@ -40,6 +40,7 @@ _TOGETHER = 16  # tokens: lengths this near to each other are mixed in a batch, 
 _LOOKED_AT = 200  # sounds whose rates decide
 _RATES = (8000, 16_000)  # to choose from; speech has little above
 _FRAMES = 100  # of bands in a second
+_PITCHES = 0.93, 1.07
 _PARTS, _COEFFICIENTS = 4, 20  # of the numbers for a linear model: stretches of time, and terms of a cosine series
 _MADE_UP = 0.5, 2.0  # seconds of made-up sounds
 _GRID, _STRETCHES = (8, 12), 24  # bands and stretches of time of an explanation; of a wave stretches alone
@@ -242,12 +243,16 @@ class Waves(Described):
 
 
 class Voiced(Waves):
-    """Sounds whose voice is followed as well, for what burnish's own network has beside it (`models/summary.py`)."""
+    """Sounds of classes: the voice in them is followed as well, for what burnish's own network has beside it
+    (`models/summary.py`), and where pitch tells nothing, that is asked at more than one."""
 
     @classmethod
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
         reader = super().start(place, tune, train)
-        return reader if place else replace(reader, document={**reader.document, "voice": True})
+        if place:
+            return reader
+        pitches = {"pitches": _PITCHES} if reader.vary_by == "speed" else {}
+        return replace(reader, document={**reader.document, "voice": True, **pitches})
 
 
 _SCRATCH: dict[str, Any] = {"feature_extractor_type": OWN, "feature_size": BANDS, "top_db": 40, "band_mean": 0.5}

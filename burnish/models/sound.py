@@ -7,7 +7,8 @@ time that has sound in it (Snyder et al. 2018) go to the head, so that sounds of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -38,9 +39,14 @@ class Levelled(nn.Module):
     burnish's own bands the mean of the whole is taken out; with `band_mean`, a share, that of the loud frames, so that
     silence around a sound changes nothing, and by that share the mean of each band by itself, which tells more of the
     microphone and the speaker than of what is said. What stands behind the bands, `voice`, a network does not read.
+
+    With `pitches`, factors, a trained network is also asked about the same sound from longer and shorter vocal tracts,
+    and its answers are averaged: a speaker whom it has never heard comes nearer to those whom it has.
     """
 
     kind = "audio"
+    low: torch.Tensor | None
+    part: torch.Tensor
 
     def __init__(
         self,
@@ -52,10 +58,15 @@ class Levelled(nn.Module):
         band_mean: float = 0.0,
         bands: int = 0,
         voice: bool = False,
+        pitches: Sequence[float] = (),
+        highest: float = 0.0,
     ) -> None:
         super().__init__()
         self.extractor, self.normalize, self.masked, self.mean, self.std = extractor, normalize, masked, mean, std
         self.band_mean, self.bands, self.voice = band_mean, bands, voice
+        low, part = _sources(bands, highest, (1.0, *pitches)) if pitches else (None, None)
+        self.register_buffer("low", low, persistent=False)
+        self.register_buffer("part", part, persistent=False)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Levelled:
@@ -64,7 +75,8 @@ class Levelled(nn.Module):
         normalize, masked = bool(given.get("do_normalize", True)), bool(given.get("return_attention_mask", False))
         kind, band_mean = str(given.get("feature_extractor_type")), float(given.get("band_mean") or 0.0)
         bands, voice = int(given.get("feature_size") or 0), bool(given.get("voice"))
-        return cls(kind, normalize, masked, float(mean), float(std), band_mean, bands, voice)
+        pitches, highest = given.get("pitches") or (), float(given.get("sampling_rate") or 0) / 2
+        return cls(kind, normalize, masked, float(mean), float(std), band_mean, bands, voice, pitches, highest)
 
     @property
     def growing(self) -> frozenset[str]:
@@ -78,6 +90,8 @@ class Levelled(nn.Module):
         would change its answer.
         """
         sound, frames = batch["sound"], batch["frames"]
+        if self.low is not None and not model.training:
+            return self.mean_of(self._logits(model, *self.seen(sound, frames)))
         if self.extractor != "Wav2Vec2FeatureExtractor" or self.masked:
             parts = [self._logits(model, sound, frames)]
         else:
@@ -92,6 +106,20 @@ class Levelled(nn.Module):
         """Steps in which a model that writes answers for each sound of a batch, (n,)."""
         found: torch.Tensor = model._get_feat_extract_output_lengths(torch.as_tensor(batch["frames"])).clamp(min=0)
         return found
+
+    def seen(self, sound: torch.Tensor, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each sound as it is, and at the other pitches behind it: (n * pitches, frames, bands), (n * pitches,)."""
+        if self.low is None:
+            return sound, frames
+        bands, voice = sound[..., : self.bands].float(), sound[..., self.bands :].float()
+        above = (self.low + 1).clamp(max=self.bands - 1)
+        moved = torch.lerp(bands[..., self.low], bands[..., above], self.part).transpose(1, 2)
+        every = torch.cat([moved, voice.unsqueeze(1).expand(-1, moved.shape[1], -1, -1)], 3)
+        return every.flatten(0, 1), frames.repeat_interleave(moved.shape[1])
+
+    def mean_of(self, answers: torch.Tensor) -> torch.Tensor:
+        """Of answers to what was `seen`, one for each sound."""
+        return answers if self.low is None else answers.view(-1, self.low.shape[0], answers.shape[1]).mean(1)
 
     def _logits(self, model: nn.Module, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = model(**self(sound, frames)).logits
@@ -114,6 +142,18 @@ class Levelled(nn.Module):
         means = (sound * weights[..., None]).sum(1, keepdim=True)
         mean = torch.lerp(means.mean(2, keepdim=True), means, self.band_mean)
         return {"input_features": (sound - mean) * cells / SPREAD, "attention_mask": inside}
+
+
+def _sources(bands: int, highest: float, pitches: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where the energy of each band comes from at each pitch: between which bands, and where between them, (pitches,
+    bands). Bands lie evenly on the mel scale, from 50 Hz on."""
+    first, last = (1127 * math.log1p(edge / 700) for edge in (50.0, highest))
+    step = (last - first) / (bands + 1)
+    hertz = 700 * torch.expm1((first + step * torch.arange(1, bands + 1, dtype=torch.float64)) / 1127)
+    factors = torch.tensor(pitches, dtype=torch.float64)[:, None]
+    source = ((1127 * torch.log1p(hertz * factors / 700) - first) / step - 1).clamp(0, bands - 1)
+    low = (source + 1e-9).long()
+    return low, (source - low).clamp(min=0).float()
 
 
 def _loud(sound: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

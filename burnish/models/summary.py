@@ -49,9 +49,9 @@ class Summary(nn.Module):
         return summary(SPREAD * given["input_features"], given["attention_mask"], sound[..., front.bands :].float())
 
     def forward(self, front: Levelled, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-        """Logits (n, outputs)."""
-        values = (self.numbers(front, sound, frames) - self.mean) / self.spread
-        return (values.unsqueeze(-1) * self.weight).sum(1) + self.bias
+        """Logits (n, outputs), the mean of those at all pitches that a network is asked at."""
+        values = (self.numbers(front, *front.seen(sound, frames)) - self.mean) / self.spread
+        return front.mean_of((values.unsqueeze(-1) * self.weight).sum(1) + self.bias)
 
 
 def summary(bands: torch.Tensor, inside: torch.Tensor, voice: torch.Tensor) -> torch.Tensor:

@@ -86,7 +86,7 @@ class Scaled(nn.Module):
             mean, scale = mean.flip(0), scale.flip(0)
         # Whole lines at a time, which takes a third of the time that threes of colours take.
         lines = pixels.flatten(-2).to(mean.dtype)
-        planes = ((lines - mean.repeat(width)) * scale.repeat(width)).unflatten(-1, (width, 3)).movedim(-1, -3)
+        planes = ((lines - mean.repeat(width)) * scale.repeat(width)).reshape(pixels.shape).movedim(-1, -3)
         return planes.flip(-3) if self.reverse else planes
 
 

@@ -20,7 +20,7 @@ from burnish.engine import Engine
 from burnish.job import tune
 from burnish.models.net import Net
 from burnish.models.opening import start_net
-from burnish.models.sound import fresh_config
+from burnish.models.sound import Levelled, fresh_config
 from burnish.models.summary import Summary
 from burnish.tasks.base import LossOptions
 from burnish.training.linear import weigh
@@ -119,6 +119,33 @@ def test_it_is_fitted_without_the_network_and_not_asked_in_training() -> None:
     net.eval()
     alone = torch.cat([net(collate(features, [place], 0)) for place in range(40)])
     torch.testing.assert_close(alone, after, atol=1e-3, rtol=1e-3)
+
+
+def test_a_trained_network_is_asked_at_several_pitches() -> None:
+    front = Levelled.of({**READER.document, "pitches": [0.8, 1.25]})
+    batch = batch_of([hum(120, 0.4), hum(200, 0.2)])
+    sound, frames = front.seen(batch["sound"], batch["frames"])
+    assert sound.shape == (6, 40, BANDS + VOICE)
+    assert frames.tolist() == [40, 40, 40, 20, 20, 20]
+    torch.testing.assert_close(sound[::3], batch["sound"].float(), atol=0.0, rtol=0.0)
+    assert torch.equal(sound[1, :, BANDS:], sound[0, :, BANDS:])
+    ramp = torch.arange(float(BANDS)).expand(1, 3, BANDS)
+    same, lower, higher = front.seen(torch.cat([ramp, ramp[..., :VOICE]], 2), torch.tensor([3]))[0][:, 0, :BANDS]
+    assert (lower[10:50] < same[10:50] - 1).all()
+    assert (higher[10:50] > same[10:50] + 1).all()
+    net = start()
+    torch.nn.init.normal_(net.model.classifier.weight)
+    alone = net(batch)
+    net.scaled = front
+    assert not torch.equal(net(batch), alone)
+    each = [net.model(**front(*given)).logits for given in zip(sound.split(1), frames.split(1), strict=True)]
+    torch.testing.assert_close(net(batch), torch.cat(each).view(2, 3, -1).mean(1), atol=1e-4, rtol=1e-4)
+
+
+def test_only_where_pitch_tells_nothing(tmp_path: Path) -> None:
+    train = rows_of_sounds(tmp_path)
+    assert Voiced.start("", Tune(), train).document["pitches"] == (0.93, 1.07)
+    assert "pitches" not in Voiced.start("", Tune(vary="shift"), train).document
 
 
 def test_it_counts_as_much_as_dev_says() -> None:
