@@ -20,7 +20,7 @@ from burnish.training.linear import take_over, weigh
 
 _ROWS = 5000  # enough for it
 _BUDGET = 1 << 14  # tokens that are summed up at a time
-_TIMES = (1.0, 2.0, 0.5, 4.0)  # weights beside the network
+_TIMES = (0.75, 1.5, 3.0, 0.4)  # weights beside the network
 _LEAST = 0.25  # of what was fitted, that counts beside a network which has learnt nothing
 _FIRM = 0.1  # inverse of the penalty on its weights
 
