@@ -69,7 +69,10 @@ class Waves(Described):
         found = _of_model(place) if place else {**_SCRATCH, "sampling_rate": _usual_rate(train)}
         document = {**found, "longest": tune.max_tokens * TOKEN}
         form_of(document)
-        return cls(document, "speed" if tune.vary == "auto" else tune.vary)
+        vary_by = "speed" if tune.vary == "auto" else tune.vary
+        if not place and vary_by == "speed":
+            document["pitches"] = _PITCHES
+        return cls(document, vary_by)
 
     def must_be_complete(self) -> None:
         _ = self.form, self.longest
@@ -244,15 +247,12 @@ class Waves(Described):
 
 class Voiced(Waves):
     """Sounds of classes: the voice in them is followed as well, for what burnish's own network has beside it
-    (`models/summary.py`), and where pitch tells nothing, that is asked at more than one."""
+    (`models/summary.py`)."""
 
     @classmethod
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
         reader = super().start(place, tune, train)
-        if place:
-            return reader
-        pitches = {"pitches": _PITCHES} if reader.vary_by == "speed" else {}
-        return replace(reader, document={**reader.document, "voice": True, **pitches})
+        return reader if place else replace(reader, document={**reader.document, "voice": True})
 
 
 _SCRATCH: dict[str, Any] = {"feature_extractor_type": OWN, "feature_size": BANDS, "top_db": 40, "band_mean": 0.5}

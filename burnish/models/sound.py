@@ -48,35 +48,24 @@ class Levelled(nn.Module):
     low: torch.Tensor | None
     part: torch.Tensor
 
-    def __init__(
-        self,
-        extractor: str,
-        normalize: bool,
-        masked: bool,
-        mean: float = 0.0,
-        std: float = 1.0,
-        band_mean: float = 0.0,
-        bands: int = 0,
-        voice: bool = False,
-        pitches: Sequence[float] = (),
-        highest: float = 0.0,
-    ) -> None:
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        """As a `preprocessor_config.json` says."""
         super().__init__()
-        self.extractor, self.normalize, self.masked, self.mean, self.std = extractor, normalize, masked, mean, std
-        self.band_mean, self.bands, self.voice = band_mean, bands, voice
-        low, part = _sources(bands, highest, (1.0, *pitches)) if pitches else (None, None)
+        self.extractor = str(given.get("feature_extractor_type"))
+        self.normalize = bool(given.get("do_normalize", True))
+        self.masked = bool(given.get("return_attention_mask", False))
+        self.mean, self.std = (
+            float(given.get(name, usual)) for name, usual in zip(("mean", "std"), _KALDI, strict=True)
+        )
+        self.band_mean, self.voice = float(given.get("band_mean") or 0.0), bool(given.get("voice"))
+        self.bands, pitches = int(given.get("feature_size") or 0), given.get("pitches")
+        low, part = _sources(self.bands, float(given["sampling_rate"]) / 2, pitches) if pitches else (None, None)
         self.register_buffer("low", low, persistent=False)
         self.register_buffer("part", part, persistent=False)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Levelled:
-        """As a `preprocessor_config.json` says."""
-        mean, std = (given.get(name, usual) for name, usual in zip(("mean", "std"), _KALDI, strict=True))
-        normalize, masked = bool(given.get("do_normalize", True)), bool(given.get("return_attention_mask", False))
-        kind, band_mean = str(given.get("feature_extractor_type")), float(given.get("band_mean") or 0.0)
-        bands, voice = int(given.get("feature_size") or 0), bool(given.get("voice"))
-        pitches, highest = given.get("pitches") or (), float(given.get("sampling_rate") or 0) / 2
-        return cls(kind, normalize, masked, float(mean), float(std), band_mean, bands, voice, pitches, highest)
+        return cls(given)
 
     @property
     def growing(self) -> frozenset[str]:
@@ -91,8 +80,8 @@ class Levelled(nn.Module):
         """
         sound, frames = batch["sound"], batch["frames"]
         if self.low is not None and not model.training:
-            return self.mean_of(self._logits(model, *self.seen(sound, frames)))
-        if self.extractor != "Wav2Vec2FeatureExtractor" or self.masked:
+            parts = [self.mean_of(self._logits(model, *self.seen(sound, frames)))]
+        elif self.extractor != "Wav2Vec2FeatureExtractor" or self.masked:
             parts = [self._logits(model, sound, frames)]
         else:
             alone = (sound[i : i + 1, : int(count)] for i, count in enumerate(frames))
@@ -119,7 +108,7 @@ class Levelled(nn.Module):
 
     def mean_of(self, answers: torch.Tensor) -> torch.Tensor:
         """Of answers to what was `seen`, one for each sound."""
-        return answers if self.low is None else answers.view(-1, self.low.shape[0], answers.shape[1]).mean(1)
+        return answers if self.low is None else answers.view(-1, self.low.shape[0], *answers.shape[1:]).mean(1)
 
     def _logits(self, model: nn.Module, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = model(**self(sound, frames)).logits
@@ -145,12 +134,12 @@ class Levelled(nn.Module):
 
 
 def _sources(bands: int, highest: float, pitches: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where the energy of each band comes from at each pitch: between which bands, and where between them, (pitches,
-    bands). Bands lie evenly on the mel scale, from 50 Hz on."""
+    """Where the energy of each band comes from, as it is and at each pitch: above which band, and how far above it,
+    (1 + pitches, bands). Bands lie evenly on the mel scale, from 50 Hz on."""
     first, last = (1127 * math.log1p(edge / 700) for edge in (50.0, highest))
     step = (last - first) / (bands + 1)
     hertz = 700 * torch.expm1((first + step * torch.arange(1, bands + 1, dtype=torch.float64)) / 1127)
-    factors = torch.tensor(pitches, dtype=torch.float64)[:, None]
+    factors = torch.tensor([1.0, *pitches], dtype=torch.float64)[:, None]
     source = ((1127 * torch.log1p(hertz * factors / 700) - first) / step - 1).clamp(0, bands - 1)
     low = (source + 1e-9).long()
     return low, (source - low).clamp(min=0).float()
