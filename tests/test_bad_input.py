@@ -295,7 +295,7 @@ def _spawn(folder: Path, *words: str, limit: int | None = None) -> subprocess.Po
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     return subprocess.Popen(
-        [sys.executable, "-m", "burnish.cli", *words],
+        [sys.executable, "-m", "burnish", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])},
         stdout=subprocess.PIPE,

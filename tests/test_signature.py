@@ -34,7 +34,7 @@ def copied(signed: tuple[Path, Path], folder: Path) -> tuple[Path, str]:
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "burnish.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "burnish", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -108,7 +108,7 @@ def test_texts_reach_no_log(caplog: pytest.LogCaptureFixture) -> None:
 def test_command_line(tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
     lines.write_text("mail a@b.org\n干净\n", encoding="utf-8")
-    command = [sys.executable, "-m", "burnish.cli", "guard", "check", "patterns", str(lines)]
+    command = [sys.executable, "-m", "burnish", "guard", "check", "patterns", str(lines)]
     said = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout.splitlines()
     assert [(one["action"], one["text"]) for one in map(json.loads, said)] == [
         ("redact", "mail <EMAIL>"),

@@ -43,7 +43,7 @@ def children(pid: int) -> list[int]:
 
 
 def start(folders: list[Path], *options: str) -> Running:
-    command = [sys.executable, "-m", "burnish.cli", "serve", *map(str, folders), "--port", "0", *options]
+    command = [sys.executable, "-m", "burnish", "serve", *map(str, folders), "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folders[0].parent, env=os.environ)
     assert process.stderr
     said = ""

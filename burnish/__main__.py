@@ -1,4 +1,4 @@
-"""`python -m burnish.cli`"""
+"""`python -m burnish`"""
 
 from burnish.cli import main
 
