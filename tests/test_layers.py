@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import burnish
@@ -65,3 +66,8 @@ def test_public_names_exist() -> None:
 def test_import_is_light() -> None:
     code = "import sys, burnish.cli; sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'datasets')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_it_runs_as_a_module_and_says_its_version() -> None:
+    said = subprocess.run([sys.executable, "-m", "burnish", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout == f"burnish {version('burnish')}\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -16,11 +18,26 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="From a pretrained model and your labelled data to a small, measured, documented model.",
     epilog="Start with: burnish init data.csv, then burnish run job.yaml",
 )
 for part in (jobs, models, audit, explain, guards, trust, service, about):
     app.add_typer(part.app)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"burnish {version('burnish')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _burnish(
+    asked: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is and exit."),
+    ] = False,
+) -> None:
+    """From a pretrained model and your labelled data to a small, measured, documented model."""
 
 
 def main() -> None:
