@@ -179,8 +179,10 @@ class Waves(Described):
         shape = min(_GRID[0], bands or 1), min(_GRID[1] if bands else _STRETCHES, frames)
         across = np.minimum(np.arange(len(full)), frames - 1) * shape[1] // frames
         down = (bands - 1 - np.arange(bands)) * shape[0] // bands if bands else np.zeros(1, np.int64)
-        down = np.append(down, np.repeat(down[:1], sum(form.cell) - bands))  # a voice is heard in the lowest bands
         owner = down * shape[1] + across[:, None]
+        if full.ndim > 1 and full.shape[1] > bands:  # a voice goes with the loudest band of its moment
+            loudest = np.take_along_axis(owner, full[:, :bands].argmax(1)[:, None], 1)
+            owner = np.concatenate([owner, loudest.repeat(full.shape[1] - bands, 1)], 1)
         empty = np.zeros_like(full)
         if bands:
             empty[:, :bands] = full[:frames, :bands].mean()
