@@ -227,7 +227,8 @@ class Trainer:
         return total, tokens, rows
 
     def _from(self, step: int) -> Iterator[Part]:
-        """The batches of this step and of all that come after it."""
+        """The batches of this step and of all that come after it, made by one thread beside those of the step."""
+        torch.set_num_threads(1)
         for number in range(step, len(self.plan)):
             count = 1 << self.progress.halvings
             parts = [p for batch in self.plan[number] for p in np.array_split(batch, min(len(batch), count))]
@@ -243,6 +244,7 @@ class Trainer:
         if self._parts:
             self._parts.close()
             self._parts = None
+            torch.set_num_threads(self.setting.threads)  # of threads to come, too
 
     def drawing(self, step: int) -> torch.Generator:
         """What the variation of a step is drawn from, the same however often a run was interrupted."""
