@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from burnish import job as flow
+from burnish.device import threads
 from burnish.engine.runtime import Eager
 from burnish.errors import BurnishError
 from burnish.training import checkpoint, fit
@@ -110,3 +112,10 @@ def test_weights_are_chosen_in_the_precision_of_the_run(tmp_path: Path, monkeypa
     tuned = flow.tune(tiny.job(tmp_path, "tag", precision="bf16"))
     assert set(seen) == {"bf16"}
     assert tuned.report.after.split == "dev"
+
+
+def test_later_threads_have_as_many_threads_as_before(tmp_path: Path) -> None:
+    with threads(2):
+        flow.tune(tiny.job(tmp_path, "classify", epochs=1))
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == 2
