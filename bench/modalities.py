@@ -9,7 +9,7 @@ Sounds are decoded with soundfile and soxr, as torchcodec needs the libraries of
 files, and burnish writes its cache in it; a later one begins with what the first has left. Each way runs in a process
 of its own, in turns; medians. Some inputs of each way are compared before anything is reported.
 
-Then one epoch of recipes/image-cifar10.yaml and of recipes/audio-fsdd.yaml on some hundred rows: the share of the
+Then one epoch of recipes/image-cifar10.yaml and of recipes/audio-fsdd.yaml on up to a thousand rows: the share of the
 steps' time in which the network waits for a batch.
 """
 
