@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from burnish.artifact import Artifact
 from burnish.config import Augment, Tune
 from burnish.data.augment import augment
-from burnish.data.features import Features, Ragged, by_length, collate
+from burnish.data.features import Batch, Features, Ragged, by_length, collate, rows_in
 from burnish.data.reader import Reader
 from burnish.data.rows import Rows
 from burnish.device import Precision, choose_device, generator, measure_precision
@@ -32,7 +32,7 @@ from burnish.training.events import Event
 from burnish.training.loop import Setting, Trainer
 
 _TOKENS, _ROWS = 2048, 64  # of a step; rows where each costs the same
-_MOST = 1 << 30  # bytes of varied copies
+_MOST, _GROUP = 1 << 30, 256  # bytes of varied copies, and how many are made at a time
 _RATE = 1.5e-3  # learning rate: a student is small and its task is easy, so that it bears much
 # Changed copies show a student more of what its teacher knows; their labels do not matter, as the teacher gives them.
 _MENTIONS, _WORDS = Augment(mention=0.9), Augment(delete=0.5, swap=0.5)
@@ -50,22 +50,22 @@ def lessons(task: Task, rows: Rows, copies: int, tokenizer: Any, max_tokens: int
 def _varied(reader: Reader, rows: Rows, copies: int, seed: int) -> Features:
     """Rows as they are, and as they are varied in training, as often as memory allows."""
     features = reader.features(list(unlabelled(rows))).kept()
-    size = sum(np.asarray(dense).nbytes for dense in features.dense.values())
-    copies = min(copies, _MOST // max(1, size))
-    found: dict[str, list[NDArray[Any]]] = {name: [np.asarray(dense)] for name, dense in features.dense.items()}
+    some = collate(features, np.linspace(0, len(features) - 1, min(len(features), _GROUP)).astype(np.int64), 0)
+    size = sum(value.nbytes for value in some.values()) * len(features) // rows_in(some)
     draw = generator(seed)
-    for _ in range(copies):
-        for start in range(0, len(features), 256):
-            batch = reader.vary(collate(features, np.arange(start, min(start + 256, len(features))), 0), draw)
-            for name, parts in found.items():
-                parts.append(batch[name].numpy())
-    dense = {name: np.concatenate(parts) for name, parts in found.items()}
-    return replace(features, dense=dense, row=np.arange(len(features) * (1 + copies)))
+
+    def batches() -> Iterator[Batch]:
+        for turn in range(1 + min(copies, _MOST // max(1, size))):
+            for start in range(0, len(features), _GROUP):
+                batch = collate(features, np.arange(start, min(start + _GROUP, len(features))), 0)
+                yield reader.vary(batch, draw) if turn else batch
+
+    return reader.gathered(batches())
 
 
 def tokens_of_a_step(features: Features) -> int:
     """Tokens of a step of training."""
-    return _TOKENS if features.ragged else _ROWS * int(features.lengths.max())
+    return _TOKENS if features.ragged else _ROWS * int(np.median(features.lengths))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Make a convolutional network narrower in whole channels, so that speed follows.
+"""Make a convolutional network narrower in whole channels, so that speed follows; one of sounds is then asked at one
+pitch alone.
 
 A channel matters as much as the norm behind it lets through: the size of its factor (network slimming, Liu et al.
 2017). Channels that a residual adds up stay or go together.
@@ -6,51 +7,66 @@ A channel matters as much as the norm behind it lets through: the size of its fa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 
 import torch
 
 from burnish.models.net import Net
+from burnish.models.small import Small
+from burnish.models.sound import ONE_PITCH, Levelled, Sound
 from burnish.models.vision import Vision
 
 SHARES = (7 / 8, 3 / 4, 5 / 8, 1 / 2, 3 / 8, 1 / 4, 3 / 16)  # of the channels, that are tried
+_RESIDUALS = {Vision: ("residual.0", "residual.1"), Sound: ("first", "second")}  # names of what a stage adds up
 
 
 def narrowed(net: Net, hidden: int) -> Net:
     """A new network of the same stages, the last of them `hidden` wide, of the channels that matter most; its weights
     are copies."""
-    old: Vision = net.model
-    small = Vision({**old.kept, "hidden_size": hidden}, old.classifier.out_features)
-    weights = old.state_dict()
-    shapes = {name: value.shape for name, value in small.state_dict().items()}
+    result = deepcopy(net)
+    result.model = _narrowed(net.model, hidden).train(net.model.training)
+    if isinstance(result.scaled, Levelled):
+        result.scaled.ask_at_one_pitch()
+    return result
 
-    def best(norms: list[str]) -> torch.Tensor:
-        """The channels of largest factors that stay, in their order."""
-        score = sum((weights[f"{norm}.weight"].abs() for norm in norms), torch.zeros(()))
-        return score.topk(shapes[f"{norms[0]}.weight"][0]).indices.sort().values
 
+def _narrowed(old: Vision | Sound, hidden: int) -> Small:
+    further = {ONE_PITCH: True} if isinstance(old, Sound) else {}
+    small = type(old)({**old.kept, **further, "hidden_size": hidden}, old.classifier.out_features)
+    weights, own, shapes = old.state_dict(), old.base_model_prefix, {n: v.shape for n, v in small.state_dict().items()}
     kept = {}
 
+    def best(norms: Iterable[str]) -> torch.Tensor:
+        """The channels of largest factors that stay, in their order."""
+        named = [f"{own}.{norm}.1.weight" for norm in norms]
+        score = sum((weights[name].abs() for name in named), torch.zeros(()))
+        return score.topk(shapes[named[0]][0]).indices.sort().values
+
     def take(name: str, after: torch.Tensor, before: torch.Tensor | None) -> None:
-        """A convolution of some channels to others, and the norm behind it."""
-        values = weights[f"{name}.0.weight"][after]
-        kept[f"{name}.0.weight"] = values if before is None else values[:, before]
+        """A layer from some channels to others, and the norm behind it."""
+        values = weights[f"{own}.{name}.0.weight"][after]
+        kept[f"{own}.{name}.0.weight"] = values if before is None else values[:, before]
         for part, value in weights.items():
-            if part.startswith(f"{name}.1."):
+            if part.startswith(f"{own}.{name}.1."):
                 kept[part] = value[after] if value.dim() else value
 
-    places = best(["vision.embeddings.1"])
-    take("vision.embeddings", places, None)
-    for stage in range(len(old.vision.layers)):
-        name = f"vision.layers.{stage}"
-        joint, inner = best([f"{name}.widen.1", f"{name}.residual.1.1"]), best([f"{name}.residual.0.1"])
+    places = best(["embeddings"])
+    take("embeddings", places, None)
+    first, second = _RESIDUALS[type(old)]
+    for stage in range(old.config.num_hidden_layers - 1):
+        name = f"layers.{stage}"
+        joint, inner = best([f"{name}.widen", f"{name}.{second}"]), best([f"{name}.{first}"])
         take(f"{name}.widen", joint, places)
-        take(f"{name}.residual.0", inner, joint)
-        take(f"{name}.residual.1", joint, inner)
+        take(f"{name}.{first}", inner, joint)
+        take(f"{name}.{second}", joint, inner)
         places = joint
+    if isinstance(old, Sound):  # all bands of a channel lie side by side; the head reads means, and spreads behind them
+        left = weights["sound.join.0.weight"].shape[1] // weights[f"sound.{name}.{second}.0.weight"].shape[0]
+        joined = best(["join"])
+        take("join", joined, (places[:, None] * left + torch.arange(left)).flatten())
+        places = torch.cat([joined, joined + old.config.hidden_size])
     kept["classifier.weight"] = weights["classifier.weight"][:, places]
     kept["classifier.bias"] = weights["classifier.bias"]
     small.load_state_dict({name: value.clone() for name, value in kept.items()})
-    result = deepcopy(net)
-    result.model = small.train(old.training)
-    return result
+    return small

@@ -15,6 +15,7 @@ from burnish.compression.narrow import narrowed
 from burnish.data.features import Features, by_length, collate
 from burnish.models.bert import Bert
 from burnish.models.net import Net
+from burnish.models.sound import Sound
 from burnish.models.vision import Vision
 from burnish.tasks import Task
 
@@ -24,7 +25,7 @@ _PREFIX = "bert.encoder.layer."
 @dataclass(frozen=True, order=True)
 class Shape:
     """How much of a network there is: layers, and the attention heads and feed-forward units of each; of a
-    convolutional one its stages, 1, and the channels of the last one."""
+    convolutional one its stages, at how many pitches it is asked (of images 1), and the channels of the last one."""
 
     layers: int
     heads: int
@@ -33,8 +34,8 @@ class Shape:
     @classmethod
     def of(cls, net: Net) -> Shape:
         config = net.model.config
-        if isinstance(net.model, Vision):
-            return cls(config.num_hidden_layers, 1, config.hidden_size)
+        if isinstance(net.model, Vision | Sound):
+            return cls(config.num_hidden_layers, getattr(net.scaled, "pitches", 1), config.hidden_size)
         return cls(config.num_hidden_layers, config.num_attention_heads, config.intermediate_size)
 
     def __str__(self) -> str:
@@ -51,7 +52,7 @@ class Importance:
 
 def can_shrink(net: Net) -> bool:
     """Whether a network can be taken apart here."""
-    return isinstance(net.model, Bert | Vision)
+    return isinstance(net.model, Bert | Vision | Sound)
 
 
 def evenly(count: int, total: int) -> tuple[int, ...]:
@@ -65,7 +66,7 @@ def importance(net: Net, task: Task, features: Features, pad_id: int) -> Importa
     The first-order Taylor score |activation * gradient| (Molchanov et al. 2017), summed over the tokens of `features`,
     which have to carry a teacher's logits, and over the dimensions of a head.
     """
-    if isinstance(net.model, Vision):  # its norms say it
+    if isinstance(net.model, Vision | Sound):  # its norms say it
         return Importance([], [])
     layers = net.model.base_model.encoder.layer
     readers = [reader for layer in layers for reader in (layer.attention.output.dense, layer.output.dense)]
@@ -121,7 +122,7 @@ def merged(net: Net, used: Iterable[int]) -> Net:
 def shrunk(net: Net, shape: Shape, importance: Importance) -> Net:
     """A new network of some layers at equal distances and of the heads and units that matter most in each of them; its
     weights are copies."""
-    if isinstance(net.model, Vision):
+    if isinstance(net.model, Vision | Sound):
         return narrowed(net, shape.units)
     old: Bert = net.model
     chosen = evenly(shape.layers, len(old.bert.encoder.layer))

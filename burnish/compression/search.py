@@ -232,8 +232,8 @@ class Search:
         world = self.world
         full = Shape.of(world.net)
         if not isinstance(world.net.model, Bert):
-            counts = {min(full.units, max(8, 8 * round(full.units * share / 8))) for share in SHARES}
-            shapes = sorted({full, *(replace(full, units=count) for count in counts)})
+            counts = {min(full.units, max(8, 8 * round(full.units * share / 8))) for share in (1, *SHARES)}
+            shapes = sorted({full, *(replace(full, heads=1, units=count) for count in counts)})
             self.say(f"timing {len(shapes)} widths")
             return {shape: self.journal.once(f"cost {shape}", self._shape_cost, form, shape) for shape in shapes}
         layers = sorted({ceil(full.layers * part / 6) for part in range(1, 7)})
@@ -249,7 +249,8 @@ class Search:
         return found
 
     def _shape_cost(self, form: Form, shape: Shape) -> float:
-        net = shrunk(self.world.net, shape, _any(self.world.net))
+        whole = self.world.net
+        net = whole if shape == Shape.of(whole) else shrunk(whole, shape, _any(whole))
         return self._cost(self._look_at(self.world.written(net, form, self.work / "look"), self.work / "look"))
 
     def _form(self, form: Form) -> dict[str, float] | None:

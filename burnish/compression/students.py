@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -29,7 +30,7 @@ from burnish.data.rows import Rows
 from burnish.device import autocast, choose_device, measure_precision
 from burnish.engine import Engine, net_of, witness
 from burnish.engine.run import unlabelled
-from burnish.engine.runtime import Runtime
+from burnish.engine.runtime import Eager, Runtime
 from burnish.models.net import Net
 from burnish.tasks import Task
 from burnish.training.sinks import Sink, progress
@@ -103,6 +104,7 @@ class Learner:
     def __init__(self, world: World, teacher: Runtime, work: Path, quiet: bool) -> None:
         self.world, self.work, self.quiet = world, work, quiet
         features = lessons(world.task, world.rows, COPIES, world.tokenizer, world.artifact.max_tokens, seed=world.seed)
+        teacher = _to_learn_from(world.net, teacher)
         self.features = soften(features, teacher, world.pad_id)
         self.pieces = len(self.features)
         self._file = work / "lessons.safetensors"
@@ -176,6 +178,15 @@ class Learner:
             if show:
                 show(event)
         return time.perf_counter() - started
+
+
+def _to_learn_from(net: Net, teacher: Runtime) -> Runtime:
+    """What students have to say: without the summary of a sound, which stands beside them as it is."""
+    if "summary" not in net.extras:
+        return teacher
+    bare = deepcopy(net)
+    del bare.extras["summary"]
+    return Eager(bare)
 
 
 def spread(rows: Rows, count: int) -> Rows:

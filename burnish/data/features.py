@@ -80,6 +80,27 @@ class Dense(Protocol):
         """All of them, for reading again and again."""
 
 
+class Uneven:
+    """Pieces of different lengths in one array, one after another; zeros bring those asked for to one length."""
+
+    def __init__(self, values: NDArray[Any], lengths: NDArray[np.int64]) -> None:
+        self.values, self.lengths = values, lengths
+        self._ends = np.cumsum(lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, pieces: NDArray[np.int64]) -> NDArray[Any]:
+        lengths = self.lengths[pieces]
+        found = np.zeros((len(pieces), int(lengths.max(initial=1)), *self.values.shape[1:]), self.values.dtype)
+        for place, (end, length) in enumerate(zip(self._ends[pieces], lengths, strict=True)):
+            found[place, :length] = self.values[end - length : end]
+        return found
+
+    def kept(self) -> Uneven:
+        return self
+
+
 @dataclass
 class Features:
     """Model inputs of n pieces. A piece is a row, or a window of a row that is too long.
@@ -125,21 +146,26 @@ class Features:
         """All of it in arrays by name, for a file; `of` is the way back."""
         ragged = {f"ragged {name}": rows.values for name, rows in self.ragged.items()}
         targets = {f"target {name}": target for name, target in self.targets.items()}
-        dense = {f"dense {name}": np.ascontiguousarray(one) for name, one in self.dense.items()}
+        uneven = {name: one for name, one in self.dense.items() if isinstance(one, Uneven)}
+        dense = {f"dense {name}": np.ascontiguousarray(one) for name, one in self.dense.items() if name not in uneven}
+        dense |= {f"uneven {name}": one.values for name, one in uneven.items()}
+        dense |= {f"lengths {name}": one.lengths for name, one in uneven.items()}
         offsets = {"offsets": self.ragged["input_ids"].offsets} if self.ragged else {}
-        return ragged | targets | dense | offsets | {"row": self.row, "cost": np.array([self.cost])}
+        return ragged | targets | dense | offsets | {"row": self.row, "cost": np.atleast_1d(self.cost)}
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Features:
         """Features from their arrays."""
-        parts: dict[str, dict[str, NDArray[Any]]] = {"ragged": {}, "target": {}, "dense": {}}
+        kinds = ("ragged", "target", "dense", "uneven", "lengths")
+        parts: dict[str, dict[str, NDArray[Any]]] = {kind: {} for kind in kinds}
         for name, values in arrays.items():
             kind, _, inner = name.partition(" ")
             if inner:
                 parts[kind][inner] = values
         ragged = {name: Ragged(values, arrays["offsets"]) for name, values in parts["ragged"].items()}
-        cost = int(arrays["cost"][0])
-        return cls(ragged, parts["target"], arrays["row"], dense=parts["dense"], cost=cost)
+        uneven = {name: Uneven(values, parts["lengths"][name]) for name, values in parts["uneven"].items()}
+        cost = arrays["cost"] if len(arrays["cost"]) > 1 else int(arrays["cost"][0])
+        return cls(ragged, parts["target"], arrays["row"], dense={**parts["dense"], **uneven}, cost=cost)
 
 
 Batch = dict[str, torch.Tensor]

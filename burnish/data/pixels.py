@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -50,6 +50,7 @@ class Pixels(Described):
     verbs: ClassVar[frozenset[str]] = frozenset({"export", "compress", "serve", "batch", "explain", "audit"})
     ways: ClassVar[Mapping[str, tuple[float, ...]]] = {way: strengths for way, (_, strengths) in corrupt.WAYS.items()}
     about_numbers: ClassVar[str] = "coarse pixels and colours"
+    usual_way: ClassVar[str] = "mirror"
     given: ClassVar[str] = "pixels"  # name of what a network is given
 
     @classmethod
@@ -58,7 +59,7 @@ class Pixels(Described):
             raise InputError(
                 "tune.vary: speed is for sounds; images and videos know auto, mirror, flip, shift and none"
             )
-        vary_by = "mirror" if tune.vary == "auto" else tune.vary
+        vary_by = cls.way(tune)
         found = of_model(place) if place else None
         if found is not None and not found.get("any_size"):
             if tune.image_size:
@@ -191,9 +192,6 @@ class Pixels(Described):
         across, down = (sides[0] - width) // 2, (sides[1] - height) // 2
         return np.asarray(image.resize((sides[0], sides[1]), how).crop((across, down, across + width, down + height)))
 
-    def varying(self, tune: Tune) -> Self:
-        return replace(self, vary_by=tune.vary)
-
     def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """Shift, cover a patch in half of them (Zhong et al. 2020), and mirror or flip half, as `tune.vary` says."""
         if self.vary_by == "none" or self.given not in batch:
@@ -222,6 +220,9 @@ class Pixels(Described):
         rows = (down >= above) & (down < above + side) & hidden
         covered = rows[:, :, None] & ((across >= before) & (across < before + side))[:, None, :]
         return changed.masked_fill_(covered.view(*covered.shape, *[1] * (pixels.dim() - 3)), _GREY)
+
+    def gathered(self, batches: Iterable[Batch]) -> Features:
+        return self._featured(np.concatenate([batch[self.given].numpy() for batch in batches]))
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Coarse pixels, and how often each of 64 colours occurs."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -127,6 +127,10 @@ class Reader(ABC):
     def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """A training batch changed at random in ways that keep its meaning, drawn on the CPU."""
 
+    def gathered(self, batches: Iterable[Batch]) -> Features:
+        """Batches of `features`, varied or as they are, as features again."""
+        raise NotImplementedError
+
     @abstractmethod
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """What a linear model may read of rows, shape (n, numbers)."""
@@ -167,8 +171,17 @@ class Described(Reader):
         vary_by: as `tune.vary`.
     """
 
+    usual_way: ClassVar[str]  # of varying inputs, with tune.vary: auto
     document: Mapping[str, Any]
     vary_by: str = "none"
+
+    @classmethod
+    def way(cls, tune: Tune) -> str:
+        """How a job varies inputs."""
+        return cls.usual_way if tune.vary == "auto" else tune.vary
+
+    def varying(self, tune: Tune) -> Self:
+        return replace(self, vary_by=self.way(tune))
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:

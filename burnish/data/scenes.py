@@ -42,7 +42,7 @@ class Scenes(Pixels):
             raise InputError("tune.vary: speed is for sounds; images know auto, mirror, flip, shift and none")
         found = of_model(place) if place else None
         document = {**(found or SCRATCH), "size": _size((found or {}).get("size"), tune.image_size, train)}
-        return cls(document, "mirror" if tune.vary == "auto" else tune.vary)
+        return cls(document, cls.way(tune))
 
     def vary(self, batch: Batch, draw: torch.Generator) -> Batch:
         """Scale and move, change brightness, contrast and colours, and mirror half, as `tune.vary` says; boxes of which

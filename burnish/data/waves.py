@@ -6,7 +6,7 @@ import json
 import os
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -22,7 +22,7 @@ from PIL import Image
 from burnish.config import Tune
 from burnish.data.acoustics import WAYS
 from burnish.data.disturb import Disturb
-from burnish.data.features import Batch, Features
+from burnish.data.features import Batch, Features, Uneven
 from burnish.data.heard import Heard
 from burnish.data.images import png
 from burnish.data.parts import Grid
@@ -61,6 +61,7 @@ class Waves(Described):
     verbs: ClassVar[frozenset[str]] = frozenset({"export", "compress", "serve", "batch", "explain", "audit"})
     ways: ClassVar[Mapping[str, tuple[float, ...]]] = {way: strengths for way, (_, strengths) in WAYS.items()}
     about_numbers: ClassVar[str] = "bands of pitch and their course"
+    usual_way: ClassVar[str] = "speed"
 
     @classmethod
     def start(cls, place: str, tune: Tune, train: Rows) -> Self:
@@ -69,7 +70,7 @@ class Waves(Described):
         found = _of_model(place) if place else {**_SCRATCH, "sampling_rate": _usual_rate(train)}
         document = {**found, "longest": tune.max_tokens * TOKEN}
         form_of(document)
-        vary_by = "speed" if tune.vary == "auto" else tune.vary
+        vary_by = cls.way(tune)
         if not place and vary_by == "speed":
             document["pitches"] = _PITCHES
         return cls(document, vary_by)
@@ -225,6 +226,20 @@ class Waves(Described):
         given = batch["sound"][..., : self.bands] if self.bands else batch["sound"]  # in training no voice is read
         sound, frames = disturb(given, batch["frames"], draw)
         return {**batch, "sound": sound, "frames": frames}
+
+    def gathered(self, batches: Iterable[Batch]) -> Features:
+        """The same without the voice, which no training reads."""
+        sounds: list[NDArray[Any]] = []
+        for batch in batches:
+            given = batch["sound"][..., : self.bands] if self.bands else batch["sound"]
+            sounds += [one[: int(count)].half().numpy() for one, count in zip(given, batch["frames"], strict=True)]
+        frames = np.array([len(one) for one in sounds], dtype=np.int64)
+        return Features(
+            {},
+            row=np.arange(len(sounds)),
+            dense={"sound": Uneven(np.concatenate(sounds), frames), "frames": frames},
+            cost=self._cost(frames * self.form.rate // _FRAMES),
+        )
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Mean, spread and change of each band, and a cosine series over the bands in each quarter of the time."""

@@ -16,7 +16,7 @@ from burnish.models.bert import Bert
 from burnish.models.layers import Dropout
 from burnish.models.pretrained import Kind
 from burnish.models.small import Small
-from burnish.models.sound import Levelled
+from burnish.models.sound import ONE_PITCH, Levelled
 from burnish.models.summary import Summary
 from burnish.models.table import Coded
 from burnish.models.vision import CLIPS, Frames, Scaled
@@ -53,6 +53,8 @@ class Net(nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.kind, self.scaled = model, kind, scaled
+        if isinstance(scaled, Levelled) and getattr(model.config, ONE_PITCH, False):
+            scaled.ask_at_one_pitch()
         self.reads = "text" if scaled is None else scaled.kind
         self.pooling: Pooling = pooling if scaled is None else "cls"
         if scaled is not None:

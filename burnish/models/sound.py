@@ -20,6 +20,7 @@ from burnish.models.small import Convolution, Small, widths
 from burnish.models.speech import ended
 
 MODEL_TYPE = "burnish_sound"
+ONE_PITCH = "one_pitch"  # of `config.json`: whatever the front says, this network is asked at the own pitch alone
 _DEFAULTS: dict[str, Any] = {"num_mel_bins": 64, "hidden_dropout_prob": 0.1}
 _GROWING = frozenset({"sound"})
 _NEAR = 5.0  # e-folds, 22 dB: what is further below the loudest frame tells little of how loud a sound is
@@ -66,6 +67,15 @@ class Levelled(nn.Module):
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Levelled:
         return cls(given)
+
+    @property
+    def pitches(self) -> int:
+        """At how many a trained network is asked."""
+        return 1 if self.low is None else len(self.low)
+
+    def ask_at_one_pitch(self) -> None:
+        """Leave the other pitches out from now on."""
+        self.low = None
 
     @property
     def growing(self) -> frozenset[str]:
