@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -249,6 +249,15 @@ class Pixels(Described):
         image = decode(row[self.kind], draft=2 * _SHOWN)
         image.thumbnail((_SHOWN, _SHOWN))
         return f"data:image/png;base64,{png(image)}"
+
+
+class Outlined(Pixels):
+    """Images of classes: burnish's own network for them may have a summary beside it (`models/summary.py`)."""
+
+    @classmethod
+    def start(cls, place: str, tune: Tune, train: Rows) -> Self:
+        reader = super().start(place, tune, train)
+        return reader if place else replace(reader, document={**reader.document, "outlines": True})
 
 
 SCRATCH: dict[str, Any] = {

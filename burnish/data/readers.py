@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from burnish.data.clips import Clips
-from burnish.data.pixels import Pixels
+from burnish.data.pixels import Outlined, Pixels
 from burnish.data.reader import Reader
 from burnish.data.rows import Row
 from burnish.data.scenes import Scenes
@@ -21,6 +21,7 @@ READERS: dict[str, type[Reader]] = {
 }
 _OF_TASKS: dict[tuple[str, str], type[Reader]] = {  # where a task needs another one
     ("detect", Scenes.kind): Scenes,
+    ("classify", Outlined.kind): Outlined,
     ("classify", Voiced.kind): Voiced,
 }
 # Tasks with other inputs than texts, and which.

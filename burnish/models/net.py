@@ -17,7 +17,7 @@ from burnish.models.layers import Dropout
 from burnish.models.pretrained import Kind
 from burnish.models.small import Small
 from burnish.models.sound import ONE_PITCH, Levelled
-from burnish.models.summary import Summary
+from burnish.models.summary import summary_for
 from burnish.models.table import Coded
 from burnish.models.vision import CLIPS, Frames, Scaled
 
@@ -59,8 +59,8 @@ class Net(nn.Module):
         self.pooling: Pooling = pooling if scaled is None else "cls"
         if scaled is not None:
             self.extras = nn.ModuleDict()
-            if kind == "sequence" and isinstance(scaled, Levelled) and scaled.voice:
-                self.extras["summary"] = Summary(scaled.bands, outputs)
+            if kind == "sequence" and (summary := summary_for(scaled, outputs)):
+                self.extras["summary"] = summary
             return
         hidden = model.config.hidden_size
         self.extras = nn.ModuleDict()
@@ -108,7 +108,7 @@ class Net(nn.Module):
         if self.scaled is not None:
             logits = self.scaled.ask(self.model, batch)
             if "summary" in self.extras and not self.training:  # it is fitted at the end
-                logits = logits + self.extras["summary"](self.scaled, batch["sound"], batch["frames"])
+                logits = logits + self.extras["summary"](self.scaled, batch)
         elif "head" in self.extras:
             logits = self.extras["head"](self.extras["dropout"](self.vectors(batch)))
         else:

@@ -66,11 +66,14 @@ def open_net(
     kind_read = reads(model)
     scaled = FRONTS[kind_read].of(preprocessing(inputs or folder)) if kind_read in FRONTS else None
     net = Net(model, kind, outputs, pooling, word_shape, modules, scaled)
+    path = Path(folder) / EXTRAS_FILE
+    found = _extras(path) if net.extras and path.is_file() else {}
+    if "summary" in net.extras and not any(name.startswith("summary.") for name in found):
+        del net.extras["summary"]  # it counted for nothing
     if net.extras:
-        path = Path(folder) / EXTRAS_FILE
-        if not path.is_file():
+        if not found:
             raise InputError(f"'{path}' is missing; the model cannot be used without it")
-        net.extras.load_state_dict(_extras(path))
+        net.extras.load_state_dict(found)
     if missing and not (pooling == "mean" and all("classifier" in n or "pooler" in n for n in missing)):
         raise InputError(f"weights are missing in '{folder}': {', '.join(sorted(missing)[:5])}")
     return net

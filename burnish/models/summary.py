@@ -1,17 +1,23 @@
-"""What a sound is like as a whole, and a linear model of it beside a network, which few sounds are enough for.
+"""What an input is like as a whole, and a linear model of it beside a network, which few inputs are enough for.
 
-The numbers are of the kind that moods are told by (Eyben et al. 2016, "The Geneva Minimalistic Acoustic Parameter
-Set"): how bright a sound is and how it moves, how high its voice is and how it goes up and down.
+Numbers of a sound are of the kind that moods are told by (Eyben et al. 2016, "The Geneva Minimalistic Acoustic
+Parameter Set"): how bright it is and how it moves, how high its voice is and how it goes up and down. Those of an image
+say where edges of which direction run (Dalal and Triggs 2005, "Histograms of Oriented Gradients for Human Detection"),
+and which colours are where.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from burnish.models.sound import SPREAD, Levelled
+from burnish.models.vision import Scaled
 
 _PARTS, _COEFFICIENTS = 4, 20  # stretches of time, and terms of a cosine series over the bands in each
 _VOICED, _NEAR = 0.4, 6.0  # least strength of a voice, and e-folds below the loudest frame in which there may be one
@@ -20,10 +26,12 @@ _SHARP = 10.0  # of a soft maximum, per octave
 _SECOND = 100  # frames
 _SILENT = -1e4  # for what is no sound
 _OF_VOICE = 22  # numbers
+_DIRECTIONS, _CELLS = 8, 8  # of edges, and cells along each side
+_FAINT = 1e-6  # square of an edge that has no direction
 
 
 class Summary(nn.Module):
-    """Logits from the numbers of a sound, each brought to mean 0 and spread 1. Starts at zero.
+    """Logits from the numbers of an input, each brought to mean 0 and spread 1. Starts at zero.
 
     Attributes:
         mean, spread: of the numbers, (k,).
@@ -35,23 +43,88 @@ class Summary(nn.Module):
     weight: torch.Tensor
     bias: torch.Tensor
 
-    def __init__(self, bands: int, outputs: int) -> None:
+    firm: float  # inverse of the penalty on its weights
+    needs_dev: bool  # to say how much it counts; without dev it is left out
+
+    def __init__(self, count: int, outputs: int) -> None:
         super().__init__()
-        count = 3 * bands + _PARTS * _COEFFICIENTS + _OF_VOICE
         self.register_buffer("mean", torch.zeros(count))
         self.register_buffer("spread", torch.ones(count))
         self.register_buffer("weight", torch.zeros(count, outputs))
         self.register_buffer("bias", torch.zeros(outputs))
 
-    def numbers(self, front: Levelled, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-        """Numbers (n, k) of sounds as a network's `front` takes them."""
+    def numbers(self, front: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Numbers (n * times, k) of the inputs of a batch, each as many times as it is looked at."""
+        raise NotImplementedError
+
+    def forward(self, front: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Logits (n * times, outputs)."""
+        values = (self.numbers(front, batch) - self.mean) / self.spread
+        return (values.unsqueeze(-1) * self.weight).sum(1) + self.bias
+
+
+class OfSound(Summary):
+    """Of a sound, at all pitches that a network is asked at."""
+
+    firm, needs_dev = 0.1, False
+
+    def __init__(self, bands: int, outputs: int) -> None:
+        super().__init__(3 * bands + _PARTS * _COEFFICIENTS + _OF_VOICE, outputs)
+
+    def numbers(self, front: Levelled, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        sound, frames = front.seen(batch["sound"], batch["frames"])
         given = front(sound, frames)
         return summary(SPREAD * given["input_features"], given["attention_mask"], sound[..., front.bands :].float())
 
-    def forward(self, front: Levelled, sound: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-        """Logits (n, outputs), the mean of those at all pitches that a network is asked at."""
-        values = (self.numbers(front, *front.seen(sound, frames)) - self.mean) / self.spread
-        return front.mean_of((values.unsqueeze(-1) * self.weight).sum(1) + self.bias)
+    def forward(self, front: Levelled, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Logits (n, outputs), the mean of those at all pitches."""
+        return front.mean_of(super().forward(front, batch))
+
+
+class OfImage(Summary):
+    """Of an image of any size."""
+
+    firm, needs_dev = 0.003, True  # of many images a network tells more than edges and colours do
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__((_DIRECTIONS + 3) * _CELLS**2, outputs)
+
+    def numbers(self, front: Scaled, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return outlines(front(batch["pixels"]))
+
+
+def summary_for(front: nn.Module | None, outputs: int) -> Summary | None:
+    """The linear model that a `front` asks for, if any."""
+    if isinstance(front, Levelled) and front.voice:
+        return OfSound(front.bands, outputs)
+    if isinstance(front, Scaled) and front.outlines:
+        return OfImage(outputs)
+    return None
+
+
+def outlines(planes: torch.Tensor) -> torch.Tensor:
+    """Numbers (n, k) of images (n, 3, height, width): for each cell of a grid the root of how strong edges of each
+    direction are, in all colours together, and the mean of each colour."""
+    angles = torch.arange(_DIRECTIONS, device=planes.device, dtype=planes.dtype) * (math.pi / _DIRECTIONS)
+    edges = planes.new_zeros(())
+    for plane in planes.split(1, 1):  # in turns, as directions take much memory
+        across = F.pad(plane[..., 2:] - plane[..., :-2], (1, 1, 0, 0))
+        down = F.pad(plane[..., 2:, :] - plane[..., :-2, :], (0, 0, 1, 1))
+        square = across.square() + down.square() + _FAINT
+        along = across * angles.cos()[:, None, None] + down * angles.sin()[:, None, None]
+        share = (along.square() / square).square().square()  # so sharply are directions told apart
+        edges = edges + share / share.sum(1, keepdim=True).clamp(min=_FAINT) * square.sqrt()
+    rows, columns = (_cells(size, planes) for size in planes.shape[2:])
+    strong, colours = ((rows @ one @ columns.T).flatten(1) for one in (edges, planes))
+    return torch.cat([strong.sqrt(), colours], 1)
+
+
+def _cells(size: int, like: torch.Tensor) -> torch.Tensor:
+    """Means over equal stretches of a side, (cells, size)."""
+    edges = torch.linspace(0, size, _CELLS + 1, device=like.device, dtype=like.dtype)
+    place = torch.arange(size, device=like.device, dtype=like.dtype)
+    inside = torch.minimum(edges[1:, None], place + 1) - torch.maximum(edges[:-1, None], place)
+    return inside.clamp(min=0) * (_CELLS / size)
 
 
 def summary(bands: torch.Tensor, inside: torch.Tensor, voice: torch.Tensor) -> torch.Tensor:

@@ -21,6 +21,7 @@ from burnish.models.small import Convolution, Small, widths
 
 MODEL_TYPE = "burnish_vision"
 PREPROCESSOR = "preprocessor_config.json"
+OUTLINES = "outlines"  # of such a file: a summary stands beside the network
 FRAMES = "num_frames"  # of such a file: what is read are clips of so many frames
 CLIPS = ("videomae",)  # architectures that read all frames of a clip together
 _DEFAULTS: dict[str, Any] = {"num_channels": 3, "hidden_dropout_prob": 0.1}
@@ -54,9 +55,12 @@ class Scaled(nn.Module):
     mean: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], reverse: bool = False) -> None:
+    def __init__(
+        self, mean: tuple[float, ...], std: tuple[float, ...], reverse: bool = False, outlines: bool = False
+    ) -> None:
+        """`outlines` says that a linear model stands beside the network (`models/summary.py`)."""
         super().__init__()
-        self.reverse = reverse
+        self.reverse, self.outlines = reverse, outlines
         self.register_buffer("mean", 255 * torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("scale", 1 / (255 * torch.tensor(std).view(-1, 1, 1)), persistent=False)
 
@@ -69,7 +73,8 @@ class Scaled(nn.Module):
         if not given.get("do_normalize", not reverse):  # MobileViT, which turns colours round, leaves this out
             return cls((0.0,) * 3, (1.0,) * 3, reverse)
         half = (0.5,) * 3
-        return cls(tuple(given.get("image_mean") or half), tuple(given.get("image_std") or half), reverse)
+        mean, std = (tuple(given.get(name) or half) for name in ("image_mean", "image_std"))
+        return cls(mean, std, reverse, cls is Scaled and bool(given.get(OUTLINES)))
 
     def ask(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Logits of a model for the images of a batch, (n, outputs); of one that finds boxes (n, places, outputs), with

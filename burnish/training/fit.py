@@ -141,7 +141,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
             net, task, features if net.scaled is None else seen, options, pad_id, ran, trainer.evaluate, progress.best
         )
         fit_bigrams(net, features, options, pad_id, ran, trainer.evaluate)
-        fit_summary(net, features, options, ran, trainer.evaluate)
+    fit_summary(net, features, options, ran, trainer.evaluate)
     seconds = progress.fitting + progress.seconds + time.perf_counter() - started
     if task.plain_head and (plain := states or plain_states(net, features, pad_id, ran)):
         fit_plain_head(net.model, task, options, plain)

@@ -26,13 +26,16 @@ def take_over(
         target[..., torch.from_numpy(fitted.classes_)] = torch.from_numpy(found).to(target)
 
 
-def weigh(linear: Sequence[torch.Tensor], times: Sequence[float], measure: Callable[[], float] | None) -> None:
+def weigh(
+    linear: Sequence[torch.Tensor], times: Sequence[float], measure: Callable[[], float] | None, strict: bool = False
+) -> None:
     """Let it count as much as is best on dev, and not at all where it makes things worse.
 
     Args:
         linear: weight and bias, which are changed in place.
         times: weights beside the network that are tried; the first is taken where all are as good, or there is no dev.
         measure: value on dev, larger is better.
+        strict: only where things get better does it count at all.
     """
     fitted = [one.clone() for one in linear]
 
@@ -47,6 +50,6 @@ def weigh(linear: Sequence[torch.Tensor], times: Sequence[float], measure: Calla
         for share in times:
             take(share)
             value = measure()
-            if value > best or (not chosen and value == best):
+            if value > best or (not chosen and value == best and not strict):
                 best, chosen = value, share
     take(chosen)

@@ -77,7 +77,7 @@ def test_lessons_are_rows_and_varied_ones_with_the_teachers_answers(tmp_path: Pa
     teacher, rows = Engine.open(job.out), usable(load(job)["train"], "classify")
     reader = teacher.tokenizer.varying(Tune(vary="mirror"))
     features = soften(lessons(teacher.task, rows, 2, reader, 0, seed=0), teacher.runtime, 0)
-    assert len(features) == 3 * len(rows)
+    assert len(features) == 9 * len(rows)
     pixels = np.asarray(features.dense["pixels"])
     assert not (pixels[: len(rows)] == pixels[len(rows) : 2 * len(rows)]).all()
     own = [one.probabilities["red"] for one in teacher.predict(list(pixels[:4]))]

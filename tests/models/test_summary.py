@@ -59,7 +59,7 @@ def rows_of_sounds(place: Path) -> Rows:
 def numbers(net: Net, batch: Batch) -> torch.Tensor:
     model = net.extras["summary"]
     assert isinstance(model, Summary)
-    return model.numbers(net.scaled, batch["sound"], batch["frames"])  # type: ignore[arg-type]
+    return model.numbers(net.scaled, batch)
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000])
