@@ -107,7 +107,7 @@ def outlines(planes: torch.Tensor) -> torch.Tensor:
     direction are, in all colours together, and the mean of each colour."""
     angles = torch.arange(_DIRECTIONS, device=planes.device, dtype=planes.dtype) * (math.pi / _DIRECTIONS)
     edges = planes.new_zeros(())
-    for plane in planes.split(1, 1):  # in turns, as directions take much memory
+    for plane in torch.split(planes, 1, 1):  # in turns, as directions take much memory
         across = F.pad(plane[..., 2:] - plane[..., :-2], (1, 1, 0, 0))
         down = F.pad(plane[..., 2:, :] - plane[..., :-2, :], (0, 0, 1, 1))
         square = across.square() + down.square() + _FAINT
