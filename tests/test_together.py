@@ -31,7 +31,7 @@ ROW = {"age": 70, "town": "Bonn"}
 
 def picture() -> str:
     written = io.BytesIO()
-    tiny_images.picture("red", 7).save(written, "PNG")
+    tiny_images.picture("red", 1).save(written, "PNG")
     return base64.b64encode(written.getvalue()).decode()
 
 

@@ -171,7 +171,7 @@ class Described(Reader):
         vary_by: as `tune.vary`.
     """
 
-    usual_way: ClassVar[str]  # of varying inputs, with tune.vary: auto
+    usual_way: ClassVar[str] = "none"  # of varying inputs, with tune.vary: auto
     document: Mapping[str, Any]
     vary_by: str = "none"
 

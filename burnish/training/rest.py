@@ -28,7 +28,7 @@ def rests(net: Net, tune: Tune, features: Features) -> bool:
 
 def still(net: Net) -> bool:
     """Whether nothing learns below what `Net.encoded` goes to."""
-    if net.kind != "sequence" or set(net.extras) - {"dropout", "head"}:
+    if net.kind != "sequence" or set(net.extras) - {"dropout", "head", "summary"}:
         return False
     learning = {name for name, one in net.named_parameters() if one.requires_grad}
     if net.scaled is None:  # plain transformers' own head is fitted later

@@ -16,6 +16,7 @@ from burnish.models.net import Net
 from burnish.models.summary import Summary
 from burnish.tasks.base import LossOptions
 from burnish.training.linear import take_over, weigh
+from burnish.training.rest import still
 
 _ROWS = 5000  # enough for it
 _TIMES = (0.75, 1.5, 3.0, 0.4)  # weights beside the network
@@ -39,7 +40,7 @@ def fit_summary(
     model = dict(net.extras.items()).get("summary")
     if not isinstance(model, Summary):
         return
-    if measure or not model.needs_dev:
+    if (measure or not model.needs_dev) and not still(net):  # else the head alone was to learn
         _fit(model, net, features, options, measure and partial(measure, precision))
     if not model.weight.any():
         del net.extras["summary"]
