@@ -117,7 +117,7 @@ def comparison_words(comparison: Comparison) -> str:
 
 def compression_words(report: CompressReport) -> str:
     """Say what a search has come to, and whether its variant is the one to be used."""
-    pieces = f" ({report.shape} layers, heads and units)" if report.shape else ""
+    pieces = f" ({report.shape} layers, heads and units, or stages, pitches and channels)" if report.shape else ""
     more = "sparing" if report.goal == "energy" else "fast"
     said = (
         f"{report.form}{pieces}: {report.speedup:.1f} times as {more} and {100 * report.size_ratio:.1f} % of the size; "
