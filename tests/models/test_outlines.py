@@ -105,7 +105,9 @@ def test_it_learns_what_a_network_does_not_and_goes_where_it_is_of_no_use(tmp_pa
 
 
 @pytest.mark.parametrize("learning_rate", [1e-7, 3e-3])
-def test_a_model_is_saved_opened_and_exported_with_or_without_it(learning_rate: float, tmp_path: Path) -> None:
+def test_a_model_is_saved_and_opened_with_or_without_it_and_exported_with_it(
+    learning_rate: float, tmp_path: Path
+) -> None:
     tuned = tune(tiny_images.job(tmp_path, epochs=4, learning_rate=learning_rate, head_learning_rate=learning_rate))
     engine = Engine.open(tmp_path / "out")
     assert ("summary" in engine.net.extras) == (learning_rate < 1e-3), (
@@ -114,7 +116,7 @@ def test_a_model_is_saved_opened_and_exported_with_or_without_it(learning_rate: 
     given = [tiny_images.picture("red", 700), tiny_images.picture("blue", 701)]
     expected = [one.probabilities for one in engine.predict(given)]
     assert tuned.report.after.value == 1.0
-    for to in ("onnx", "openvino"):
+    for to in ("onnx", "openvino") if "summary" in engine.net.extras else ():
         made = export(tmp_path / "out", to).manifest["parity"]
         assert made["error"] < 1e-3 * made["scale"]
         for one, right in zip(Engine.open(tmp_path / "out", to).predict(given), expected, strict=True):
