@@ -33,14 +33,14 @@ from burnish.training.loop import Setting, Trainer
 
 _TOKENS, _ROWS = 2048, 64  # of a step; rows where each costs the same
 _MOST, _GROUP = 1 << 30, 256  # bytes of varied copies, and how many are made at a time
-_TIMES = 4  # as many copies as of texts, of inputs that each look at them in training was varied for anew
+_TIMES = 4  # passes of files for one of texts: in training, too, each look at a file was at a varied one
 _RATE = 1.5e-3  # learning rate: a student is small and its task is easy, so that it bears much
 # Changed copies show a student more of what its teacher knows; their labels do not matter, as the teacher gives them.
 _MENTIONS, _WORDS = Augment(mention=0.9), Augment(delete=0.5, swap=0.5)
 
 
 def lessons(task: Task, rows: Rows, copies: int, tokenizer: Any, max_tokens: int, seed: int) -> Features:
-    """Inputs for a student: training rows, and `copies` passes of changed ones."""
+    """Inputs for a student: training rows, and `copies` passes of changed ones; of files more, as memory allows."""
     if isinstance(tokenizer, Reader):
         return _varied(tokenizer, rows, _TIMES * copies, seed)
     change = _MENTIONS if task.kind == "token" else _WORDS

@@ -116,7 +116,7 @@ def outlines(planes: torch.Tensor) -> torch.Tensor:
         edges = edges + share / share.sum(1, keepdim=True).clamp(min=_FAINT) * square.sqrt()
     rows, columns = (_cells(size, planes) for size in planes.shape[2:])
     strong, colours = ((rows @ one @ columns.T).flatten(1) for one in (edges, planes))
-    return torch.cat([strong.sqrt(), colours], 1)
+    return torch.cat([(strong + _FAINT).sqrt(), colours], 1)  # a root has no slope at zero
 
 
 def _cells(size: int, like: torch.Tensor) -> torch.Tensor:

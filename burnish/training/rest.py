@@ -20,7 +20,8 @@ _NUMBERS = 100_000_000  # that are held: 400 MB
 def rests(net: Net, tune: Tune, features: Features) -> bool:
     """Whether nothing below the head learns or changes from epoch to epoch, and the vectors fit the memory.
 
-    Dropout inside of the encoder does not count: it has nothing to keep from learning.
+    Dropout inside of the encoder does not count: it has nothing to keep from learning. Of a sound that is asked about
+    at several pitches the vectors are the mean, which is what the head is given afterwards.
     """
     varied = net.scaled is not None and tune.vary != "none"
     return still(net) and not tune.r_drop and not varied and len(features) * net.hidden <= _NUMBERS

@@ -18,6 +18,7 @@ from burnish.compression.distill import lessons
 from burnish.compression.forms import Form
 from burnish.compression.prune import Importance, Shape, shrunk
 from burnish.compression.search import Search
+from burnish.compression.students import Learner, World
 from burnish.config import Tune
 from burnish.data.features import Features, collate
 from burnish.data.load import load, usable
@@ -122,3 +123,21 @@ def test_a_search_ends_with_a_network_at_one_pitch(tmp_path: Path, monkeypatch: 
     for name, value in engine.net.extras["summary"].state_dict().items():
         assert torch.equal(value, whole[name])
     assert len(engine.predict([(tiny_sounds.tone("low", 5), tiny_sounds.RATE)])) == 1
+
+
+def test_students_learn_what_the_network_says_without_the_summary_beside_it(tmp_path: Path) -> None:
+    job = tiny_sounds.job(tmp_path, tiny_sounds.table(tmp_path), epochs=2)
+    tune(job)
+    teacher, rows = Engine.open(job.out), usable(load(job)["train"], "classify")
+    world = World(
+        teacher.artifact, Path(job.out), teacher.task, teacher.net, teacher.tokenizer.varying(Tune()), rows, seed=0
+    )
+    soft = Learner(world, teacher.runtime, tmp_path / "work", quiet=True).features.targets["soft"]
+    own = teacher.encode(rows)
+    given = collate(own, np.arange(len(rows)), 0)
+    net = teacher.net.eval()
+    with torch.inference_mode():
+        whole = net(given)
+        alone = whole - net.extras["summary"](net.scaled, given)
+    assert not torch.allclose(alone, whole, atol=0.1)
+    assert np.allclose(soft[: len(rows)], alone.numpy(), atol=2e-2)

@@ -56,6 +56,16 @@ def test_colours_are_told_by_their_place() -> None:
     assert flat.isfinite().all()
 
 
+@pytest.mark.parametrize("bright_from", [0, 10])
+def test_a_flat_image_has_a_slope_to_explain_it_by(bright_from: int) -> None:
+    planes = torch.zeros(1, 3, 20, 20)
+    planes[..., bright_from:] = 0.4
+    outlines(planes.requires_grad_()).sum().backward()
+    assert planes.grad is not None
+    assert planes.grad.isfinite().all()
+    assert planes.grad.abs().max() > 0
+
+
 def test_only_beside_networks_for_classes_from_random_weights(tmp_path: Path) -> None:
     train = rows_of_images(tmp_path)
     assert Outlined.start("", Tune(), train).document["outlines"]

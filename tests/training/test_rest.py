@@ -25,11 +25,8 @@ def said(folder: Path, tower: str, **tune: Any) -> list[list[float]]:
         job = tiny.job(folder, "classify", **still)
     else:
         kind = tiny_images if tower in ("vision", "vit") else tiny_sounds
-        start = (
-            flow.tune(tiny_images.job(folder / "start")).artifact.folder
-            if tower == "vision"
-            else getattr(kind, tower)(folder / "start")
-        )
+        own = tower in ("vision", "sound")
+        start = flow.tune(kind.job(folder / "start")).artifact.folder if own else getattr(kind, tower)(folder / "start")
         job = kind.job(folder, model=str(start), vary="none", **still)
         given = (
             [tiny_images.picture(label, 900) for label in ("red", "blue")]
@@ -40,7 +37,7 @@ def said(folder: Path, tower: str, **tune: Any) -> list[list[float]]:
     return [list(one.probabilities.values()) for one in engine.predict(given)]
 
 
-@pytest.mark.parametrize("tower", ["text", "vision", "vit", "wav2vec2", "unmasked", "ast", "whisper"])
+@pytest.mark.parametrize("tower", ["text", "vision", "sound", "vit", "wav2vec2", "unmasked", "ast", "whisper"])
 def test_the_head_learns_the_same(tower: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"epochs": 3, "precision": "fp32", "head_learning_rate": 1e-2}
     made_of: list[int] = []
