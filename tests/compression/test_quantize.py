@@ -43,7 +43,7 @@ def network() -> Net:
     return net
 
 
-@pytest.mark.parametrize("form", ["openvino-int8", "onnx-int8"])
+@pytest.mark.parametrize("form", ["openvino-int8", "openvino-w8", "onnx-int8"])
 def test_a_summary_beside_a_network_is_as_it_was(form: str, network: Net, tmp_path: Path) -> None:
     draw = torch.Generator().manual_seed(1)
     bands = 3 * torch.randn(8, 64, 66, generator=draw) - 40  # energies of a quiet sound: far from zero
@@ -55,9 +55,9 @@ def test_a_summary_beside_a_network_is_as_it_was(form: str, network: Net, tmp_pa
     assert (whole - alone).std() > 3 * alone.std()  # what eight bits of a term would show most in
     forms.write(network, Form.named(form), tmp_path, batch, 0, [batch])
     opened = (
-        onnx.Onnx(tmp_path / onnx.GRAPH, 1)
+        onnx.Onnx(tmp_path / onnx.GRAPH, 2)
         if form.startswith("onnx")
-        else openvino.OpenVino(tmp_path / openvino.GRAPH, "f32", 1)
+        else openvino.OpenVino(tmp_path / openvino.GRAPH, "f32", 2)
     )
     _, found = next(iter(opened.run([batch])))
     assert (found - whole).abs().max() < 0.2 * alone.std()
