@@ -13,7 +13,7 @@ from copy import deepcopy
 import torch
 
 from burnish.models.net import Net
-from burnish.models.small import Small
+from burnish.models.small import Small, widths
 from burnish.models.sound import ONE_PITCH, Levelled, Sound
 from burnish.models.vision import Vision
 
@@ -62,7 +62,7 @@ def _narrowed(old: Vision | Sound, hidden: int) -> Small:
         take(f"{name}.{second}", joint, inner)
         places = joint
     if isinstance(old, Sound):  # all bands of a channel lie side by side; the head reads means, and spreads behind them
-        left = weights["sound.join.0.weight"].shape[1] // weights[f"sound.{name}.{second}.0.weight"].shape[0]
+        left = weights["sound.join.0.weight"].shape[1] // widths(old.config)[-1]
         joined = best(["join"])
         take("join", joined, (places[:, None] * left + torch.arange(left)).flatten())
         places = torch.cat([joined, joined + old.config.hidden_size])

@@ -181,11 +181,13 @@ class Learner:
 
 
 def _to_learn_from(net: Net, teacher: Runtime) -> Runtime:
-    """What students have to say: without the summary of a sound, which stands beside them as it is."""
-    if "summary" not in net.extras:
+    """What students have to say: without a summary, which stands beside them as it is. Lessons hold no voice, which
+    an exported network would ask for."""
+    if "summary" not in net.extras and not getattr(net.scaled, "voice", False):
         return teacher
     bare = deepcopy(net)
-    del bare.extras["summary"]
+    if "summary" in bare.extras:
+        del bare.extras["summary"]
     return Eager(bare)
 
 

@@ -137,9 +137,3 @@ class OpenVino:
 
 def _logits(request: Any, batch: Batch) -> torch.Tensor:
     return spread(request.get_output_tensor(0).data, batch)
-
-
-def _grows(given: Any) -> bool:
-    """Whether the second axis of an input may have any size, and no axis behind it."""
-    changes = [size.is_dynamic for size in given.get_partial_shape()]
-    return changes[1:2] == [True] and not any(changes[2:])

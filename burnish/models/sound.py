@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from burnish.models.small import Convolution, Small, widths
 from burnish.models.speech import ended
@@ -206,13 +207,23 @@ class _Encoder(nn.Module):
             return self._over(states, mask[:, 0, :, 0])
         heard = mask[:, 0, :, 0] > 0
         found = states.permute(0, 2, 1, 3).flatten(2)[heard]
-        found = self.join(found).float()
+        found = self._joined(found).float()
         rows = torch.repeat_interleave(torch.arange(len(bands), device=bands.device), heard.sum(1))
         counts = heard.sum(1, keepdim=True)
         empty = found.new_zeros(len(bands), found.shape[1])
         mean = empty.index_add(0, rows, found) / counts
         spread = empty.index_add(0, rows, (found - mean[rows]).square()) / counts
         return torch.cat([mean, (spread + 1e-5).sqrt()], 1)
+
+    def _joined(self, found: torch.Tensor) -> torch.Tensor:
+        """`join` in training; one moment alone has no spread to be divided by, and gets that of those before it."""
+        if len(found) > 1:
+            joined: torch.Tensor = self.join(found)
+            return joined
+        linear, norm, bend = cast(tuple[nn.Linear, nn.BatchNorm1d, nn.ReLU], tuple(self.join))
+        known = F.batch_norm(linear(found), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+        joined = bend(known)
+        return joined
 
     def _over(self, states: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
         """The same from states of all times, (n, channels, time, bands), and which of them are heard, (n, time)."""

@@ -34,6 +34,9 @@ class Towers(Net):
 
     def __init__(self, nets: Mapping[str, Net], width: int) -> None:
         nn.Module.__init__(self)
+        for net in nets.values():
+            if "summary" in net.extras:  # it answers for classes
+                del net.extras["summary"]
         self.nets, self.width, self.kind, self.scaled = nn.ModuleDict(nets), width, "sequence", None
         self.extras = nn.ModuleDict()
         self.reads = "+".join(nets)

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from burnish.artifact import Artifact
 from burnish.config import Job
 from burnish.data.mixed import Mixed
-from burnish.data.readers import TEXT, kind_of, one_of, reader_of
+from burnish.data.readers import TEXT, kind_of, one_of, reader_of, ready
 from burnish.data.rows import Row, Rows
 from burnish.data.several import kinds_of, only, part
 from burnish.errors import InputError
@@ -67,7 +67,7 @@ def _must_suit(job: Job, kind: str) -> None:
         "tune.word_shape": bool(tune.word_shape),
         "tune.pooling: mean": tune.pooling == "mean",
         "tune.augment": any(tune.augment.model_dump().values()),
-        "compress": job.compress is not None,
+        "compress": job.compress is not None and "compress" not in ready(job.task, kind),
     }
     if wrong := [name for name, on in asked.items() if on]:
         raise InputError(

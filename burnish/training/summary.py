@@ -55,7 +55,8 @@ def _fit(
     if labels is None or labels.ndim > 1 or labels.dtype.kind != "i":  # neither numbers nor several classes an input
         return
     known = np.flatnonzero(labels != IGNORED)
-    known = known[np.linspace(0, len(known) - 1, min(len(known), _ROWS)).astype(np.int64)]
+    each = known[np.unique(labels[known], return_index=True)[1]]  # one row of each class
+    known = np.union1d(known[np.linspace(0, len(known) - 1, min(len(known), _ROWS)).astype(np.int64)], each)
     if len(np.unique(labels[known])) < 2:
         return
     found, said, owner = [], [], []
@@ -69,13 +70,13 @@ def _fit(
     values, truth = np.concatenate(found).astype(np.float64), labels[np.concatenate(owner)]
     mean, spread = values.mean(0), np.maximum(values.std(0), 1e-3)
     for target, value in ((model.mean, mean), (model.spread, spread)):
-        target.copy_(torch.from_numpy(value))
+        target.copy_(torch.from_numpy(value).float())
     values, weights = (values - mean) / spread, options.class_weights
     fitted = LogisticRegression(C=model.firm, max_iter=500).fit(
         values, truth, None if weights is None else weights.numpy()[truth]
     )
     take_over(fitted, model.weight, model.bias)
-    own = values @ model.weight.double().cpu().numpy() + model.bias.double().cpu().numpy()
+    own = values @ model.weight.cpu().double().numpy() + model.bias.cpu().double().numpy()
     # As sure as the network of what both have learnt; which of the two is right more often, dev has to say.
     alike = max(_LEAST, _sureness(np.concatenate(said)) / max(_sureness(own), 1e-6))
     for target in (model.weight, model.bias):

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from burnish import verbs
 from burnish.artifact import Artifact
+from burnish.cli import app
 from burnish.compression import compress as flow_of_search
 from burnish.compression import forms
 from burnish.compression.forms import Form
@@ -43,3 +45,8 @@ def test_a_search_ends_with_a_variant_that_serves(tmp_path: Path, monkeypatch: p
     assert isinstance(engine.runtime, OpenVino)
     labels = [one.label for one in engine.predict([tiny_images.picture("red", 700), tiny_images.picture("blue", 701)])]
     assert labels == ["red", "blue"]
+    recipe = folder / "variants" / "throughput" / "job.yaml"
+    result = CliRunner().invoke(app, ["run", str(recipe), "--set", f"out={tmp_path / 'again'}", "--json"])
+    assert result.exit_code == 0, result.output
+    again = Variant.open(Artifact.open(tmp_path / "again"), "throughput").manifest
+    assert (again["runtime"], again["precision"], again["shape"]) == ("openvino", "int8", found.manifest["shape"])

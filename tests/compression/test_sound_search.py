@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from burnish.compression.distill import lessons
 from burnish.compression.forms import Form
 from burnish.compression.prune import Importance, Shape, shrunk
 from burnish.compression.search import Search
-from burnish.compression.students import Learner, World
+from burnish.compression.students import Learner, World, _to_learn_from
 from burnish.config import Tune
 from burnish.data.features import Features, collate
 from burnish.data.load import load, usable
@@ -80,6 +81,26 @@ def test_students_are_asked_at_one_pitch_and_are_when_they_are_opened_again() ->
         assert not torch.allclose(small(batch()), net(batch()), atol=1e-3)
     again = Net(Sound(small.model.kept, 3), "sequence", 3, scaled=Levelled.of({**FRONT, "pitches": [0.9, 1.1]}))
     assert Shape.of(again) == Shape(3, 1, 64)
+
+
+def test_a_network_of_one_stage_gets_narrower() -> None:
+    small = shrunk(network(layers=1), Shape(1, 1, 24), NONE)
+    assert Shape.of(small) == Shape(1, 1, 24)
+    with torch.inference_mode():
+        assert small(batch()).isfinite().all()
+
+
+def test_without_a_summary_what_is_learnt_from_holds_no_voice_either() -> None:
+    net = network(voice=True)
+    assert "summary" in net.extras
+    del net.extras["summary"]
+
+    def exported(_: object) -> None:
+        raise AssertionError("it takes a voice")
+
+    _, said = next(iter(_to_learn_from(net, SimpleNamespace(run=exported)).run([batch()])))
+    with torch.inference_mode():
+        assert torch.equal(said, net(batch()))
 
 
 def test_lessons_are_sounds_of_their_own_lengths_without_the_voice(tmp_path: Path) -> None:

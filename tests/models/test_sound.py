@@ -86,6 +86,17 @@ def test_a_new_head_keeps_the_encoder(tmp_path: Path) -> None:
     assert all(torch.equal(value, kept[name]) for name, value in net.model.sound.state_dict().items())
 
 
+def test_a_moment_alone_is_learnt_from() -> None:
+    net = start().train()
+    other = {"sound": torch.randn(2, 40, BANDS), "frames": torch.tensor([40, 30])}
+    net(other)  # so that norms have seen something
+    norm = net.model.sound.join[1]
+    seen = norm.running_mean.clone()
+    net(batch_of([80])).sum().backward()
+    assert torch.equal(norm.running_mean, seen)
+    assert net.model.classifier.weight.grad.isfinite().all()
+
+
 def test_layers_learn_at_their_own_pace() -> None:
     net = start()
     rates = {group.learning_rate for group in groups(net, 1.0, 2.0, 0.5, 0.0)}

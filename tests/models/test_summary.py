@@ -22,6 +22,7 @@ from burnish.models.net import Net
 from burnish.models.opening import start_net
 from burnish.models.sound import Levelled, fresh_config
 from burnish.models.summary import Summary
+from burnish.models.towers import Towers
 from burnish.tasks.base import LossOptions
 from burnish.training.linear import weigh
 from burnish.training.summary import fit_summary
@@ -119,6 +120,21 @@ def test_it_is_fitted_without_the_network_and_not_asked_in_training() -> None:
     net.eval()
     alone = torch.cat([net(collate(features, [place], 0)) for place in range(40)])
     torch.testing.assert_close(alone, after, atol=1e-3, rtol=1e-3)
+
+
+def test_of_many_rows_none_of_the_classes_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("burnish.training.summary._ROWS", 8)
+    net = start(("high", "low", "higher"))
+    features = READER.features([{"audio": (hum(300 if place == 9 else 110 + place, 0.3), 8000)} for place in range(24)])
+    features.targets["labels"] = np.array([2 if place == 9 else place % 2 for place in range(24)])
+    fit_summary(net, features, LossOptions(), "fp32", None)
+    model = net.extras["summary"]
+    assert isinstance(model, Summary)
+    assert float(model.bias[2]) < float(model.bias[:2].min())  # it is rare, and known to be
+
+
+def test_vectors_have_none() -> None:
+    assert not Towers({"audio": start()}, 8).each()["audio"].extras
 
 
 def test_a_trained_network_is_asked_at_several_pitches() -> None:
