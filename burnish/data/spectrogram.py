@@ -206,19 +206,30 @@ def voice_of(wave: Samples, rate: int, count: int) -> NDArray[np.float32]:
     every = max(1, rate // _ENOUGH)
     rate, wave = rate // every, wave[: len(wave) // every * every].reshape(-1, every).mean(1)
     hop, width = round(rate * _STEP), round(rate * _LONG)
-    whole = np.pad(wave, (width // 2, width + hop))
-    size, window = 1 << (2 * width - 1).bit_length(), np.hanning(width + 2)[1:-1]
-    fine, rate = size * _FINER, rate * _FINER  # lags between samples, as a high voice has few samples a period
-    first, last = rate // _HIGHEST, rate // _LOWEST + 1
-    own = irfft(_power(window[None].astype(np.float32), np.ones(width), size), fine)[0, : last + 1]
-    frames = _framed(whole, width, hop, count)
-    alike = irfft(_power(frames - frames.mean(1, keepdims=True), window, size), fine)[:, : last + 1]
-    alike = alike / (alike[:, :1] + np.float32(1e-8)) / (own / own[0])
-    lags = np.arange(first, last)
-    best = first + (alike[:, first:last] - _OCTAVE * np.log2(lags / first).astype(np.float32)).argmax(1)
+    frames = _framed(np.pad(wave, (width // 2, width + hop)), width, hop, count)
+    size = 1 << (2 * width - 1).bit_length()
+    window, own, lower, first = _lags(rate, width, size)
+    found = irfft(_power(frames - frames.mean(1, keepdims=True), window, size), size * _FINER)
+    alike = found[:, first : first + len(own)] / own / (found[:, :1] + np.float32(1e-8))
+    best = (alike - lower).argmax(1)
     strength = alike[np.arange(len(alike)), best]
-    height = np.log2(rate / best) - _MIDDLE
+    height = np.log2(rate * _FINER / (first + best)) - _MIDDLE
     return np.stack([height, np.clip(strength, 0, 1)], 1).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _lags(
+    rate: int, width: int, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32], int]:
+    """The window, its own autocorrelation over the lags of a voice, what lower voices are taken for less by, and the
+    first lag. Lags lie between samples, too, as a high voice has few samples a period."""
+    from scipy.fft import irfft
+
+    window = np.hanning(width + 2)[1:-1]
+    first, last = rate * _FINER // _HIGHEST, rate * _FINER // _LOWEST + 1
+    own = irfft(_power(window[None].astype(np.float32), np.ones(width), size), size * _FINER)[0]
+    lower = _OCTAVE * np.log2(np.arange(first, last) / first)
+    return window, own[first:last] / own[0], lower.astype(np.float32), first
 
 
 def _framed(wave: Samples, width: int, hop: int, count: int) -> NDArray[np.float32]:
