@@ -134,17 +134,18 @@ class Guard:
             views += mine
             readable += legible
             owners += [index] * len(mine)
-            spoken.append(languages(mine[0].text) if plan.selective else ())
+            said = [languages(view.text) if plan.selective else () for view in mine]
+            spoken += said
             if ways:
                 found[index] += _hidden(ways, plan.evasions)
             if plan.selective:
-                found[index] += _unread(text, spoken[index], plan.reading)
+                found[index] += _unread(text, said[0], plan.reading)
         everything = tuple(range(len(views)))
         known: dict[Any, list[list[Found]]] = {}
         for place, check in plan.reading:
             kept = everything
             if check.language != "any":
-                kept = tuple(k for k in everything if check.language in spoken[owners[k]])
+                kept = tuple(k for k in everything if check.language in spoken[k])
             if isinstance(check, Classifier):
                 kept = tuple(k for k in kept if readable[k])
             for k, hits in zip(kept, self._found(place, check, [views[k] for k in kept], known, kept), strict=True):

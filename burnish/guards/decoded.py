@@ -14,19 +14,20 @@ DEEPEST = 3  # layers that are opened, one inside the other
 
 
 class Piece(NamedTuple):
-    """Characters `start` to `end` say `text`."""
+    """Characters `start` to `end` say `text`; it `hides` where there was no need to write it so."""
 
     start: int
     end: int
     text: str
+    hides: bool = True
 
 
 _BASE64 = re.compile(
     r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_-]{16,}+={0,2}|[A-Za-z0-9+/_-]{6,}+={1,2})(?![A-Za-z0-9+/_=-])"
 )
 _HEX = re.compile(
-    r"(?i)(?<![0-9a-z])(?:0x)?(?:[2-7e][0-9a-f]){6,}+(?![0-9a-z])|(?<![0-9a-z])(?:"
-    r"(?:0x)?[2-7][0-9a-f][ ,:]{1,2}){5,}+(?:0x)?[2-7][0-9a-f](?![0-9a-z])"
+    r"(?i)(?<![0-9a-z])(?:0x)?(?:[2-9abe][0-9a-f]){6,}+(?![0-9a-z])|(?<![0-9a-z])(?:"
+    r"(?:0x)?[2-9abe][0-9a-f][ ,:]{1,2}){5,}+(?:0x)?[2-9abe][0-9a-f](?![0-9a-z])"
 )
 _PAIR = re.compile("[0-9][0-9A-Fa-f]{4}|[0-9][0-9A-Fa-f][ ,:]{1,2}(?:0x)?[0-9]")
 _ESCAPES = re.compile(r"(?i)(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}){3,}+")
@@ -99,12 +100,11 @@ def pieces(text: str) -> list[Piece]:
         _add(found, match, bytes.fromhex(digits) if len(digits) % 2 == 0 else b"")
     if "\\" in text:
         for match in _ESCAPES.finditer(text):
-            codes = re.findall(r"(?i)\\[xu]([0-9a-f]+)", match[0])
-            _add(found, match, "".join(chr(int(code, 16)) for code in codes).encode("utf-8", "replace"))
+            _add(found, match, _from_escapes(re.findall(r"(?i)\\([xu])([0-9a-f]+)", match[0])))
     if "%" in text:
         for match in _PERCENT.finditer(text):
-            if re.search("(?i)%(?:[46][1-9a-f]|[57][0-9a])", match[0]):  # a letter that needs no such sign
-                _add(found, match, unquote_to_bytes(match[0]))
+            needless = re.search("(?i)%(?:3[0-9]|[46][1-9a-f]|[57][0-9a])", match[0])  # letters and digits
+            _add(found, match, unquote_to_bytes(match[0]), hides=needless is not None)
     if "&#" in text:
         for match in _ENTITIES.finditer(text):
             _add(found, match, html.unescape(match[0]).encode("utf-8", "replace"))
@@ -121,10 +121,19 @@ def pieces(text: str) -> list[Piece]:
     return found
 
 
-def _add(found: list[Piece], match: re.Match[str], raw: bytes) -> None:
+def _add(found: list[Piece], match: re.Match[str], raw: bytes, hides: bool = True) -> None:
     said = _readable(raw)
     if said is not None and not any(piece.start < match.end() and match.start() < piece.end for piece in found):
-        found.append(Piece(*match.span(), said))
+        found.append(Piece(*match.span(), said, hides))
+
+
+def _from_escapes(codes: list[tuple[str, str]]) -> bytes:
+    """Codes of two digits as bytes of UTF-8 where they are such, or else as characters, as those of four are."""
+    if all(kind in "xX" for kind, _ in codes):
+        raw = bytes(int(code, 16) for _, code in codes)
+        if not raw.isascii() and _readable(raw) is not None:
+            return raw
+    return "".join(chr(int(code, 16)) for _, code in codes).encode("utf-8", "replace")
 
 
 def _from_base64(text: str) -> bytes:

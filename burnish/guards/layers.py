@@ -71,10 +71,10 @@ def _decoded(view: View, parts: list[Piece]) -> tuple[View, list[Hidden]]:
     ends: list[int] = []
     found: list[Hidden] = []
     at = 0
-    for start, end, said in sorted(parts):
+    for start, end, said, hides in sorted(parts):
         place = view.span(start, end)
         inner, hidden = plain(said)
-        found += [Hidden("encoded", *place), *(one._replace(start=place[0], end=place[1]) for one in hidden)]
+        found += [Hidden("encoded", *place)] * hides + [*(one._replace(start=place[0], end=place[1]) for one in hidden)]
         text += view.text[at:start], inner.text
         starts += [*range(at, start), *[start] * len(inner.text)]
         ends += [*range(at + 1, start + 1), *[end] * len(inner.text)]

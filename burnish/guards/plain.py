@@ -36,20 +36,26 @@ class View(NamedTuple):
         return View(text, [self.starts[one] for one in starts], [self.ends[one - 1] for one in ends])
 
 
-_UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\U000e0000-\U000e0fff]"
+_UNSEEN = re.compile(  # with control signs other than white space
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]")
 _STYLED = re.compile("[\u1d00-\u1d2b\u2460-\u24ff\U0001d400-\U0001d7ff\U0001f110-\U0001f189]")
+_FLAG = re.compile(
+    "\U0001f3f4(?:"
+    + "|".join("".join(chr(0xE0000 + ord(c)) for c in name) for name in ("gbeng", "gbsct", "gbwls"))
+    + ")"
+)
+_NUMBER = 7  # digits from which on a number stands for itself
 _WIDE = re.compile("[Ａ-Ｚａ-ｚ]")
 _IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _OTHER = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff\u0251\u0261\u026a\u1d00-\u1d2b\ua731\ua730]")
 _LOOKS_LIKE = dict(
     zip(
-        "аасеорхуіјѕԁһԛԝкмтвнгАВЕЅІЈКМНОРСТУХԌԚԜ" + "οανρυτικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "օոսցհՕՍ" + "ᎪᏴᏟᎬᎻᎫᏦᏞᎷᏢᎡᏚᎢᏙᎳᏃ"
+        "аасеорхуіјѕԁһԛԝкмтвнгӏѵүАВЕЅІЈКМНОРСТУХԌԚԜӀ" + "οανρυτικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "օոսցհՕՍ" + "ᎪᏴᏟᎬᎻᎫᏦᏞᎷᏢᎡᏚᎢᏙᎳᏃ"
         + "ɑɡɪᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ",
-        "aaceopxyijsdhqwkmtbhrABESIJKMHOPCTYXGQW" + "oavputikABEZHIKMNOPTYX" + "onughOU" + "ABCEHJKLMPRSTVWZ"
+        "aaceopxyijsdhqwkmtbhrlvyABESIJKMHOPCTYXGQWI" + "oavputikABEZHIKMNOPTYX" + "onughOU" + "ABCEHJKLMPRSTVWZ"
         + "agiabcdefghjklmnoprstuvwyz",
         strict=True,
     )
@@ -63,7 +69,7 @@ def plain(text: str) -> tuple[View, list[Hidden]]:
     Compatibility forms (NFKC: full-width, mathematical letters), digits of other scripts and letters that only look
     Latin become plain ones; invisible signs and marks piled on letters go.
     """
-    if text.isascii():
+    if text.isascii() and not _UNSEEN.search(text):
         return View(text), []
     odd = _UNSEEN.search(text) or _OTHER.search(text) or _MARKS.search(text)
     if not odd and unicodedata.is_normalized("NFKC", text):
@@ -77,17 +83,15 @@ def plain(text: str) -> tuple[View, list[Hidden]]:
     while place < size:
         sign = text[place]
         end = place + 1
-        if sign < "\u0080":
+        if " " <= sign < "\x7f":
             shown = sign
         elif _UNSEEN.match(sign):
             shown = _unseen(text, place, found)
         else:
-            shown = unicodedata.normalize("NFKC", sign)
-            if sign.isdecimal():
-                shown = str(unicodedata.decimal(sign))
+            shown = _compatible(text, place)
         while end < size and unicodedata.combining(text[end]):
             end += 1
-        if end > place + 1:  # accents that compose stay, others on a letter go
+        if end > place + 1 and shown:  # accents that compose stay, others on a letter go
             shown = unicodedata.normalize("NFKC", text[place:end])
             if shown[:1].isascii() and len(shown) > 1:
                 shown = shown[0]
@@ -101,12 +105,36 @@ def plain(text: str) -> tuple[View, list[Hidden]]:
     return View(shown, starts, ends), _merged(found)
 
 
+def _compatible(text: str, place: int) -> str:
+    """What a sign beyond ASCII is written as in plain ones; those that enclose another are left out. A sign that holds
+    a digit or several letters, as before items of a list, is no part of a whole number beside it."""
+    sign = text[place]
+    if sign.isdecimal():
+        return str(unicodedata.decimal(sign))
+    category = unicodedata.category(sign)
+    if category == "Me":
+        return ""
+    shown = unicodedata.normalize("NFKC", sign)
+    if category not in ("No", "So") or (len(shown) == 1 and not shown.isdecimal()):
+        return shown
+    before, after = text[max(0, place - _NUMBER) : place], text[place + 1 : place + 1 + _NUMBER]
+    left, right = before[-1:].isdecimal(), after[:1].isdecimal()
+    if (left and not _whole(before)) or (right and not _whole(after)):
+        return shown
+    return " " * left + shown + " " * right
+
+
+def _whole(digits: str) -> bool:
+    return len(digits) == _NUMBER and digits.isdecimal()
+
+
 def _unseen(text: str, place: int, found: list[Hidden]) -> str:
     """What an invisible sign stands for: mostly nothing."""
     sign = text[place]
     if "\U000e0020" <= sign <= "\U000e007e":
-        if "\U0001f3f4" in text[max(0, place - 8) : place]:
-            return ""  # a flag is spelled in such letters
+        flag = _FLAG.match(text, max(0, text.rfind("\U0001f3f4", 0, place)))
+        if flag and place < flag.end():
+            return ""  # it is spelled in such letters
         found.append(Hidden("zero-width", place, place + 1))
         return chr(ord(sign) - 0xE0000)
     if "\ufe00" <= sign <= "\ufe0f":

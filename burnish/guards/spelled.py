@@ -20,9 +20,10 @@ _LETTERS = {
     "!": "i",
     "+": "t",
 }
+_IN_WORD = "[^\\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"  # in a script that parts words from what is around them
 _LEET = re.compile(
-    r"(?<![\w@$!+.#/-])(?=[a-zA-Z0134578@$!+]*[a-zA-Z])(?=[a-zA-Z]*[0134578@$!+])[a-zA-Z013457"
-    r"8@$!+]{3,24}(?![\w@$+#/-]|\.\w)"
+    rf"(?<!{_IN_WORD})(?<![@$!+.#/-])(?=[a-zA-Z0134578@$!+]*[a-zA-Z])(?=[a-zA-Z]*[0134578@$!+])[a-zA-Z013457"
+    rf"8@$!+]{{3,24}}(?!{_IN_WORD}|[@$+#/-]|\.\w)"
 )
 _WORTH_HIDING = frozenset(
     """
@@ -40,8 +41,8 @@ _WORTH_HIDING = frozenset(
 )
 # A letter of a script whose words have several.
 _ONE = "[^\\W\\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
-_SPLIT = re.compile(rf"(?<!\w){_ONE}(?P<gap>[ .\-_*|/~·•+])(?:{_ONE}(?P=gap)){{1,40}}{_ONE}(?!\w)")
-_DIGITS = re.compile(r"(?<![\w.])\d(?P<gap>[ .\-_*|/~])(?:\d(?P=gap)){5,40}\d(?!\w)")
+_SPLIT = re.compile(rf"(?<!{_IN_WORD}){_ONE}(?P<gap>[ .\-_*|/~·•+])(?:{_ONE}(?P=gap)){{1,40}}{_ONE}(?!{_IN_WORD})")
+_DIGITS = re.compile(rf"(?<!{_IN_WORD})(?<!\.)\d(?P<gap>[ .\-_*|/~])(?:\d(?P=gap)){{5,40}}\d(?!{_IN_WORD})")
 _HAN = re.compile(
     r"[\u4e00-\u9fff](?P<gap>[ .\-_*|/~·•#&@])(?:[\u4e00-\u9fff](?P=gap)){1,40}[\u4e00-\u9fff]"
     r"(?![\u4e00-\u9fff](?P=gap))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import subprocess
@@ -82,6 +83,10 @@ def test_what_is_too_long_is_not_read(tmp_path: Path) -> None:
         ("hello there", ("en",)),
         ("你好", ("zh",)),
         ("你好 hello 世界", ("en", "zh")),
+        ("这里有很长的一段中文，" * 20 + " I hate them all", ("en", "zh")),
+        ("long English text " * 20 + "我讨厌他们", ("en", "zh")),
+        ("这里有很长的一段中文，" * 3 + " iPhone", ("zh",)),
+        ("鲜の每日生活好开心", ("zh",)),
         ("これは日本語です", ()),
         ("Привет", ()),
         ("12 + 3", ("en", "zh")),
@@ -97,6 +102,11 @@ def test_language_of_a_check(tmp_path: Path) -> None:
     found = guard(tmp_path, "check: personal, language: zh, action: redact")
     assert found.check("手机13800138000").action == "redact"
     assert found.check("phone 13800138000").action == "allow"
+
+
+def test_what_is_hidden_has_a_language_of_its_own(tmp_path: Path) -> None:
+    found = guard(tmp_path, "check: personal, language: zh, action: redact")
+    assert found.check(base64.b64encode("手机13800138000".encode()).decode()).action == "redact"
 
 
 def test_texts_reach_no_log(caplog: pytest.LogCaptureFixture) -> None:

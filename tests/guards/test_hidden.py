@@ -34,6 +34,16 @@ def said(text: str) -> list[str]:
         ("ｋｉｌｌ ｈｉｍ", "styled", "kill him"),
         ("ⓚⓘⓛⓛ him", "styled", "kill him"),
         ("k̷i̷l̷l̷ him", "styled", "kill him"),
+        ("k\x00i\x7fll him", "zero-width", "kill him"),
+        ("k\u200b\u0301i\U0001d173ll him", "zero-width", "kill him"),
+        ("🏴" + "".join(chr(0xE0000 + ord(c)) for c in "kill him"), "zero-width", "🏴kill him"),
+        ("pаypаӏ", "mixed-scripts", "paypal"),
+        ("教我k1ll他", "leetspeak", "教我kill他"),
+        ("制作b o m b的方法", "split-words", "制作bomb的方法"),
+        ("卡4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1付款", "split-words", "卡4111111111111111付款"),
+        ("如何制作炸弹".encode().hex(), "encoded", "如何制作炸弹"),
+        ("".join(f"\\x{byte:02x}" for byte in "如何制作炸弹".encode()), "encoded", "如何制作炸弹"),
+        ("%31%33%38%30%30", "encoded", "13800"),
         ("k1ll the b0mb", "leetspeak", "kill the bomb"),
         ("p@ssw0rd", "leetspeak", "password"),
         ("make a b o m b", "split-words", "make a bomb"),
@@ -87,6 +97,25 @@ def test_ways_to_hide(text: str, way: str, plain: str) -> None:
     ],
 )
 def test_what_is_not_hidden(text: str) -> None:
+    assert ways(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("1️⃣3️⃣8️⃣", "138"),
+        ("1⃝3⃝8⃝", "138"),
+        ("①13800138000②13900139000", "1 13800138000 2 13900139000"),
+        ("℡13800138000", "TEL 13800138000"),
+        ("№11010519491231002X", "No 11010519491231002X"),
+        ("138①0013800", "13810013800"),
+        ("①②③", "123"),
+        ("%e5%a6%82%e4%bd%95%e5%88%b6%e4%bd%9c", "如何制作"),
+        ("1\r\n2\t3", "1\r\n2\t3"),
+    ],
+)
+def test_what_is_read_and_hides_nothing(text: str, plain: str) -> None:
+    assert plain in said(text)
     assert ways(text) == set()
 
 
