@@ -35,21 +35,21 @@ def change(before: Subject, after: Subject, sections: dict[str, tuple[Section, .
         more = second.residuals - first.residuals
         _, p = worst_subsets(members, more, _ORDERS[not before.quick], before.seed)
         lost = np.array([(first.value(g.rows) - second.value(g.rows)) * (1 if first.rising else -1) for g in groups])
-        order = np.argsort(-lost, kind="stable")[:_SHOWN]
+        certain = (p < SIGNIFICANT) & (lost > 0)
+        order = np.lexsort((-lost, ~certain))  # those that lost by more than chance first
         rows = [
             (str(groups[i]), len(groups[i]), first.value(groups[i].rows), second.value(groups[i].rows), float(p[i]))
-            for i in order
+            for i in order[:_SHOWN]
         ]
         note = f"same rows; p: whether it lost more than the rest did, corrected for all {len(groups):,} groups (maxT)"
         tables.append(
             Table("Groups that lost most", ("group", "rows", before.form, after.form, "p"), tuple(rows), note)
         )
-        sure = [i for i in order if p[i] < SIGNIFICANT and lost[i] > 0]
-        figures["worst_group"] = max((float(lost[i]) for i in sure), default=0.0)
+        figures["worst_group"] = float(lost[certain].max(initial=0.0))
         findings = [
             f"{groups[i]}: {first.name} went from {first.value(groups[i].rows):.3f} to "
             f"{second.value(groups[i].rows):.3f}"
-            for i in sure[:3]
+            for i in order[: min(3, certain.sum())]
         ]
     named = {form: {one.name: one.figures for one in found} for form, found in sections.items()}
     pairs = [

@@ -35,16 +35,18 @@ def slices(subject: Subject) -> Section:
         rows.append((group.by, group.name, len(group), lost.value(chosen), *lost.interval(chosen, subject.seed)))
     tables = [Table("By group", ("by", "group", "rows", lost.name, "low", "high"), tuple(rows), "95 % intervals")]
     found, tried = search(subject, lost, [g for g in listed if g.by != "in the training rows"])
+    gaps = [abs(lost.value(~g.rows) - lost.value(g.rows)) for g, p in found if p < SIGNIFICANT]  # the first of `found`
+    worst = gaps.index(max(gaps)) if gaps else 0
+    shown = unlike(found[worst : worst + 1] + found)
     tables.append(
         Table(
             "Worst slices",
             ("slice", "rows", lost.name, "the rest", "p"),
-            tuple((str(g), len(g), lost.value(g.rows), lost.value(~g.rows), p) for g, p in found),
+            tuple((str(g), len(g), lost.value(g.rows), lost.value(~g.rows), p) for g, p in shown),
             f"of {tried:,} slices with at least {LEAST} rows; p-values are corrected for all of them (maxT)",
         )
     )
-    sure = [group for group, p in found if p < SIGNIFICANT]
-    gaps = [abs(lost.value(~group.rows) - lost.value(group.rows)) for group in sure]
+    sure = [group for group, p in shown if p < SIGNIFICANT]
     findings = [
         f"{lost.name} is {lost.value(g.rows):.3f} on {len(g):,} rows with {g}, on the rest {lost.value(~g.rows):.3f}"
         for g in sure[:3]
@@ -76,7 +78,7 @@ def slices(subject: Subject) -> Section:
 
 
 def search(subject: Subject, lost: Losses, groups: list[Group]) -> tuple[list[tuple[Group, float]], int]:
-    """The slices that err most beside the rest, the surest first, each with its corrected p-value; and how many were
+    """The slices that err more than the rest, the surest first, each with its corrected p-value; and how many were
     looked at."""
     simple = groups + word_groups(subject.given, _WORDS[not subject.quick])
     candidates = [group for group in simple if LEAST <= len(group) <= len(subject.rows) - LEAST]
@@ -92,11 +94,16 @@ def search(subject: Subject, lost: Losses, groups: list[Group]) -> tuple[list[tu
         return [], 0
     members = np.stack([group.rows for group in candidates])
     z, p = worst_subsets(members, lost.residuals, _ORDERS[not subject.quick], subject.seed)
-    shown: list[int] = []
-    for index in np.argsort(-z, kind="stable"):
-        alike = ((members[index] & members[k]).sum() / (members[index] | members[k]).sum() for k in shown)
-        if z[index] > 0 and all(share < _ALIKE for share in alike):
-            shown.append(int(index))
+    order = [index for index in np.argsort(-z, kind="stable") if z[index] > 0]
+    return [(candidates[index], float(p[index])) for index in order], len(candidates)
+
+
+def unlike(found: list[tuple[Group, float]]) -> list[tuple[Group, float]]:
+    """The first of the slices that are not much the same as one before them."""
+    shown: list[tuple[Group, float]] = []
+    for group, p in found:
+        if all((group.rows & one.rows).sum() < _ALIKE * (group.rows | one.rows).sum() for one, _ in shown):
+            shown.append((group, p))
         if len(shown) == _SHOWN:
             break
-    return [(candidates[index], float(p[index])) for index in shown], len(candidates)
+    return shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from burnish.audits.groups import word_groups
 from burnish.audits.loss import wilson
@@ -41,6 +42,23 @@ def test_nothing_is_found_in_labels_by_chance(subject: Make) -> None:
         given = subject(ByRule(lambda text: 0.9 if int(text.split()[-1]) % 2 else 0.1), mixed, seed=seed)
         falsely += bool(slices(given).figures["significant"])
     assert falsely <= 2
+
+
+def test_the_widest_gap_is_of_all_slices_and_not_of_those_shown(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty rows that are all wrong, beside three hundred of which most are, so that these are surer."""
+    monkeypatch.setattr("burnish.audits.slices._SHOWN", 1)
+    sources = ["fax"] * 40 + ["web"] * 300 + ["app"] * 260
+    wrong = [source == "fax" or (source == "web" and i % 5 < 3) for i, source in enumerate(sources)]
+    rows = [
+        (text, "yes" if i % 2 else "no", source)
+        for i, (text, source) in enumerate(zip(sentences(600), sources, strict=True))
+    ]
+    engine = ByRule(lambda text: 0.9 if int(text.split()[-1]) % 2 != wrong[int(text.split()[-1])] else 0.1)
+    found = slices(subject(engine, rows, header=("text", "label", "source"), extra={"source": sources}))
+    (shown,) = found.tables[1].rows
+    assert str(shown[0]).startswith("source fax")
+    assert found.figures["worst_gap"] == pytest.approx(1 - 180 / 560)
+    assert "source fax" in found.findings[0]
 
 
 def _coins(seed: int) -> list[float]:
