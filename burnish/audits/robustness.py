@@ -11,6 +11,7 @@ from burnish.data.reader import Reader
 
 _SHARE = 0.25  # of the time
 _MOST = (200, 1000)  # rows that are disturbed: quick, and else
+_SELDOM = 0.1  # a way that changes no larger share of the rows is judged by all of them
 
 
 def robustness(subject: Subject) -> Section:
@@ -24,31 +25,38 @@ def robustness(subject: Subject) -> Section:
     figures: dict[str, float] = {}
     rows: list[tuple[Cell, ...]] = []
     small: list[str] = []
+    seldom: list[str] = []
     for way, (_, rate) in WAYS.items():
-        pairs = [
-            (int(i), new) for i in chosen if (new := disturbed(given := subject.given[i], way, subject.seed)) != given
-        ]
-        if len(pairs) < LEAST:
-            small.append(f"robustness.{way}: {len(pairs)} of {len(chosen):,} rows have words that it could change")
-            continue
-        kept = [index for index, _ in pairs]
-        changed = [row for _, row in pairs]
+        changed = {
+            int(i): new for i in chosen if (new := disturbed(given := subject.given[i], way, subject.seed)) != given
+        }
+        kept = list(changed)
+        if len(kept) < LEAST:
+            if len(chosen) < LEAST or len(kept) > _SELDOM * len(chosen):
+                small.append(f"robustness.{way}: {len(kept)} of {len(chosen):,} rows have words that it could change")
+                continue
+            seldom.append(f"{way.replace('_', ' ')} {len(kept)}")
+            kept = chosen.tolist()
         before = float(subject.metric(subject.tallies[kept].sum(0)))
-        said = engine.predict_rows(changed)
-        after = float(subject.metric(tallies(engine, said, changed).sum(0)))
-        flips, decisions = differing(task, [subject.predictions[index] for index in kept], said)
+        answers = dict(zip(changed, engine.predict_rows(list(changed.values())), strict=True))
+        said = [answers.get(i, subject.predictions[i]) for i in kept]
+        now = [changed.get(i, subject.given[i]) for i in kept]
+        after = float(subject.metric(tallies(engine, said, now).sum(0)))
+        flips, decisions = differing(task, [subject.predictions[i] for i in kept], said)
         share = float(flips.sum() / max(1, decisions.sum()))
         figures[f"{way}_flips"] = share
         if way == "negation":  # what is right may have changed
-            rows.append((way, rate, len(pairs), before, None, None, share))
+            rows.append((way, rate, len(kept), before, None, None, share))
             continue
         figures[f"{way}_drop"] = before - after
-        rows.append((way, rate, len(pairs), before, after, before - after, share))
+        rows.append((way, rate, len(kept), before, after, before - after, share))
     note = (
         "rate: share of the words that are tried, with a fixed seed; decisions are "
         + ("words" if task.name == "tag" else "texts")
         + "; a negation may well change what is right"
     )
+    if seldom:
+        note += f"; so few of {len(chosen):,} rows were changed that all of these are counted: {', '.join(seldom)}"
     columns = ("way", "rate", "rows", f"{task.metric} before", "after", "drop", "decisions changed")
     tables = [Table("Disturbed texts", columns, tuple(rows), note)]
     drops = {name.removesuffix("_drop"): value for name, value in figures.items() if name.endswith("_drop")}

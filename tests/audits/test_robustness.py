@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from burnish.audited import Section
 from burnish.audits.attack import attacked
+from burnish.audits.gates import judged
 from burnish.audits.noise import WAYS, disturbed, lists
 from burnish.audits.robustness import robustness
 from burnish.data.words import join_words
+from burnish.variant import TUNED
 from tests.audits.conftest import ByRule, ByWord, Make, sentences
 
 TEXTS = (
@@ -74,6 +77,54 @@ def test_a_brittle_model_drops_and_a_blind_one_does_not(subject: Make) -> None:
     assert brittle.figures["whitespace_drop"] == 0.0
     blind = robustness(subject(ByRule(lambda text: 0.2), rows))
     assert all(value == 0.0 for value in blind.figures.values())
+
+
+def _han(count: int) -> list[tuple[str, str]]:
+    """Texts of Han characters alone."""
+    digits = str.maketrans("0123456789", "零一二三四五六七八九")
+    return [
+        (f"我要{'退' if i % 2 else '付'}款，谢谢{i}".translate(digits), "yes" if i % 2 else "no") for i in range(count)
+    ]
+
+
+def _by_han(text: str) -> float:
+    return 0.9 if "退" in text else 0.2
+
+
+def _passed(found: Section) -> dict[str, bool]:
+    gates = judged({TUNED: (found,)}, "classify", {}, quick=True, tuned=TUNED)
+    return {gate.name: gate.passed for gate in gates}
+
+
+def test_a_way_that_changes_nothing_costs_nothing(subject: Make) -> None:
+    found = robustness(subject(ByRule(_by_han), _han(200)))
+    assert found.figures["keyboard_drop"] == found.figures["casing_drop"] == found.figures["casing_flips"] == 0.0
+    note = found.tables[0].note
+    assert "so few of 200 rows were changed" in note
+    assert "keyboard 0" in note
+    assert "casing 0" in note
+    assert _passed(found)["robustness.keyboard_drop"]
+    assert _passed(found)["robustness.casing_drop"]
+
+
+def test_a_way_that_changes_few_rows_is_judged_by_all(subject: Make) -> None:
+    """Ten of 200 rows have letters, and lose their label with each of these in another case or exchanged."""
+    rows = [(f"{text} please" if i < 10 else text, "yes") for i, (text, _) in enumerate(_han(400)[1::2])]
+    found = robustness(subject(ByRule(lambda text: 0.9 if "please" in text or text.isalpha() else 0.1), rows))
+    table = {row[0]: row for row in found.tables[0].rows}
+    assert table["casing"][2] == 200
+    assert 0 < found.figures["casing_drop"] == found.figures["casing_flips"] <= 10 / 200
+
+
+def test_too_few_rows_do_not_pass_for_robust(subject: Make) -> None:
+    """Neither a dozen rows at all, nor a fifth of the rows that a way changes."""
+    few = robustness(subject(ByRule(_by_han), _han(12)))
+    some = robustness(
+        subject(ByRule(_by_han), [(f"{text} PLEASE" if i % 5 else text, y) for i, (text, y) in enumerate(_han(36))])
+    )
+    for found, gone in ((few, "0 of 12"), (some, " of 36")):
+        assert any(one.startswith("robustness.casing: ") and gone in one for one in found.impossible)
+        assert not _passed(found)["robustness.casing_drop"]
 
 
 def test_the_attack_finds_the_word_that_matters(subject: Make) -> None:
