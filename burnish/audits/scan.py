@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import pickletools
 import stat
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from burnish.artifact import MANIFEST, VARIANTS, sha256
-from burnish.audits.tensors import faults_of_tensors, mismatches
+from burnish.audits.tensors import faults_of_tensors, header_of, mismatches
 from burnish.signature import FILE as SIGNATURE
 
-_HEAD = 1 << 20  # bytes of a file that are looked at for a pickle
+_HEAD = 512  # bytes of a file that tell what it is
+_STEPS = 1 << 20  # of a pickle that are followed
 _MAGIC = (
     (b"\x80\x02", "a pickle"),
     (b"\x80\x03", "a pickle"),
@@ -44,6 +46,13 @@ _TEXT = (".json", ".jsonl", ".md", ".txt", ".html", ".yaml", ".jinja", ".xml")
 _REMOTE = frozenset(("auto_map", "custom_pipelines", "trust_remote_code", "custom_code"))
 _GLOBALS = frozenset(("GLOBAL", "STACK_GLOBAL", "INST"))
 _CALLS = frozenset(("REDUCE", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD", "INST"))
+_OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
+_LENGTHS = {  # bytes of the length that stands before an argument
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,8 @@ def _faults_of(path: Path) -> Iterator[str]:
 def kind_of(path: Path, head: bytes) -> str | None:
     """What a file is by its content, if that is something a model folder must not hold."""
     found = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    if found == "a pickle" and path.suffix.lower() == ".safetensors" and _has_header(path):
+        found = None  # a header of 640 bytes starts like one, and so do some others
     if found == "a zip archive" or (found is None and zipfile.is_zipfile(path)):
         return _kind_of_zip(path)
     if found:
@@ -126,7 +137,16 @@ def kind_of(path: Path, head: bytes) -> str | None:
         return "compiled Python"
     if head[257:262] == b"ustar":
         return "a tar archive"
-    return "a pickle" if runs(head) else None
+    return "a pickle" if head and _runs(path) else None
+
+
+def _has_header(path: Path) -> bool:
+    """Whether a file starts with a header of tensors that can be read."""
+    try:
+        header_of(path)
+    except ValueError:
+        return False
+    return True
 
 
 def _kind_of_zip(path: Path) -> str:
@@ -139,20 +159,56 @@ def _kind_of_zip(path: Path) -> str:
     return "a torch archive with a pickle" if pickled else "a zip archive"
 
 
-def runs(head: bytes) -> bool:
+def _runs(path: Path) -> bool:
+    """The same as `runs` of the content of a file that is not empty."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return runs(data)
+
+
+def runs(data: bytes | mmap.mmap) -> bool:
     """Whether bytes, read as a pickle, name something of Python's and call it; also when they break off after that.
 
-    Older pickles have no magic number, and a broken one has done its work before it breaks.
+    Older pickles have no magic number, and a broken one has done its work before it breaks. Arguments are stepped over
+    and not read as `pickletools.genops` does, which takes fewer forms of a number than `pickle` and as much memory as
+    a file says that it needs. Nothing but a pickle has millions of steps, so that one counts as such.
     """
-    named = False
+    at, named = 0, False
+    for _ in range(_STEPS):
+        opcode = _OPCODES.get(data[at]) if at < len(data) else None
+        if opcode is None or opcode.name == "STOP":
+            return False
+        start, at = at + 1, _behind(data, at + 1, opcode.arg)
+        if at > len(data):
+            return False
+        if opcode.name in _GLOBALS:
+            if not _is_text(data[start:at]):
+                return False
+            named = True
+        if named and opcode.name in _CALLS:
+            return True
+    return True
+
+
+def _behind(data: bytes | mmap.mmap, at: int, argument: pickletools.ArgumentDescriptor | None) -> int:
+    """Where the argument that starts at a place ends; beyond the data where it breaks off."""
+    if argument is None:
+        return at
+    if argument.n >= 0:
+        return at + argument.n
+    if argument.n == pickletools.UP_TO_NEWLINE:
+        for _ in range(2 if argument is pickletools.stringnl_noescape_pair else 1):
+            at = data.find(b"\n", at) + 1 or len(data) + 1
+        return at
+    length = _LENGTHS[argument.n]
+    return at + length + int.from_bytes(data[at : at + length], "little")
+
+
+def _is_text(name: bytes) -> bool:
     try:
-        for opcode, _, _ in pickletools.genops(head):
-            named |= opcode.name in _GLOBALS
-            if named and opcode.name in _CALLS:
-                return True
-    except (ValueError, UnicodeDecodeError, OverflowError, IndexError):
+        name.decode("utf-8")
+    except UnicodeDecodeError:
         return False
-    return False
+    return True
 
 
 def _faults_of_text(path: Path, ending: str) -> Iterator[str]:
