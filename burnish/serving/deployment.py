@@ -238,8 +238,15 @@ class Deployment:
                 worker.send(self.queue.take(self.budget, now), now)
 
     def born(self, worker: Worker, hello: dict[str, Any]) -> None:
-        """A process is ready."""
-        worker.pid, self._failures = int(hello["pid"]), 0
+        """A process is ready. One that has opened another version than the others, as the folder was written anew in
+        the meantime, is let go, which counts as a start that failed."""
+        worker.pid, about = int(hello["pid"]), hello["about"]
+        if self.about and about["version"] != self.about["version"]:
+            told = "'%s' holds version %s now and %s is served; a new process of it is let go until that one is loaded"
+            log.warning(told, self.folder.name, about["version"], self.about["version"])
+            worker.transport.abort()
+            return
+        self._failures = 0
         self._coming -= 1
         if self.state in ("stopped", "failed"):
             worker.transport.abort()
@@ -247,7 +254,7 @@ class Deployment:
         if not self.about:
             self.budget, self.worth = int(hello["budget"]), int(hello["worth"])
             self.pace = self._processes * float(hello["tokens_per_second"])
-        self.about = hello["about"]
+        self.about = about
         self.workers.append(worker)
         self._wanted = self._processes
         self._turn("ready")
@@ -313,8 +320,9 @@ class Deployment:
         await asyncio.sleep(after)
         own = max(1, processors() // self._processes)
         before = "" if self._hurry else "warm" if self.about else "measure"  # the first one measures for all
+        variant = self.about.get("variant", self.asked)  # the first one chooses for all, too
         try:
-            place = await self._nursery.bear(str(self.folder), self.asked, own, self.budget, before)
+            place = await self._nursery.bear(str(self.folder), variant, own, self.budget, before)
         except (BurnishError, TimeoutError) as error:
             self._failures += 1
             self._coming -= 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from burnish.errors import BurnishError
 from burnish.serving.deployment import Deployment, Limits, Worker
 from burnish.serving.errors import Problem
 from burnish.serving.wire import Frames
@@ -22,9 +23,13 @@ class Wire:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.aborted = False
 
     def write(self, data: bytes) -> None:
         self.batches += [len(json.loads(content)) for _, _, content in Frames().feed(data)]
+
+    def abort(self) -> None:
+        self.aborted = True
 
 
 def deployed(count: int, check: Callable[[Deployment, list[Wire]], None], pace: float = 1000.0) -> None:
@@ -94,3 +99,41 @@ def test_too_much_work_is_turned_away() -> None:
         assert deployment.full(1.0) == 0
 
     deployed(1, check)
+
+
+def test_a_process_that_has_opened_another_version_is_let_go() -> None:
+    def check(deployment: Deployment, wires: list[Wire]) -> None:
+        old, new = Worker(deployment), Worker(deployment)
+        for worker, version in ((old, "a"), (new, "b")):
+            wires.append(Wire())
+            worker.connection_made(wires[-1])  # type: ignore[arg-type]
+            about = {"version": version}
+            deployment.born(worker, {"pid": 1, "about": about, "budget": 9, "worth": 0, "tokens_per_second": 1.0})
+        assert [wire.aborted for wire in wires] == [False, True]
+        assert (deployment.workers, deployment.about) == ([old], {"version": "a"})
+        new.connection_lost(None)
+        assert deployment.state == "ready"  # the others go on
+        old.connection_lost(None)
+        assert deployment.state == "starting"
+
+    deployed(0, check)
+
+
+def test_processes_that_come_later_open_the_variant_of_the_first() -> None:
+    asked: list[str | None] = []
+
+    class Barren:
+        async def bear(self, folder: str, variant: str | None, *_: Any) -> None:
+            asked.append(variant)
+            raise BurnishError("there are none")
+
+    async def run() -> None:
+        nursery: Any = Barren()
+        deployment = Deployment(Path(), None, nursery, Limits(processes=1), lambda *_: None)
+        deployment.about = {"version": "a", "variant": "small"}
+        deployment.begin()
+        await asyncio.sleep(0.05)
+        await deployment.stop(0)
+
+    asyncio.run(run())
+    assert set(asked) == {"small"}
