@@ -153,6 +153,7 @@ class Deployment:
     Attributes:
         about: what a client may know of the model, once one of its processes was ready: task, labels, version, variant
             and so on.
+        since: when it came to the state that it has, on the clock of the event loop; 0 before the first change.
         asked: the variant by name; None has the fastest verified one for this machine.
         seen: is told of each batch: milliseconds, inputs, tokens, tokens with padding.
     """
@@ -171,6 +172,7 @@ class Deployment:
         self._hurry = False  # as a process that has died is missing
         self._wanted, self._coming = 1, 0  # processes, and those of them that are starting
         self.changed = asyncio.Event()
+        self.since = 0.0
 
     def begin(self) -> None:
         """Start one process, which finds out how large a batch should be; the others follow it."""
@@ -201,7 +203,8 @@ class Deployment:
             Problem: when no process is there, or what waits already takes a good part of `timeout`.
         """
         if self.state != "ready":
-            raise Problem(503, _STARTING if self.state == "starting" else _UNABLE, 1)
+            told = _STARTING if self.state == "starting" else _UNABLE
+            raise Problem(503, told, None if self.state == "failed" else 1)
         now = asyncio.get_running_loop().time()
         if wait := self.full(timeout):
             raise Problem(429, FULL, wait)
@@ -353,5 +356,5 @@ class Deployment:
         task.add_done_callback(self._tasks.discard)
 
     def _turn(self, state: State) -> None:
-        self.state = state
+        self.state, self.since = state, asyncio.get_running_loop().time()
         self.changed.set()

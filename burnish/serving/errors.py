@@ -13,6 +13,11 @@ class Problem(Exception):
         super().__init__(detail)
         self.status, self.detail, self.retry_after = status, detail, retry_after
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be answered a little later."""
+        return self.status in (429, 503) and self.retry_after is not None
+
     def document(self, request_id: str) -> dict[str, Any]:
         """The body, as RFC 9457 has it."""
         title = HTTPStatus(self.status).phrase

@@ -16,6 +16,7 @@ from burnish.serving.errors import Problem
 from burnish.serving.nursery import Nursery
 
 _DRAIN = 30.0  # seconds in which a deployment that was replaced answers what it has begun
+_AGAIN = 30.0  # seconds until a variant that could not be opened is tried again
 
 
 @dataclass
@@ -121,10 +122,14 @@ class Registry:
         if variant not in variants:
             told = nearest(str(variant)[:100], variants)
             raise Problem(404, f"'{served.name}' has no variant '{str(variant)[:100]}'; {told}")
-        if variant not in served.others or served.others[variant].state == "failed":
+        other = served.others.get(variant)
+        if other and other.state == "failed" and asyncio.get_running_loop().time() - other.since > _AGAIN:
+            self._leave(other)
+            other = None
+        if other is None:
             served.others[variant] = other = self._made(served.name, served.active.folder, variant)
             other.begin()
-        return served.others[variant]
+        return other
 
     def shadowed(self, served: Served, inputs: Sequence[Any], timeout: float) -> Request | None:
         """The same inputs for the shadow, unless it has enough to do."""

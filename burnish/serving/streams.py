@@ -104,7 +104,7 @@ async def _patiently(service: Answering, asked: Asked, inputs: list[Any]) -> lis
         try:
             return (await service.answered(asked, inputs))[0]
         except Problem as problem:
-            if problem.status not in (429, 503) or loop.time() > end:
+            if not problem.passing or loop.time() > end:
                 raise
             await asyncio.sleep(0.2)
 

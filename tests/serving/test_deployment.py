@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from burnish.errors import BurnishError
 from burnish.serving.deployment import Deployment, Limits, Worker
 from burnish.serving.errors import Problem
+from burnish.serving.registry import Registry, Served
 from burnish.serving.wire import Frames
 
 TEXT = "a" * 347  # 102 tokens by the estimate
@@ -30,6 +32,16 @@ class Wire:
 
     def abort(self) -> None:
         self.aborted = True
+
+
+def barren(asked: list[str | None]) -> Any:
+    """A nursery without processes, which keeps the variants that it was asked for."""
+
+    async def bear(folder: str, variant: str | None, *_: Any) -> None:
+        asked.append(variant)
+        raise BurnishError("there are none")
+
+    return SimpleNamespace(bear=bear)
 
 
 def deployed(count: int, check: Callable[[Deployment, list[Wire]], None], pace: float = 1000.0) -> None:
@@ -122,14 +134,8 @@ def test_a_process_that_has_opened_another_version_is_let_go() -> None:
 def test_processes_that_come_later_open_the_variant_of_the_first() -> None:
     asked: list[str | None] = []
 
-    class Barren:
-        async def bear(self, folder: str, variant: str | None, *_: Any) -> None:
-            asked.append(variant)
-            raise BurnishError("there are none")
-
     async def run() -> None:
-        nursery: Any = Barren()
-        deployment = Deployment(Path(), None, nursery, Limits(processes=1), lambda *_: None)
+        deployment = Deployment(Path(), None, barren(asked), Limits(processes=1), lambda *_: None)
         deployment.about = {"version": "a", "variant": "small"}
         deployment.begin()
         await asyncio.sleep(0.05)
@@ -137,3 +143,29 @@ def test_processes_that_come_later_open_the_variant_of_the_first() -> None:
 
     asyncio.run(run())
     assert set(asked) == {"small"}
+
+
+def test_a_variant_that_cannot_be_opened_is_let_go_and_tried_again_later() -> None:
+    asked: list[str | None] = []
+
+    async def run() -> None:
+        registry = Registry(Limits(processes=1), None, lambda _: lambda *_: None)
+        registry._nursery = barren(asked)
+        served = Served("m", registry._made("m", Path(), None))
+        served.active.about = {"variant": "torch", "variants": ["torch", "small"]}
+        first = registry.pick(served, "small")
+        await first.started()
+        with pytest.raises(Problem, match="cannot be opened") as refused:
+            first.submit([TEXT], 30.0)
+        assert (refused.value.status, refused.value.retry_after, refused.value.passing) == (503, None, False)
+        assert registry.pick(served, "small") is first
+        first.since -= 31.0
+        second = registry.pick(served, "small")
+        await second.started()
+        await asyncio.sleep(0.01)
+        assert second is not first
+        assert not first._tasks  # nothing of it goes on
+        await second.stop(0)
+
+    asyncio.run(run())
+    assert asked == ["small", "small"]
