@@ -291,12 +291,13 @@ class Service:
         if shadow is None:
             return
 
-        def told(_: asyncio.Future[list[bytes]]) -> None:
-            if shadow.answer.exception() is None and own.over and own.answer.exception() is None:
-                same = sum(map(_decision_equal, own.parts, shadow.parts))
-                self.stats.shadow(name, same, len(own.parts) - same)
+        def told(both: asyncio.Future[tuple[list[bytes] | BaseException, list[bytes] | BaseException]]) -> None:
+            first, second = both.result()
+            if isinstance(first, list) and isinstance(second, list):
+                same = sum(map(_decision_equal, first, second))
+                self.stats.shadow(name, same, len(first) - same)
 
-        shadow.answer.add_done_callback(told)
+        asyncio.gather(own.answer, shadow.answer, return_exceptions=True).add_done_callback(told)
 
 
 def _given(content: bytes, rest: Receive) -> Receive:

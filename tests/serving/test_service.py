@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -20,8 +21,12 @@ import pytest
 from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.monitoring.store import Store
+from burnish.serving.deployment import Limits, Request
+from burnish.serving.errors import Problem
+from burnish.serving.registry import Registry
 from burnish.serving.serve import Options, serve
-from burnish.serving.service import _decision_equal
+from burnish.serving.service import Service, _decision_equal
+from burnish.serving.stats import Stats
 from tests.serving.conftest import ADMIN, READER, Running, start, stop
 
 INPUTS: dict[str, list[Any]] = {
@@ -280,6 +285,25 @@ def test_other_paths_have_limits_too(running: Running) -> None:
 )
 def test_a_shadow_is_compared_by_what_it_decides(one: bytes, other: bytes, same: bool) -> None:
     assert _decision_equal(one, other) is same
+
+
+@pytest.mark.parametrize("first", ["own", "shadow", "both"])
+def test_a_shadow_is_compared_whichever_is_the_first(first: str) -> None:
+    async def run() -> bytes:
+        stats = Stats()
+        service = Service(Registry(Limits(), None, stats.seen), stats, None, Limits(), local=True)
+        own, shadow, failed = (Request(1, 0.0, 30.0) for _ in range(3))
+        service._compare("m", own, shadow)
+        service._compare("m", own, failed)
+        failed.fail(Problem(503, "it died"))
+        for one in (shadow, own) if first == "shadow" else (own, shadow):
+            one.put(0, b'+{"value":1.5}')
+            if first != "both":
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        return stats.prometheus()
+
+    assert b'burnish_shadow_inputs_total{model="m",same="yes"} 1.0' in asyncio.run(run())
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.evil.example", "localhost.evil.example", "::"])
