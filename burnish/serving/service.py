@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from math import inf
 from typing import Any
@@ -200,10 +200,16 @@ class Service:
         parts, _, timing = await self.answered(asked, intake.listed(given.texts, self.limits))
         await _answer(send, 200, embeddings.answer(parts, given, served.name), [(b"server-timing", timing)])
 
-    async def answered(self, asked: intake.Asked, inputs: list[Any]) -> tuple[list[bytes], dict[str, Any], bytes]:
-        """A part for each input, what answered, and what it took."""
+    async def answered(
+        self, asked: intake.Asked, inputs: list[Any], last: bool = True
+    ) -> tuple[list[bytes], dict[str, Any], bytes]:
+        """A part for each input, what answered, and what it took.
+
+        Args:
+            last: whether the request is not sent again where it is refused for now; one that is counts once.
+        """
         loop = asyncio.get_running_loop()
-        started, name, status, waited = loop.time(), "", 500, 0.0
+        started, name, status, waited, counts = loop.time(), "", 500, 0.0, True
         try:
             served = self.registry.get(asked.model)
             name = served.name
@@ -227,17 +233,18 @@ class Service:
             if served.shadow and asked.variant is None:
                 self._compare(name, request, self.registry.shadowed(served, inputs, self.limits.timeout))
             parts = await request.answer
-            waited, status = request.started - request.since, 200
-        except Problem as problem:
-            status = problem.status
-            raise
-        except TimeoutError:
-            status = 503
-            raise Problem(503, "this variant is still starting; try again in a moment", 2) from None
+            waited = request.started - request.since
+            status = _status(admitted.parts(parts) if admitted else parts)
+        except (Problem, TimeoutError) as error:
+            late = Problem(503, "this variant is still starting; try again in a moment", 2)
+            problem = error if isinstance(error, Problem) else late
+            status, counts = problem.status, last or not problem.passing
+            raise problem from None
         finally:
             spent = loop.time() - started
-            self.stats.note(name, spent, waited, len(inputs), status)
-            if self.traces:
+            if counts:
+                self.stats.note(name, spent, waited, len(inputs), status)
+            if self.traces and counts:
                 told: dict[str, str | int] = {
                     "burnish.model": name,
                     "burnish.inputs": len(inputs),
@@ -316,6 +323,12 @@ async def _answer(send: Send, status: int, content: bytes, headers: list[tuple[b
         own.append((b"content-type", b"application/json"))
     await send({"type": "http.response.start", "status": status, "headers": own})
     await send({"type": "http.response.body", "body": content})
+
+
+def _status(parts: Sequence[bytes]) -> int:
+    """That of the first of the parts that could not be answered; 200 without one."""
+    failed = next((part for part in parts if part[:1] == b"-"), None)
+    return int(orjson.loads(failed[1:])["status"]) if failed else 200
 
 
 def _identity(given: bytes) -> str:

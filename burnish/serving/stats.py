@@ -46,11 +46,13 @@ class Traffic:
             self._seconds.append(_Second(now))
         second = self._seconds[-1]
         second.requests += 1
-        second.rows += rows
         second.errors += status >= 500
         self.statuses[status] += 1
+        if status != 200:
+            return
+        second.rows += rows
         self.rows += rows
-        if status == 200 and len(second.latencies) < _KEPT:
+        if len(second.latencies) < _KEPT:
             second.latencies.append(milliseconds)
 
     def as_json(self, queued: int) -> dict[str, Any]:
@@ -164,4 +166,5 @@ class Stats:
             name: self.traffic.get(name, Traffic()).as_json(sum(len(one.queue) for one in served.all()))
             for name, served in registry.served.items()
         }
-        return {"uptime": round(time.time() - self.started, 1), "models": models}
+        unread = self.traffic[""].statuses[429] if "" in self.traffic else 0  # turned away before their model was known
+        return {"uptime": round(time.time() - self.started, 1), "rejected": unread, "models": models}

@@ -25,7 +25,7 @@ class Answering(Protocol):
     registry: Registry
     limits: Limits
 
-    async def answered(self, asked: Asked, inputs: list[Any]) -> tuple[list[bytes], dict[str, Any], bytes]:
+    async def answered(self, asked: Asked, inputs: list[Any], last: bool) -> tuple[list[bytes], dict[str, Any], bytes]:
         """A part for each input, what answered, and what it took."""
 
 
@@ -101,10 +101,11 @@ async def _patiently(service: Answering, asked: Asked, inputs: list[Any]) -> lis
     loop = asyncio.get_running_loop()
     end = loop.time() + service.limits.timeout
     while True:
+        last = loop.time() > end
         try:
-            return (await service.answered(asked, inputs))[0]
+            return (await service.answered(asked, inputs, last))[0]
         except Problem as problem:
-            if not problem.passing or loop.time() > end:
+            if last or not problem.passing:
                 raise
             await asyncio.sleep(0.2)
 

@@ -199,6 +199,7 @@ def stats() -> dict[str, Any]:
     whole = {"requests": 12345, "rows": 24690, "errors": 7, "rejected": 3, "queued": 2}
     return {
         "uptime": 7512.3,
+        "rejected": 4,
         "models": {"conll": {**whole, "p50_ms": 6.1, "p95_ms": 14.2, "p99_ms": 19.8, "seconds": seconds}},
     }
 

@@ -119,6 +119,23 @@ def test_what_is_no_file_is_refused(given: Any, status: int, told: str, served: 
     assert "/etc" not in answer.json()["detail"]
 
 
+def test_a_file_that_cannot_be_read_counts_as_what_it_is_answered_with(served: Running) -> None:
+    def counted() -> list[float]:
+        with served.client("") as client:
+            lines = [line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines()]
+            found = {name: float(value) for name, value in lines if "photos" in name}
+            rows = float(client.get("/v1/stats").json()["models"]["photos"]["rows"])
+        requests = [found.get(f'burnish_requests_total{{model="photos",status="{one}"}}', 0.0) for one in (200, 422)]
+        return [*requests, found['burnish_inputs_total{model="photos"}'], rows]
+
+    with served.client("") as client:
+        assert client.post("/v1/predict", json={"inputs": [TEXT]}).status_code == 200
+        before = counted()
+        broken = base64.b64encode(b"no image at all").decode()
+        assert client.post("/v1/predict", json={"inputs": [TEXT, broken]}).status_code == 422
+    assert [after - one for after, one in zip(counted(), before, strict=True)] == [0, 1, 0, 0]
+
+
 def test_forms_that_are_none(served: Running) -> None:
     kind = "multipart/form-data; boundary=b"
     part = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\nx\r\n'

@@ -71,7 +71,7 @@ def test_traffic_is_drawn_and_told(page: Any, visit: Visit) -> None:
     assert latency.locator("polyline").count() >= 4  # quiet seconds cut it
     numbers = page.locator("#tiles").inner_text().split("\n")
     assert dict(zip(numbers[::2], numbers[1::2], strict=True)) == {
-        "Requests": "12,345", "Texts": "24,690", "Errors": "7", "Rejected": "3",
+        "Requests": "12,345", "Texts": "24,690", "Errors": "7", "Rejected": "7",
     }  # fmt: skip
     page.get_by_text("The figures as a table").click()
     expect(page.locator("#traffic-rows tbody tr")).to_have_count(60)

@@ -21,9 +21,10 @@ import pytest
 from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.monitoring.store import Store
+from burnish.serving import intake, streams
 from burnish.serving.deployment import Limits, Request
 from burnish.serving.errors import Problem
-from burnish.serving.registry import Registry
+from burnish.serving.registry import Registry, Served
 from burnish.serving.serve import Options, serve
 from burnish.serving.service import Service, _decision_equal
 from burnish.serving.stats import Stats
@@ -304,6 +305,27 @@ def test_a_shadow_is_compared_whichever_is_the_first(first: str) -> None:
         return stats.prometheus()
 
     assert b'burnish_shadow_inputs_total{model="m",same="yes"} 1.0' in asyncio.run(run())
+
+
+def test_what_a_stream_sends_again_counts_once_and_what_is_turned_away_is_told() -> None:
+    async def run() -> tuple[dict[str, Any], bytes]:
+        stats, limits = Stats(), Limits(timeout=0.3, max_concurrent_requests=0)
+        registry = Registry(limits, None, stats.seen)
+        service = Service(registry, stats, None, limits, local=True)
+        registry.served["m"] = Served("m", registry._made("m", Path(), None))
+        with pytest.raises(Problem, match="starting"):
+            await streams._patiently(service, intake.Asked("m", None, "id", ""), ["a", "b"])
+        for _ in range(2):
+            assert service.refusal([(b"content-type", b"application/json")])
+        return stats.as_json(registry), stats.prometheus()
+
+    told, counters = asyncio.run(run())
+    assert told["rejected"] == 2
+    assert {name: told["models"]["m"][name] for name in ("requests", "rows", "errors")} == {
+        "requests": 1, "rows": 0, "errors": 1,
+    }  # fmt: skip
+    assert sum(second["rows"] for second in told["models"]["m"]["seconds"]) == 0
+    assert b'burnish_requests_total{model="m",status="503"} 1.0' in counters
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.evil.example", "localhost.evil.example", "::"])

@@ -36,7 +36,7 @@ export function followTraffic(current, allowed) {
   poll();
 }
 
-function show({ uptime }, stats) {
+function show({ uptime, rejected }, stats) {
   byId("traffic-figures").hidden = !stats;
   if (!stats) {
     byId("live").replaceChildren();
@@ -50,7 +50,7 @@ function show({ uptime }, stats) {
   if (!byId("traffic").checkVisibility()) return;
   const most = (name) => Math.max(0, ...seconds.map((second) => second[name] ?? 0));
   say(byId("since"), "sinceStart", { time: uptimeWords(uptime) });
-  numbers(stats);
+  numbers(stats, stats.rejected + rejected);
   drawChart(byId("chart-requests"), seconds, {
     bars: { requests: "bar", errors: "alert" },
     said: ["chartRequestsSaid", { most: most("requests"), last: seconds.at(-1)?.requests ?? 0 }],
@@ -67,13 +67,14 @@ function uptimeWords(seconds) {
   return minutes < 60 ? words("minutes", { minutes }) : words("hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }
 
-function numbers(stats) {
+/** `rejected` counts those too that were turned away before their model was known. */
+function numbers(stats, rejected) {
   const tile = (name, value, kind = "") => make("div", { class: kind }, make("dt", { say: name }), make("dd", {}, value));
   byId("tiles").replaceChildren(
     tile("requests", count(stats.requests)),
     tile("rows", count(stats.rows)),
     tile("errors", count(stats.errors), stats.errors ? "fail" : ""),
-    tile("rejected", count(stats.rejected), stats.rejected ? "fail" : ""),
+    tile("rejected", count(rejected), rejected ? "fail" : ""),
   );
   byId("queued").textContent = count(stats.queued);
   for (const name of ["p50_ms", "p95_ms", "p99_ms"]) byId(name).textContent = milliseconds(stats[name]);
