@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from burnish.batch import batch
+from burnish.batch import batch, write
 from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.job import tune
@@ -62,6 +62,33 @@ def test_a_table_that_names_files(model: Path, tmp_path: Path, ending: str, colu
     assert [row[column] or "" for row in found] == names
     assert [row["prediction"] for row in found] == ["red", *[None] * 6, "blue"]
     assert report.empty == 6
+
+
+def test_a_file_that_was_repaired_is_read_when_a_run_goes_on(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tiny_images.folder(tmp_path / "photos", 1)
+    whole = (place / "red" / "00.png").read_bytes()
+    source = place / "rows.csv"
+    source.write_text("image\nred/00.png\nblue/00.png\n", encoding="utf-8")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def stopped(resumed_at: int) -> None:
+        said: list[str] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(write.Parts, "join", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                batch(model, source, tmp_path / "out.csv", say=said.append)
+        assert any("going on" in line for line in said) == bool(resumed_at)
+
+    (place / "red" / "00.png").write_bytes(b"no image")
+    stopped(resumed_at=0)
+    stopped(resumed_at=2)  # nothing has changed
+    (place / "red" / "00.png").write_bytes(whole)
+    report = batch(model, source, tmp_path / "out.csv")
+    assert (report.resumed_at, report.empty) == (0, 0)
 
 
 def test_what_is_no_source(model: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from burnish.data.files import is_folder_of_files
 from burnish.data.read import nearest_file
 from burnish.data.readers import TEXT, one_of
 from burnish.data.rows import Row
+from burnish.data.table import Table as Cells
 from burnish.engine import Engine
 from burnish.engine.run import predictions
 from burnish.engine.runtime import Runtime
@@ -101,7 +102,8 @@ def batch(
 
     Memory holds some thousand rows. What is finished lies in a hidden folder beside `out` until all rows are done; then
     `out` appears in one step, for which the disk has to hold it twice. After a kill or Ctrl-C the same call goes on
-    behind the last rows that are done; with another input (by its content), model or variant it begins anew.
+    behind the last rows that are done; with another input (by its content; by size and time, of files that rows name),
+    model or variant it begins anew.
 
     Args:
         variant: one of the model's; as in `Engine.open` when None.
@@ -129,7 +131,7 @@ def batch(
             named = inputs(table, job, str(source), artifact.inputs)
             base = source if folder else source.parent
             format = Format(out.suffix.lower(), table.schema, free(types(engine.task), table.schema.names))
-            parts = Parts(out, _key(artifact, chosen, source), say)
+            parts = Parts(out, _key(artifact, chosen, source, table, named), say)
             if resumed_at := parts.done:
                 say(f"going on after {resumed_at:,} of {table.rows:,} rows")
             try:
@@ -176,7 +178,7 @@ def _job(artifact: Artifact, source: Path) -> Job:
     return parse({"task": kept["task"], "data": kept["data"] | other})
 
 
-def _key(artifact: Artifact, variant: str, source: Path) -> str:
+def _key(artifact: Artifact, variant: str, source: Path, table: Table, named: tuple[str, ...]) -> str:
     """What a partial result depends on."""
     form = MANIFEST if variant == TUNED else str(Path(VARIANTS[0], variant, VARIANTS[1]))
     made_from = (sha256(artifact.folder / name) for name in (MANIFEST, form))
@@ -184,6 +186,9 @@ def _key(artifact: Artifact, variant: str, source: Path) -> str:
         content = files.state(source, ("/".join(parts) for parts in files.listing(source)))
     else:
         content = store.digest(source)
+        if artifact.inputs not in (TEXT, Cells.kind):  # it names files
+            rows = (row for portion in table.portions(0, named) for row in portion.rows)
+            content += files.state(source.parent, (row.get(named[0]) for row in rows))
     return store.fingerprint("batch", *made_from, content, source.suffix.lower())[:12]
 
 
