@@ -23,6 +23,7 @@ from burnish.errors import InputError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 LARGEST = 80_000_000  # pixels: 240 MB when decoded; below the size at which Pillow warns
+_PIECE = 1 << 18  # pixels of more than 8 bits that are brought to 8 at a time
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # no format that starts another program
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
 _ALSO_BROKEN = (struct.error, zlib.error, MemoryError, Image.DecompressionBombError)
@@ -158,7 +159,11 @@ def _of_numbers(values: NDArray[Any]) -> Image.Image:
     if not np.isfinite(values).all():
         raise InputError("it holds values that are no numbers")
     full = 1.0 if values.dtype.kind == "f" and top <= 1 else 255.0 if values.dtype.kind == "f" and top <= 255 else 65535
-    grey = np.clip(values.astype(np.float64) * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    given, made = values.reshape(-1), grey.reshape(-1)
+    for start in range(0, len(made), _PIECE):
+        piece = slice(start, start + _PIECE)
+        made[piece] = np.clip(given[piece].astype(np.float64) * (255.0 / full) + 0.5, 0, 255)
     return Image.fromarray(grey).convert("RGB")
 
 

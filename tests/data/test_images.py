@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     values = np.asarray(decode(saved(Image.fromarray(ramp), tmp_path / "a.png")))
     assert values.shape == (16, 16, 3)
     assert (values[..., 0].ravel() == np.arange(256)).mean() > 0.95
+
+
+def test_many_pixels_of_16_bits_take_little_memory() -> None:
+    image = Image.fromarray(np.arange(4_000_000, dtype=np.uint32).astype(np.uint16).reshape(2000, 2000))
+    tracemalloc.start()
+    grey = np.asarray(decode(image))[..., 0].reshape(-1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 48_000_000  # in floats all of them would take 32 million bytes, twice
+    assert (grey == np.floor(np.arange(4_000_000) % 65536 / 257 + 0.5)).all()
 
 
 def test_what_is_transparent_is_white(tmp_path: Path) -> None:
