@@ -8,7 +8,7 @@ password or a key.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ class Form(NamedTuple):
         holds: a further check of what the pattern matched; its group 1 where it has one.
         score: how sure a match is.
         near: words around a match that lift its score to `lifted`.
+        roomy: whether what is sure without such words is found inside of a match as well, unless it is roomy itself.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Form(NamedTuple):
     score: float = FORM
     near: re.Pattern[str] | None = None
     lifted: float = 0.8
+    roomy: bool = False
 
 
 class Found(NamedTuple):
@@ -47,18 +49,25 @@ class Found(NamedTuple):
 
 
 _BEFORE, _AFTER = 40, 16  # characters in which a word counts as near
+_FULL, _ROOMY = 1, 2  # characters that a form took, with room for others or without
 
 
-def find(text: str, forms: Sequence[Form], least: float = 0.0) -> list[Found]:
+def find(text: str, forms: Sequence[Form], least: float = 0.0, kinds: Container[str] | None = None) -> list[Found]:
     """What matches any of `forms` with a score of `least` or more, in order; of overlapping ones the earlier form wins.
 
     Full-width letters and digits count as their half-width twins. Time grows linearly with the text.
+
+    Args:
+        kinds: what is asked for, so that nothing else stands in its way; all when None.
     """
     found: list[Found] = []
     taken = bytearray(len(text))
     plain = text if text.isascii() else half_width(text)
     digit = _DIGIT.search(plain) is not None
-    for kind, hint, pattern, holds, sure, near, lifted in forms:
+    for kind, hint, pattern, holds, sure, near, lifted, roomy in forms:
+        if kinds is not None and kind not in kinds:
+            continue
+        closed = (_FULL,) if sure > 0 and not roomy else (_FULL, _ROOMY)
         if not (digit if hint is DIGIT else hint in plain if isinstance(hint, str) else hint.search(plain)):
             continue
         for match in pattern.finditer(plain):
@@ -66,8 +75,10 @@ def find(text: str, forms: Sequence[Form], least: float = 0.0) -> list[Found]:
             score = sure
             if near and near.search(plain[max(0, start - _BEFORE) : start] + " \0 " + plain[end : end + _AFTER]):
                 score = max(sure, lifted)
-            if score > 0 and score >= least and holds(plain[start:end]) and not any(taken[start:end]):
-                taken[start:end] = b"\1" * (end - start)
+            if score > 0 and score >= least and holds(plain[start:end]):
+                if any(one in taken[start:end] for one in closed):
+                    continue
+                taken[start:end] = bytes([_ROOMY if roomy else _FULL]) * (end - start)
                 found.append(Found(start, end, kind, score))
     return sorted(found)
 
@@ -102,17 +113,18 @@ _LATIN = "A-Za-z0-9À-ɏ"  # and not \w: in Chinese no space parts an address fr
 _LOCAL = f"{_LATIN}._%+-"
 _SCHEME = "(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://"
 _IN_URL = "[!#-;=?-~À-ɏ]"
+_USER, _PLACE = "[!$-.0-;=A-~À-ɏ]", "[!$-;=@-~À-ɏ]"  # before the @ of a URL, and before its ? or #
 _SECRET = "(?:access_|auth_|id_|refresh_)?token|(?:api_?)?key|passw(?:or)?d|pwd|(?:client_)?secret|sig(?:nature)?"
 _HEX = "[0-9A-Fa-f]"
 
 _DIGIT = re.compile(r"\d")
 # Kind, what a text must contain to be searched, pattern, further check, score; the earlier one wins.
 _KINDS: tuple[tuple[str, str, str, Callable[[str], bool], float], ...] = (
-    ("url", "://", rf"{_SCHEME}[^\s/?#@<>\"]+@{_IN_URL}*[{_LATIN}]/?", bool, FORM),
+    ("url", "://", rf"{_SCHEME}{_USER}+@{_IN_URL}*[{_LATIN}]/?", bool, FORM),
     (
         "url",
         "://",
-        rf"(?i){_SCHEME}[^\s?#<>\"]{{1,300}}[?#](?:{_IN_URL}{{0,300}}[&#])?(?:{_SECRET})=(?:{_IN_URL}*[{_LATIN}/=_~%-])?",
+        rf"(?i){_SCHEME}{_PLACE}{{1,300}}[?#](?:{_IN_URL}{{0,300}}[&#])?(?:{_SECRET})=(?:{_IN_URL}*[{_LATIN}/=_~%-])?",
         bool,
         FORM,
     ),

@@ -38,6 +38,12 @@ class _Plan:
         self.evasions = [check for _, check in mine if isinstance(check, Evasion)]
         self.reading = [(i, check) for i, check in mine if not isinstance(check, Length | Rate | Evasion)]
         self.selective = any(check.language != "any" for _, check in self.reading)
+        self._personal = [check for _, check in mine if isinstance(check, Personal) and check.engine == "burnish"]
+
+    def asked(self, model: str | None) -> tuple[float, frozenset[str]]:
+        """The least score and the kinds that the checks of personal data ask of a model, or of the forms alone."""
+        checks = [check for check in self._personal if check.model == model]
+        return min(check.threshold for check in checks), frozenset(kind for check in checks for kind in check.types)
 
 
 class Guard:
@@ -148,12 +154,20 @@ class Guard:
                 kept = tuple(k for k in everything if check.language in spoken[k])
             if isinstance(check, Classifier):
                 kept = tuple(k for k in kept if readable[k])
-            for k, hits in zip(kept, self._found(place, check, [views[k] for k in kept], known, kept), strict=True):
+            for k, hits in zip(
+                kept, self._found(plan, place, check, [views[k] for k in kept], known, kept), strict=True
+            ):
                 found[owners[k]] += [_finding(check, hit.kind, *hit[:2], hit.score) for hit in hits]
         return found
 
     def _found(
-        self, place: int, check: policies.Check, views: list[View], known: dict[Any, Any], which: tuple[int, ...]
+        self,
+        plan: _Plan,
+        place: int,
+        check: policies.Check,
+        views: list[View],
+        known: dict[Any, Any],
+        which: tuple[int, ...],
     ) -> list[list[Found]]:
         """What one check finds in each view, in places of the text."""
         if isinstance(check, Personal):
@@ -165,7 +179,7 @@ class Guard:
             else:
                 key = check.model, which
                 if key not in known:
-                    known[key] = personal(views, self._taggers.get(place), self._least(check.model))
+                    known[key] = personal(views, self._taggers.get(place), *plan.asked(check.model))
                 hits = known[key]
             return [[hit for hit in one if hit.kind in check.types and hit.score >= check.threshold] for one in hits]
         if isinstance(check, Secrets):
@@ -180,10 +194,6 @@ class Guard:
                 for view, one in zip(views, said, strict=True)
             ]
         return [[] for _ in views]
-
-    def _least(self, model: str | None) -> float:
-        mine = [c for c in self.policy.checks if isinstance(c, Personal) and c.model == model and c.engine == "burnish"]
-        return min(check.threshold for check in mine)
 
     def _classifier(self, check: Classifier, folder: Path, place: str) -> Any:
         engine = self._engine(check.model, folder, "classify", place)

@@ -83,6 +83,12 @@ _CARD_WORDS = re.compile(f"{_CARD_WORDS.pattern}|卡号|信用卡|银行卡|借�
 _ALONE = r"(?<![0-9A-Za-z])(?<![0-9][.,:/-])(?<![$€£¥#])"
 _END = r"(?![0-9A-Za-z]|[.,:/-]\d)"
 
+_ENDS = (
+    r"\s<>\"'，。；！？、（）「」《》)\]}"  # a URL; and so do ideographs, kana and hangul, which follow without a space
+)
+_EAST = r"\u3000-\u9fff\uac00-\ud7af"
+_IN_URL, _LAST = f"[^{_ENDS}{_EAST}]", f"[^{_ENDS}{_EAST}.,;:!?]"
+
 _DOTTED = re.compile(r"[A-Za-z0-9]\.[A-Za-z]{2}")
 
 _BEFORE_MINE = tuple(form for form in FORMS if form.kind not in ("phone",))
@@ -102,9 +108,9 @@ def _has_digits(low: int, high: int) -> Callable[[str], bool]:
 
 def _form(
     kind: str, hint: str | re.Pattern[str], pattern: str, score: float, near: re.Pattern[str] | None = None,
-    holds: Callable[[str], bool] = bool, lifted: float = 0.8,
+    holds: Callable[[str], bool] = bool, lifted: float = 0.8, roomy: bool = False,
 ) -> Form:  # fmt: skip
-    return Form(kind, hint, re.compile(pattern), holds, score, near, lifted)
+    return Form(kind, hint, re.compile(pattern), holds, score, near, lifted, roomy)
 
 
 ALL: tuple[Form, ...] = (
@@ -112,16 +118,16 @@ ALL: tuple[Form, ...] = (
     _form(
         "url",
         "://",
-        r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+-]*://[^\s<>\"'，。；！？、（）「」《》)\]}]+[^\s<>\"'，。；！？、（）"
-        r"「」《》)\]}.,;:!?]",
+        rf"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+-]*://(?:{_IN_URL}+{_LAST}|(?=[{_EAST}])[^{_ENDS}]+[^{_ENDS}.,;:!?])",
         FORM,
+        roomy=True,
     ),
     _form(
         "url",
         "www.",
-        r"(?i)(?<![a-z0-9.-])www\.[a-z0-9-]+(?:\.[a-z0-9-]+)+"
-        r"(?:/[^\s<>\"'，。；！？、（）)\]}]*[^\s<>\"'，。；！？、（）)\]}.,;:!?])?",
+        rf"(?i)(?<![a-z0-9.-])www\.[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/{_IN_URL}*{_LAST})?",
         FORM,
+        roomy=True,
     ),
     _form("card", DIGIT, rf"{_ALONE}\d(?:[ -]?\d){{11,18}}{_END}", 0.0, _CARD_WORDS, luhn, CHECKED),
     *_PHONES,
@@ -219,7 +225,8 @@ ALL: tuple[Form, ...] = (
         "url",
         _DOTTED,
         rf"(?i)(?<![a-z0-9@._/\\-])(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.)+(?:{_TLD})(?![a-z0-"
-        rf"9@_-]|\.[a-z0-9])(?:/[^\s<>\"'，。；！？、（）)\]}}]*[^\s<>\"'，。；！？、（）)\]}}.,;:!?])?",
+        rf"9@_-]|\.[a-z0-9])(?:/{_IN_URL}*{_LAST})?",
         0.6,
+        roomy=True,
     ),
 )

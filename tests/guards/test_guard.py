@@ -64,6 +64,44 @@ def test_texts_only() -> None:
         Guard.default().check_many(["a", 3])  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (
+            "官网http://a.cn，身份证11010519491231002X，卡6222021234567890128，邮箱a@b.com",
+            "官网http://a.cn，身份证<RESIDENT_ID>，卡<CARD>，邮箱<EMAIL>",
+        ),
+        ("https://x.org/?email=anna@example.org&token=abc", "https://x.org/?email=<EMAIL>&token=abc"),
+        ("x://anna@example.org", "x://<EMAIL>"),
+    ],
+)
+def test_what_is_not_asked_for_hides_nothing(tmp_path: Path, text: str, clean: str) -> None:
+    other = "check: personal, types: [url], side: output"
+    assert guard(tmp_path, "check: personal, action: redact", other).check(text).text == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("我的手机x://13800138000", "我的手机x://<PHONE>"),
+        ("https://wa.me/8613800138000", "https://wa.me/<PHONE>"),
+        ("https://shop.cn/u?mobile=13800138000", "https://shop.cn/u?mobile=<PHONE>"),
+        ("www.shop.cn/u?mobile=13800138000", "www.shop.cn/u?mobile=<PHONE>"),
+        ("http://商店.中国/u?mobile=13800138000", "http://商店.中国/u?mobile=<PHONE>"),
+        ("https://x.org/?ssn=123-45-6789", "https://x.org/?ssn=<SSN>"),
+        (
+            "见http://example.com，联系电话13800138000，邮箱anna@example.com，谢谢",
+            "见http://example.com，联系电话<PHONE>，邮箱<EMAIL>，谢谢",
+        ),
+        ("官网http://a.cn，电话62771234", "官网http://a.cn，电话<PHONE>"),
+        ("https://user:pass@host.com/x", "<URL_WITH_KEY>"),
+        ("call https://x.org/62771234", "call https://x.org/62771234"),  # a word nearby says nothing about a URL
+    ],
+)
+def test_a_url_hides_nothing(text: str, clean: str) -> None:
+    assert Guard.default().check(text).text == clean
+
+
 def test_rate(tmp_path: Path) -> None:
     found = guard(tmp_path, "check: rate, at_most: 2, seconds: 60, action: block")
     assert [found.check("x", sender="a").action for _ in range(3)] == ["allow", "allow", "block"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from burnish.data.personal import Found, find
 from burnish.guards.forms import ALL
-from burnish.guards.personal import merged
+from burnish.guards.personal import merged, personal
+from burnish.guards.plain import View
 
 
 def found(text: str, least: float = 0.5) -> list[tuple[str, str]]:
@@ -48,6 +51,9 @@ def found(text: str, least: float = 0.5) -> list[tuple[str, str]]:
         ("生于1990年3月5日", ("date", "1990年3月5日")),
         ("March 5, 2021 was", ("date", "March 5, 2021")),
         ("from 10.0.0.1 to", ("ip", "10.0.0.1")),
+        ("见http://a.cn/b谢谢", ("url", "http://a.cn/b")),
+        ("见http://例子.中国/书", ("url", "http://例子.中国/书")),
+        ("on https://a.org/?next=www.foo.com", ("url", "https://a.org/?next=www.foo.com")),
     ],
 )
 def test_forms_are_found(text: str, expected: tuple[str, str]) -> None:
@@ -96,12 +102,27 @@ def test_the_threshold_decides_on_what_context_would_lift() -> None:
         # of two: the longer, and nothing of the other is forgotten
         ([(10, 14, "date", 0.7)], [(0, 20, "address", 0.9)], [(0, 20, "address", 0.9)]),
         ([(10, 20, "url", 0.9)], [(5, 14, "organization", 0.9)], [(5, 10, "organization", 0.9), (10, 20, "url", 0.9)]),
+        # what forms found in a URL stays beside it
+        (
+            [(0, 30, "url", 0.9), (15, 26, "phone", 0.9)],
+            [(40, 44, "person", 0.9)],
+            [(0, 30, "url", 0.9), (15, 26, "phone", 0.9), (40, 44, "person", 0.9)],
+        ),
         # a check digit wins over what is longer
         ([(10, 20, "card", 1.0)], [(0, 20, "address", 0.99)], [(0, 10, "address", 0.99), (10, 20, "card", 1.0)]),
     ],
 )
 def test_forms_and_tagger_are_merged(forms: list, tagged: list, expected: list) -> None:
     assert merged([Found(*f) for f in forms], [Found(*t) for t in tagged]) == [Found(*e) for e in expected]
+
+
+def test_a_tagger_too_is_held_to_what_is_asked_for() -> None:
+    text = "Anna of Acme"
+
+    def tagger(texts: Sequence[str]) -> list[list[Found]]:
+        return [[Found(0, 12, "organization", 0.9), Found(0, 4, "person", 0.8)] for _ in texts]
+
+    assert personal([View(text)], tagger, 0.5, {"person"}) == [[Found(0, 4, "person", 0.8)]]
 
 
 @pytest.mark.parametrize(

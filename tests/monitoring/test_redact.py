@@ -30,6 +30,10 @@ from burnish.monitoring.redact import moved, redact
         ("see https://me:p@ss@host.org/a?b=c. Next", "see <URL>. Next"),
         ("postgresql://me:secret@127.0.0.1:5432/db", "<URL>"),
         ("点https://x.cn/a?b=1&api_key=abc，谢谢", "点<URL>，谢谢"),
+        (
+            "官网http://a.cn，邮箱a@b.com，见x://y，https://z.cn/?token=1",
+            "官网http://a.cn，邮箱<EMAIL>，见x://y，<URL>",
+        ),
         ('<a href="https://u:p@h.de/x">', '<a href="<URL>">'),
     ],
 )
