@@ -19,6 +19,13 @@ _PLACEHOLDER = re.compile(
     r"|change_me|placeholder|none|null|true|false|undefined"
     r"|required|optional|string|todo|redacted|hidden|os\.\S*|process\.\S*|env\S*|self\.\S*|config\S*)$"
 )
+_SIGNS = "!-~¡-ɏ₠-⃏"  # that passwords are written with: ASCII, Latin letters, signs of currencies
+_EAST = r"\u3000-\u9fff\uac00-\ud7af"
+_QUOTED = "|".join(rf"(?<={a})(?:\\.|[^{b}\\\n]){{4,}}+(?={b})" for a, b in ('""', "''", "“”", "‘’"))
+_BARE = rf"(?:(?![,;:)][{_EAST}])[{_SIGNS}]){{4,}}+"  # full-width signs behind it look like these in a view
+_WORD = re.compile(r"[(\[]?(?:[A-Z]?[a-z'’]+[.,;:!?…)\]]*|[\d.:/~-]{1,5}[)\]]?)")
+_PROSE = re.compile(r"(?:[(\[]?(?:[A-Za-z'’-]+|[\d.:/~-]{1,5})[.,;:!?…)\]]*(?:\s+|$)){2,}+")
+_KEY = r"(?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 
 
 def entropy(text: str) -> float:
@@ -31,12 +38,14 @@ def _random(text: str) -> bool:
 
 
 def _password(text: str) -> bool:
-    """Whether what stands behind the word is likely to be one: no plain word, no placeholder."""
+    """Whether what stands behind the word is likely to be one: no plain words, no placeholder."""
     kinds = sum(any(map(test, text)) for test in (str.islower, str.isupper, str.isdecimal, lambda c: not c.isalnum()))
     return (
         kinds >= 2
         and _PLACEHOLDER.match(text) is None
-        and not re.fullmatch(r"[A-Z]?[a-z'’]+[.,;:!?…)]*|[\d.:/-]{1,5}", text)
+        and not _WORD.fullmatch(text)
+        and not _PROSE.fullmatch(text)
+        and (text.isascii() or re.search(f"[{_SIGNS}]{{4}}", text) is not None)
     )
 
 
@@ -48,9 +57,8 @@ SECRETS: tuple[Form, ...] = (
     _form(
         "private-key",
         "-----BEGIN",
-        r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:[A-Za-z0-9+/=\s:,.-]{0,20000}?-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY"
-        r"(?: BLOCK)?-----)?",
+        rf"-----BEGIN {_KEY}(?:(?:(?!-----)[\s\S]){{0,20000}}+-----END {_KEY}"
+        r"|(?:(?:\s|\\+[nr]|>)*+[A-Za-z0-9+/=]{16,}+)*+)",
         CHECKED,
     ),
     _form(
@@ -85,7 +93,7 @@ SECRETS: tuple[Form, ...] = (
         DIGIT,
         re.compile(
             rf"(?i)(?<![a-z])(?:{_NAME}|key|sig(?:nature)?)[\"']?\s{{0,2}}(?:[:=：]|=>)\s{{0,2}}[\"']?(["
-            rf"a-z0-9_+/=.~-]{{20,512}})(?![a-z0-9_+/=.~-])"
+            rf"a-z0-9_+/=.~-]{{20,}}+)"
         ),
         _random,
         0.8,
@@ -95,8 +103,8 @@ SECRETS: tuple[Form, ...] = (
         re.compile("[:=：]|=>| is | was |是|为"),
         re.compile(
             rf"(?i)(?<![a-z])(?:{_NAME})[\"']?(?:\s{{0,2}}(?:[:=：]|=>)\s{{0,2}}|(?:(?<=password)|(?<=pa"
-            rf"sscode)|(?<=passphrase)|(?<=pwd))\s(?:is|was)[: ]\s?|(?:是|为)[:： ]?)[\"'“]?([!-&(-~]{{4,6"
-            rf"4}})"
+            rf"sscode)|(?<=passphrase)|(?<=pwd))\s(?:is|was)[: ]\s?|(?:是|为)[:： ]?)[\"'“‘]?("
+            rf"{_QUOTED}|{_BARE})"
         ),
         _password,
         0.7,
