@@ -84,12 +84,16 @@ def find(text: str, forms: Sequence[Form], least: float = 0.0, kinds: Container[
 
 
 def half_width(text: str) -> str:
-    """The same text, character by character, with Latin letters and digits in their half-width form."""
-    return text.translate(_HALF_WIDTH) if _FULL_WIDTH.search(text) else text
+    """The same text, character by character, with Latin letters and digits in their half-width form.
+
+    Dashes and signs of subtraction between digits become hyphens.
+    """
+    return _DASH.sub("-", text.translate(_HALF_WIDTH) if _FULL_WIDTH.search(text) else text)
 
 
 _HALF_WIDTH = {code + 0xFEE0: code for code in b"+-.@0123456789" + bytes(range(65, 91)) + bytes(range(97, 123))}
 _FULL_WIDTH = re.compile(f"[{''.join(map(chr, _HALF_WIDTH))}]")
+_DASH = re.compile(r"(?<=[\d)])[\u2010-\u2015\u2212\ufe58\ufe63](?=[\d(])")  # between words it parts them
 _LENGTHS = """
 NO15 BE16 DK18 FI18 FK18 FO18 GL18 NL18 SD18 MK19 SI19 AT20 BA20 EE20 KZ20 LT20 LU20 MN20 XK20 CH21 HR21 LI21 LV21
 BG22 BH22 CR22 DE22 GB22 GE22 IE22 ME22 RS22 VA22 AE23 GI23 IL23 IQ23 OM23 SO23 TL23 AD24 CZ24 ES24 MD24 PK24 RO24
