@@ -113,6 +113,29 @@ def _ibans() -> str:
 # Behind the first character of a pattern, where it costs nothing at all the places at which there is no such character:
 # what stands before is no letter or digit, and no whole part of a decimal number.
 _ALONE = r"(?<![0-9A-Za-z].)(?<![0-9]\..)"
+_NUMBERED = "[单编货型票工批水]号"  # of an order, an article, an employee and so on, and of no phone
+NOT_NUMBERED = "".join(f"(?<!{_NUMBERED}{sign}.)" for sign in ("", "[:： 是为]", "[:：是为] "))
+NOT_COUNTED = (  # no unit stands behind; 张 and 万 are surnames too, 本人 and 个人 persons
+    r"(?! ?(?:[%％元块台件套条亿千份箱盒瓶吨克]|[美欧日港澳]元|万(?:[元块台件个人次]|(?![\u4e00-\u9fff]))"
+    r"|个(?!人)|人(?![工事])|次(?!日)|[张本只](?![\u4e00-\u9fff])))"
+)
+_FREE = _ALONE + NOT_NUMBERED
+_GAP = r"[ .()/\u00a0-]{0,2}"
+_ISSUERS = re.compile(
+    r"(?=(?:\d{13}|\d{16}|\d{19})$)4"  # Visa
+    r"|(?=\d{16}$)(?:5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|60)"  # Mastercard, RuPay
+    r"|(?=\d{15}$)3[47]"  # American Express
+    r"|(?=\d{14,19}$)3(?:0[0-59]|[689])"  # Diners
+    r"|(?=\d{16,19}$)(?:6011|64[4-9]|65|352[89]|35[3-8]|62|81|220[0-4])"  # Discover, JCB, UnionPay, Mir
+    r"|(?=\d{12,19}$)(?:50|5[6-8]|6304|6759|676[1-3])"  # Maestro, RuPay
+)
+
+
+def _card(text: str) -> bool:
+    """Whether an issuer gives out numbers that begin so and are so long, and the check digit holds."""
+    return luhn(text) and _ISSUERS.match(re.sub(r"\D", "", text)) is not None
+
+
 _LATIN = "A-Za-z0-9À-ɏ"  # and not \w: in Chinese no space parts an address from the words around it
 _LOCAL = f"{_LATIN}._%+-"
 _SCHEME = "(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://"
@@ -144,20 +167,27 @@ _KINDS: tuple[tuple[str, str, str, Callable[[str], bool], float], ...] = (
     (
         "card",
         DIGIT,
-        rf"[2-6]{_ALONE}(?:\d{{12,18}}|\d{{3}}(?:[ -]\d{{4}}){{2}}[ -]\d{{1,4}}(?:[ -]\d{{1,3}})?"
+        rf"[2-68]{_ALONE}(?:\d{{12,18}}|\d{{3}}(?:[ -]\d{{4}}){{2}}[ -]\d{{1,4}}(?:[ -]\d{{1,3}})?"
         r"|\d{3}[ -]\d{6}[ -]\d{4,5})(?![0-9A-Za-z]|[.-]\d)",
-        luhn,
+        _card,
         CHECKED,
     ),
-    ("phone", "+", r"\+(?<![0-9A-Za-z+]\+)\(?[1-9](?:[ .()/\u00a0-]{0,2}\d){7,14}(?!\d)", bool, FORM),
     (
         "phone",
-        "00",
-        rf"0{_ALONE}(?<![0-9][ -].)0[1-9]\d{{0,2}}[ /-](?:[ .()/\u00a0-]{{0,2}}\d){{7,12}}(?!\d)",
+        "+",
+        rf"\+(?<![0-9A-Za-z+]\+)(?!\d+\.\d+(?![\d./()-]))"  # a decimal number is none
+        rf"\(?(?:1{_GAP}\d{{3}}{_GAP}\d{{3}}{_GAP}\d{{4}}|[2-9](?:{_GAP}\d){{7,14}})(?!\d){NOT_COUNTED}",
         bool,
         FORM,
     ),
-    ("phone", "1", rf"(?:1{_ALONE}|8{_ALONE}6[ -]?1)[3-9]\d(?:[ -]?\d{{4}}){{2}}(?![0-9A-Za-z]|\.\d)", bool, FORM),
+    (
+        "phone",
+        "00",
+        rf"0{_ALONE}(?<![0-9][ -].)0[1-9]\d{{0,2}}[ /-](?:{_GAP}\d){{7,12}}(?!\d)",
+        bool,
+        FORM,
+    ),
+    ("phone", "1", rf"(?:1{_FREE}|8{_FREE}6[ -]?1)[3-9]\d(?:[ -]?\d{{4}}){{2}}(?![0-9A-Za-z]|\.\d)", bool, FORM),
     ("ip", DIGIT, rf"\d{_ALONE}\d{{0,2}}(?:\.\d{{1,3}}){{3}}(?![0-9A-Za-z]|\.\d)", ip, FORM),
     (
         "ip",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from burnish.data.checksums import luhn
-from burnish.data.personal import CHECKED, DIGIT, FORM, FORMS, Form
+from burnish.data.personal import CHECKED, DIGIT, FORM, FORMS, NOT_COUNTED, NOT_NUMBERED, Form
 
 KINDS = (
     "person",
@@ -104,6 +104,15 @@ def _has_digits(low: int, high: int) -> Callable[[str], bool]:
         return low <= sum(c.isdecimal() for c in text) <= high and _date_like(text)
 
     return holds
+
+
+_PHONE_LIKE = _has_digits(7, 15)
+_DECIMAL = re.compile(r"\d+\.\d+")
+_HOURS = re.compile(r"\d\d?\.\d\d ?- ?\d\d?\.\d\d")
+
+
+def _phone(text: str) -> bool:
+    return _PHONE_LIKE(text) and not _DECIMAL.fullmatch(text) and not _HOURS.fullmatch(text)
 
 
 def _form(
@@ -199,11 +208,11 @@ ALL: tuple[Form, ...] = (
     _form(
         "phone",
         DIGIT,
-        r"(?<![0-9A-Za-z$€£¥#])(?<![0-9][.,:/])(\(?\d(?:[ ./()-]{0,2}\d){6,14}(?: ?(?:x"
-        r"|ext\.?) ?\d{1,5})?)(?![0-9A-Za-z]|[.,:/]\d)",
+        rf"(?<![0-9A-Za-z$€£¥#])(?<![0-9][.,:/])(?=.{NOT_NUMBERED})(\(?\d(?:[ ./()-]{{0,2}}\d){{6,14}}(?: ?(?:x"
+        rf"|ext\.?) ?\d{{1,5}})?)(?![0-9A-Za-z]|[.,:/]\d){NOT_COUNTED}",
         0.0,
         _PHONE_WORDS,
-        _has_digits(7, 15),
+        _phone,
     ),
     _form(
         "postcode",
