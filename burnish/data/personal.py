@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 
 _BEFORE, _AFTER = 40, 16  # characters in which a word counts as near
-_FULL, _ROOMY = 1, 2  # characters that a form took, with room for others or without
+_FULL, _ROOMY = 1, 2  # characters that a form took, without room for others or with
 
 
 def find(text: str, forms: Sequence[Form], least: float = 0.0, kinds: Container[str] | None = None) -> list[Found]:
