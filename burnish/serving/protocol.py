@@ -13,45 +13,50 @@ _REFUSED = (PREDICT.encode(), EMBEDDINGS.encode())
 _HEAD_SECONDS = 10.0
 _PIECE_SECONDS = 20.0  # between two pieces of a body
 _SMALL = 1 << 20  # bytes of a body that is let pass unread
-_HEAD_BYTES = 1 << 17  # with what comes of the body in the same piece
+_HEAD_BYTES = 1 << 17  # of a head, or of what comes around the pieces of a body, such as trailers
 
 
 class Guarded(HttpToolsProtocol):
-    """A connection is closed when a head is too large or late, or nothing more comes of a body.
+    """A connection is closed when a head is too large or late, or nothing more comes of a body that is waited for.
 
-    Where the service has no room for a request, its body is let pass and the answer is written at once, without a task.
+    Trailers are passed over. Where the service has no room for a request, its body is let pass and the answer is
+    written at once, without a task.
     """
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._late: asyncio.TimerHandle | None = None
         self._refusal: Answer | None = None  # to the request that is coming in
-        self._head = 0  # bytes of it so far; less than 0 within a body
+        self._within = False  # whether its head is complete
+        self._beside = 0  # bytes since its begin or the last of its body
         self._wait(_HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
-        if self._late and self._head < 0:
+        if self._late and self._within:
             self._wait(_PIECE_SECONDS)
-        elif self._late:
-            self._head += len(data)
-            if self._head > _HEAD_BYTES:
-                self.transport.close()
-                return
+        self._beside += len(data)
         super().data_received(data)
+        if self._late and self._beside > _HEAD_BYTES:
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if not self._late:
-            self._head = 0
+            self._within, self._beside = False, 0
             self._wait(_HEAD_SECONDS)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._within:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._head = -1
+        self._within = True
         self._refusal = self._refused()
         if not self._refusal:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._beside = 0
         if not self._refusal:
             super().on_body(body)
 
@@ -84,7 +89,13 @@ class Guarded(HttpToolsProtocol):
 
     def _wait(self, seconds: float) -> None:
         self._done()
-        self._late = self.loop.call_later(seconds, self.transport.close)
+        self._late = self.loop.call_later(seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        if self.flow.read_paused and not self.flow.write_paused:  # the service is late, and not its client
+            self._wait(_PIECE_SECONDS)
+        else:
+            self.transport.close()
 
     def _done(self) -> None:
         if self._late:

@@ -11,11 +11,13 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from burnish.serving import protocol
 from burnish.serving.deployment import Limits
 from burnish.serving.protocol import Guarded
 from burnish.serving.service import Service
 from burnish.serving.stats import Stats
 
+CHUNKED = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\n"
 KIND = b"Content-Type: %b\r\nContent-Length: %d\r\n"
 
@@ -30,7 +32,7 @@ class Connection:
     def __init__(self, wait: float, open: int = 0) -> None:
         registry: Any = SimpleNamespace(limits=Limits(), served={}, full=lambda: wait)
         self.service = Service(registry, Stats(), None, Limits(), local=True)
-        self.service.open, self.sent = open, b""
+        self.service.open, self.sent, self.closed = open, b"", False
         config = Config(self.service, http=Guarded, ws="none", log_config=None, proxy_headers=False)
         config.load()
         self.protocol = Guarded(config, ServerState(), {})
@@ -38,6 +40,9 @@ class Connection:
 
     def write(self, data: bytes) -> None:
         self.sent += data
+
+    def close(self) -> None:
+        self.closed = True
 
     def answers(self) -> list[tuple[bytes, dict[bytes, bytes], Any]]:
         """Status line, headers and document of each answer so far."""
@@ -120,6 +125,63 @@ def test_all_else_takes_the_usual_way(sent: bytes, wait: float) -> None:
             connection.protocol.data_received(sent[start : start + (1 << 16)])
         assert connection.protocol.tasks
         assert not connection.sent
+        for task in connection.protocol.tasks:
+            task.cancel()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("trailers", [b"a:\r\n" * 100, b"a: " + b"x" * 400], ids=["many", "long"])
+@pytest.mark.parametrize("answered", [False, True])
+def test_trailers_are_passed_over_and_have_an_end(trailers: bytes, answered: bool) -> None:
+    async def run() -> Connection:
+        connection = Connection(wait=0.0)
+        connection.protocol.data_received(CHUNKED + b"2\r\n{}\r\n0\r\n")
+        if answered:
+            await asyncio.gather(*connection.protocol.tasks)
+        connection.protocol.data_received(trailers)
+        assert not connection.closed
+        for _ in range(protocol._HEAD_BYTES // len(trailers)):
+            connection.protocol.data_received(trailers if trailers.endswith(b"\n") else b"x" * len(trailers))
+        for task in connection.protocol.tasks:
+            task.cancel()
+        return connection
+
+    found = asyncio.run(run())
+    assert found.closed
+    assert found.sent.startswith(b"HTTP/1.1 415") is answered
+    assert dict(found.protocol.headers).keys() == {b"host", b"transfer-encoding"}
+
+
+def test_a_head_has_an_end_and_what_comes_of_the_body_with_it_is_none_of_it() -> None:
+    async def run(sent: bytes, size: int) -> bool:
+        connection = Connection(wait=0.0)
+        for start in range(0, len(sent), size):
+            connection.protocol.data_received(sent[start : start + size])
+        for task in connection.protocol.tasks:
+            task.cancel()
+        return connection.closed
+
+    assert asyncio.run(run(HEAD + b"a: b\r\n" * 30_000, 1000))
+    assert not asyncio.run(run(request(b" " * 300_000)[:200_000], 200_000))
+
+
+def test_a_body_that_the_service_does_not_read_yet_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_PIECE_SECONDS", 0.02)
+
+    async def busy(*_: Any) -> None:
+        await asyncio.sleep(60)
+
+    async def run() -> None:
+        connection = Connection(wait=0.0)
+        connection.protocol.app = busy
+        connection.protocol.data_received(CHUNKED + b"%x\r\n" % 100_000 + b" " * 70_000)
+        connection.protocol.data_received(b" " * 100)
+        await asyncio.sleep(0.2)
+        assert not connection.closed
+        connection.protocol.flow.resume_reading()
+        await asyncio.sleep(0.2)
+        assert connection.closed
         for task in connection.protocol.tasks:
             task.cancel()
 
