@@ -74,6 +74,7 @@ class Guarding:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[list[Told]]] = {}
         self._numbers = itertools.count()
         self._lock = asyncio.Lock()
@@ -127,15 +128,12 @@ class Guarding:
             return [asdict(verdict) for verdict in self._inline.check_many(texts)]
         try:
             async with asyncio.timeout(self.timeout):
-                await self.start()
+                await self._started()
                 number = next(self._numbers)
                 answer: asyncio.Future[list[Told]] = asyncio.get_running_loop().create_future()
                 self._waiting[number] = answer
                 try:
-                    async with self._lock:
-                        assert self._socket
-                        frame = wire.frame(number, wire.BATCH, orjson.dumps(texts))
-                        await asyncio.get_running_loop().sock_sendall(self._socket, frame)
+                    await self._send(wire.frame(number, wire.BATCH, orjson.dumps(texts)))
                     return await answer
                 finally:
                     self._waiting.pop(number, None)
@@ -143,6 +141,24 @@ class Guarding:
             raise Problem(504, "the guard took too long over this request") from None
         except (OSError, BurnishError):
             raise Problem(503, "the guard is not there; try again in a moment", 2) from None
+
+    async def _started(self) -> None:
+        """As `start`, which goes on when the one who waits for it no longer does."""
+        if not self._running():
+            if self._starting is None or self._starting.done():
+                self._starting = asyncio.create_task(self.start())
+            await asyncio.shield(self._starting)
+
+    async def _send(self, frame: bytes) -> None:
+        """Send a frame whole once it has begun: after a part of one nothing more would be understood."""
+        await self._lock.acquire()
+        assert self._socket
+        sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(self._socket, frame))
+        sending.add_done_callback(lambda _: self._lock.release())
+        await asyncio.shield(sending)
+
+    def _running(self) -> bool:
+        return self._reader is not None and not self._reader.done()
 
     async def ready(self) -> None:
         """Start what the policy needs.
@@ -163,7 +179,7 @@ class Guarding:
             BurnishError: with what is wrong with a model of the policy.
         """
         async with self._lock:
-            if self._reader and not self._reader.done():
+            if self._running():
                 return
             self.close()
             ours, theirs = socket.socketpair()

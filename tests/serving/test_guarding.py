@@ -105,6 +105,44 @@ def test_nothing_passes_when_the_guard_has_died(policy: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_request_that_is_given_up_disturbs_no_other(policy: Path) -> None:
+    async def run() -> None:
+        guarding = Guarding(policy, 60)
+        guarding._inline = None
+        await guarding.ready()
+        assert guarding._process
+        os.kill(guarding._process.pid, signal.SIGSTOP)
+        guarding.timeout = 0.5
+        for _ in range(2):  # one is sent in part, and one not begun
+            with pytest.raises(Problem) as caught:
+                await guarding.admit(["long " * 400_000], "classify")
+            assert caught.value.status == 504
+        os.kill(guarding._process.pid, signal.SIGCONT)
+        guarding.timeout = 60
+        first = guarding._process
+        assert (await guarding.admit(["a@b.org"], "classify")).inputs == ["<EMAIL>"]
+        assert guarding._process is first
+        guarding.close()
+
+    asyncio.run(asyncio.wait_for(run(), 50))
+
+
+def test_a_start_outlasts_the_requests_that_wait_for_it(policy: Path) -> None:
+    async def run() -> None:
+        guarding = Guarding(policy, 0.05)
+        guarding._inline = None
+        for _ in range(600):
+            try:
+                found = await guarding.admit(["a@b.org"], "classify")
+                break
+            except Problem as problem:
+                assert problem.status == 504
+        assert found.inputs == ["<EMAIL>"]
+        guarding.close()
+
+    asyncio.run(run())
+
+
 def test_a_model_check_runs_in_the_process(folders: dict[str, Path], tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     labels = Engine.open(folders["classify"]).task.labels
