@@ -32,6 +32,7 @@ _STATUSES: dict[int | str, dict[str, Any]] = {
         401: "No key, or one that is not known.",
         403: "A key that is not for this.",
         404: "No such model or variant.",
+        408: "The body took too long.",
         413: "Too large.",
         415: "Another media type.",
         422: "Not what the model takes.",

@@ -30,4 +30,6 @@ class Problem(Exception):
             found["retry-after"] = str(max(1, round(self.retry_after)))
         if self.status == HTTPStatus.UNAUTHORIZED:
             found["www-authenticate"] = "Bearer"
+        if self.status == HTTPStatus.REQUEST_TIMEOUT:
+            found["connection"] = "close"
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 TEXT = "text"
 _PIECE = 1 << 16
+_SECONDS = 60.0  # that a whole body may take
 _NAMED, _LONGEST = 5, 100  # names of fields in a message, and characters of one
 
 
@@ -75,16 +77,20 @@ async def body(scope: Scope, receive: Receive, most: int) -> bytes:
     """The whole body.
 
     Raises:
-        Problem: 413 for one of more than `most` bytes; see `pieces`.
+        Problem: 413 for one of more than `most` bytes, 408 for one that takes too long; see `pieces`.
     """
     stated = header(scope, b"content-length")
     if stated.isdigit() and int(stated) > most:
         raise _too_large(most)
     found = bytearray()
-    async for piece in pieces(scope, receive):
-        found += piece
-        if len(found) > most:
-            raise _too_large(most)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for piece in pieces(scope, receive):
+                found += piece
+                if len(found) > most:
+                    raise _too_large(most)
+    except TimeoutError:
+        raise Problem(408, f"the body took longer than {_SECONDS:g} seconds; send it in parts") from None
     return bytes(found)
 
 

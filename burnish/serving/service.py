@@ -29,7 +29,7 @@ log = logging.getLogger("burnish.serving")
 
 PREDICT, EMBEDDINGS = "/v1/predict", "/v1/embeddings"
 NDJSON = streams.NDJSON
-_OPEN = ("/", "/health/live", "/health/ready")  # without a key, as are the files of the page
+_OPEN = ("/", "/health/live", "/health/ready")
 _PARENT = b"traceparent"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ROUNDING = 1e-3  # by which two scores may differ and be the same
@@ -84,7 +84,7 @@ class Service:
                 await self._predict(scope, receive, named, identity)
             else:
                 scope["state"] = {**scope.get("state", {}), "id": identity}
-                content = await intake.body(scope, receive, self.limits.max_bytes)
+                content = b"" if _is_open(scope) else await intake.body(scope, receive, self.limits.max_bytes)
                 await self.inner(scope, _given(content, receive), named)
         except Exception as error:
             if begun:
@@ -118,7 +118,7 @@ class Service:
 
     def _must_be_allowed(self, scope: Scope) -> None:
         path: str = scope["path"]
-        if self.keys is None or path in _OPEN or path.startswith("/page/"):
+        if self.keys is None or _is_open(scope):
             return
         key = self.keys.find(intake.header(scope, b"authorization"))
         if key is None:
@@ -305,6 +305,11 @@ class Service:
                 self.stats.shadow(name, same, len(first) - same)
 
         asyncio.gather(own.answer, shadow.answer, return_exceptions=True).add_done_callback(told)
+
+
+def _is_open(scope: Scope) -> bool:
+    """Whether a path takes no key, and no body either."""
+    return scope["path"] in _OPEN or scope["path"].startswith("/page/")
 
 
 def _given(content: bytes, rest: Receive) -> Receive:

@@ -47,6 +47,19 @@ def test_what_is_too_large_is_refused_before_it_is_held() -> None:
     assert status(lambda: read([bomb], content_encoding="gzip")) == 413
 
 
+def test_a_body_that_drips_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_SECONDS", 0.05)
+
+    async def receive() -> Any:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    with pytest.raises(Problem) as caught:
+        asyncio.run(intake.body({"headers": []}, receive, 1000))
+    assert caught.value.status == 408
+    assert caught.value.headers()["connection"] == "close"
+
+
 def test_broken_bodies_are_named() -> None:
     assert status(lambda: read([b"no gzip"], content_encoding="gzip")) == 400
     assert status(lambda: read([gzip.compress(b"x" * 99)[:-9]], content_encoding="gzip")) == 400

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from burnish.serving import protocol
+from burnish.serving.api import application
 from burnish.serving.deployment import Limits
 from burnish.serving.protocol import Guarded
 from burnish.serving.service import Service
@@ -186,3 +189,21 @@ def test_a_body_that_the_service_does_not_read_yet_is_not_late(monkeypatch: pyte
             task.cancel()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("path", [b"/", b"/health/live", b"/health/ready", b"/page/app.js"])
+def test_what_needs_no_key_takes_no_body(path: bytes) -> None:
+    async def run() -> Connection:
+        connection = Connection(wait=0.0)
+
+        @asynccontextmanager
+        async def life(_: Any) -> AsyncIterator[None]:
+            yield
+
+        connection.service.inner = application(connection.service, life)
+        connection.service.registry.ready = lambda: True  # type: ignore[method-assign]
+        connection.protocol.data_received(CHUNKED.replace(b"POST /v1/predict", b"GET " + path) + b"1\r\n")
+        await asyncio.wait_for(asyncio.gather(*connection.protocol.tasks), 10)
+        return connection
+
+    assert asyncio.run(run()).sent.startswith(b"HTTP/1.1 200")
