@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
@@ -19,6 +20,8 @@ from burnish.errors import BurnishError
 from burnish.serving import files, intake, schemas
 from burnish.serving.errors import Problem
 from burnish.serving.service import EMBEDDINGS, PREDICT, Service
+
+log = logging.getLogger("burnish.serving")
 
 PAGE = Path(__file__).parent / "page"
 _CSP = (
@@ -137,6 +140,8 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         try:
             return {"id": await asyncio.to_thread(service.keeper.feedback, given)}
         except BurnishError as error:
+            why = str(error).partition("\n")[0]  # what a database says further may hold the correction itself
+            log.warning("the correction of request %s could not be stored: %s", request.scope["state"]["id"], why)
             raise Problem(503, "the correction could not be stored; the log says why", 5) from error
 
     @app.post("/v1/models/{name}", tags=["models"])

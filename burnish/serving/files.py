@@ -7,7 +7,6 @@ import hashlib
 from base64 import b64decode, b64encode
 from email.message import Message
 from typing import Any
-from urllib.parse import urlsplit
 
 from burnish.serving.errors import Problem
 
@@ -65,16 +64,6 @@ def form(raw: bytes, content_type: str, most: int) -> dict[str, Any]:
         else:
             given["inputs"].append({name: b64encode(content).decode()})
     return given
-
-
-def must_be_of_this_site(origin: str, host: str) -> None:
-    """A browser sends a form anywhere without asking first, so that a form has to come from the service's own page.
-
-    Raises:
-        Problem: 403 for one from elsewhere.
-    """
-    if origin and urlsplit(origin).netloc.lower() != host.lower():
-        raise Problem(403, f"{FORM} is not taken from pages of other sites; send application/json")
 
 
 def _name(head: bytes) -> str:

@@ -34,7 +34,7 @@ _PARENT = b"traceparent"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ROUNDING = 1e-3  # by which two scores may differ and be the same
 _CROWDED = "there are as many requests as the service takes; send it again later"
-_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+_LOCAL = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 _GUARD = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -80,6 +80,7 @@ class Service:
         try:
             self._known_host(scope)
             self._must_be_allowed(scope)
+            intake.must_be_of_this_site(scope)
             if scope["path"] in (PREDICT, EMBEDDINGS):
                 await self._predict(scope, receive, named, identity)
             else:
@@ -113,7 +114,7 @@ class Service:
         if not self.local or self.keys:
             return
         host = intake.header(scope, b"host")
-        if host and re.sub(r":\d+$", "", host).lower() not in _LOCAL:
+        if host and not _LOCAL.fullmatch(host):
             raise Problem(421, "without keys only local names are answered; start the service with --api-key-file")
 
     def _must_be_allowed(self, scope: Scope) -> None:
@@ -139,8 +140,6 @@ class Service:
             raise Problem(415, "send Content-Type: application/json")
         if kind not in ("application/json", NDJSON, files.FORM):
             raise Problem(415, f"send Content-Type: application/json, or {NDJSON}; for files also {files.FORM}")
-        if kind == files.FORM:
-            files.must_be_of_this_site(intake.header(scope, b"origin"), intake.header(scope, b"host"))
         with self._room():
             if embed:
                 await self._embed(scope, receive, send, identity)

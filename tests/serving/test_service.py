@@ -11,8 +11,10 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -22,6 +24,7 @@ from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.monitoring.store import Store
 from burnish.serving import intake, streams
+from burnish.serving.api import application
 from burnish.serving.deployment import Limits, Request
 from burnish.serving.errors import Problem
 from burnish.serving.registry import Registry, Served
@@ -394,11 +397,66 @@ def test_a_process_that_hangs_is_replaced(folders: dict[str, Path]) -> None:
         assert stop(service) == 0
 
 
+def alone(**more: Any) -> httpx.AsyncClient:
+    """A client of a service without keys and processes."""
+    service = Service(SimpleNamespace(**more), Stats(), None, Limits(), local=False)  # type: ignore[arg-type]
+    service.keeper = more.get("keeper")
+    service.inner = application(service, lambda _: nullcontext())  # type: ignore[arg-type, return-value]
+    return httpx.AsyncClient(transport=httpx.ASGITransport(service), base_url="http://here:1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("POST", "/v1/models/a/promote", {"origin": "http://elsewhere"}, 403),
+        ("POST", "/v1/models/a/promote", {"origin": "http://here:2"}, 403),
+        ("POST", "/v1/models/a/rollback", {"origin": "null"}, 403),
+        ("POST", "/v1/models/a/rollback", {"origin": "http://elsewhere", "content-type": "text/plain"}, 403),
+        ("POST", "/v1/models/a/rollback", {"origin": "http://["}, 403),
+        ("DELETE", "/v1/models/a", {"origin": "http://elsewhere"}, 403),
+        ("POST", "/v1/models/a/promote", {"origin": "http://here:1"}, 409),
+        ("POST", "/v1/models/a/promote", {}, 409),
+        ("GET", "/v1/models", {"origin": "http://elsewhere"}, 200),
+        ("POST", "/v1/feedback", {"origin": "http://proxy", "content-type": "application/json"}, 422),  # was asked for
+    ],
+)
+def test_pages_of_other_sites_change_nothing(method: str, path: str, headers: dict[str, str], status: int) -> None:
+    async def turn(name: str, what: str) -> None:
+        raise Problem(409, "there is none")
+
+    async def run() -> httpx.Response:
+        async with alone(turn=turn, served={}) as client:
+            return await client.request(method, path, headers=headers)
+
+    assert asyncio.run(run()).status_code == status
+
+
+def test_the_log_says_why_a_correction_was_not_stored_and_nothing_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    def full(_: Any) -> str:
+        raise InputError("cannot use the store: disk full\nDETAIL: a secret text")
+
+    about = {"task": "classify", "inputs": "text", "version": "1"}
+    served = SimpleNamespace(name="m", active=SimpleNamespace(about=about))
+
+    async def run() -> httpx.Response:
+        async with alone(keeper=SimpleNamespace(feedback=full), get=lambda _: served) as client:
+            given = {"input": "a secret text", "label": "a"}
+            return await client.post("/v1/feedback", json=given, headers={"x-request-id": "mine"})
+
+    assert asyncio.run(run()).status_code == 503
+    assert "mine" in caplog.text
+    assert "disk full" in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_a_local_service_without_keys_answers_to_local_names_alone(folders: dict[str, Path]) -> None:
     service = start([folders["classify"]], "--processes", "1")
     try:
         with service.client("") as client:
             assert client.get("/v1/models").status_code == 200
-            assert client.get("/v1/models", headers={"host": "evil.example"}).status_code == 421
+            for host in ("localhost:80", "127.0.0.2:8000", "[::1]"):
+                assert client.get("/v1/models", headers={"host": host}).status_code == 200
+            for host in ("evil.example", "127.0.0.1.evil.example", "127.evil.example:80", "10.0.0.1"):
+                assert client.get("/v1/models", headers={"host": host}).status_code == 421
     finally:
         assert stop(service) == 0
