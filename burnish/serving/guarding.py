@@ -151,11 +151,13 @@ class Guarding:
 
     async def _send(self, frame: bytes) -> None:
         """Send a frame whole once it has begun: after a part of one nothing more would be understood."""
-        await self._lock.acquire()
-        assert self._socket
-        sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(self._socket, frame))
-        sending.add_done_callback(lambda _: self._lock.release())
-        await asyncio.shield(sending)
+        await asyncio.shield(asyncio.ensure_future(self._sent(frame)))
+
+    async def _sent(self, frame: bytes) -> None:
+        async with self._lock:
+            if self._socket is None:
+                raise OSError("the guard has gone")
+            await asyncio.get_running_loop().sock_sendall(self._socket, frame)
 
     def _running(self) -> bool:
         return self._reader is not None and not self._reader.done()
