@@ -175,7 +175,7 @@ _KINDS: tuple[tuple[str, str, str, Callable[[str], bool], float], ...] = (
     (
         "phone",
         "+",
-        rf"\+(?<![0-9A-Za-z+]\+)(?!\d+\.\d{{1,2}}(?!\d)|\d\.\d+(?![\d./()-]))"  # a decimal number is none
+        rf"\+(?<![0-9A-Za-z+]\+)(?!(?:\d+\.\d{{1,2}}|\d\.\d+)(?![\d./()-]))"  # a decimal number is none
         rf"\(?(?:1{_GAP}\d{{3}}{_GAP}\d{{3}}{_GAP}\d{{4}}|[2-9](?:{_GAP}\d){{7,14}})(?!\d){NOT_COUNTED}",
         bool,
         FORM,
