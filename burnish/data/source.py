@@ -25,7 +25,8 @@ class Source:
 
     @property
     def columns(self) -> list[str]:
-        return [c for c in self.rows.columns if c not in (store.LINE, "document")]
+        own = (store.LINE, "document") if self.rows.format == "conll" else (store.LINE,)  # of the reader
+        return [c for c in self.rows.columns if c not in own]
 
     def pick(self, part: str, kind: str | None = None, taken: tuple[str, ...] = ()) -> str | None:
         """The configured column of a part, else the guessed one."""

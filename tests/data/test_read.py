@@ -108,6 +108,14 @@ def test_pair_and_score(tmp_path: Path) -> None:
         load(tmp_path / "b.csv", "text,score\nx,nan\n", "score")
 
 
+def test_a_column_named_document_is_one_of_the_source(tmp_path: Path) -> None:
+    table = "id,document,label\n9,fine,1\n8,bad,0\n"
+    for data in ({}, {"columns": {"text": "document"}}):
+        assert pairs(load(tmp_path / "n.csv", table, **data)) == [("fine", "1"), ("bad", "0")]
+    rows = load(tmp_path / "p.csv", "query,document,label\na,b,1\n", task="pair")
+    assert (rows[0]["text"], rows[0]["text_b"], rows[0]["label"]) == ("a", "b", "1")
+
+
 def test_tag_lists_and_texts(tmp_path: Path) -> None:
     rows = load(tmp_path / "a.jsonl", '{"tokens": ["Ann", "ran"], "ner_tags": ["S-PER", "O"]}', "tag")
     assert (rows[0]["tags"], rows[0]["starts"], rows[0]["text"]) == (["B-PER", "O"], [0, 4], "Ann ran")
