@@ -33,7 +33,7 @@ def canonical(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     `_bad_boxes` (what was cut or left out).
 
     Boxes are those of the upright image. Where an annotation says how large the image is, and that is the size before
-    the turn that a camera noted, its boxes are turned with the image.
+    the quarter turn that a camera noted, its boxes are turned with the image; other turns leave no trace in the size.
 
     Raises:
         InputError: when the source has no boxes and `labelled` asks for them.
@@ -70,7 +70,7 @@ def _row(base: Path, row: Row, fault: Callable[[Path], str | None], boxed: bool)
         return {**out, BOXES: None, BAD_BOXES: None}
     shape, turn = stored(path)
     said = json.loads(row["about"])
-    lying = bool(said) and tuple(said) == shape and shape[0] != shape[1]
+    lying = turn >= 5 and bool(said) and tuple(said) == shape and shape[0] != shape[1]
     boxes: list[Row] = []
     bad: list[str] = []
     for label, edges, name in json.loads(row["raw"]):
