@@ -45,13 +45,14 @@ def decode(given: Any, rate: int, longest: float | None = None) -> Samples:
     if isinstance(given, tuple):
         mono, own = _of_array(given)
         mono = mono if longest is None else mono[: round(longest * own)]
+        count = len(mono)
     else:
         with _opened(given) as file:
             own = int(file.samplerate)
             count = file.frames if longest is None else min(file.frames, round(longest * own))
             blocks = list(_mono(file, count))
             mono = blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros(0, np.float32), *blocks])
-    wanted = resampled(len(mono), own, rate)
+    wanted = resampled(count, own, rate)  # as `extent` says, also where a few samples are not there
     if own != rate:
         mono = np.asarray(need("soxr", "audio").resample(mono, own, rate), dtype=np.float32)
     return mono[:wanted] if len(mono) >= wanted else np.pad(mono, (0, wanted - len(mono)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from numpy.typing import NDArray
 
@@ -96,6 +97,19 @@ def test_sounds_are_kept_once_and_the_same(tmp_path: Path) -> None:
     assert first["sound"].shape == (3, int(first["frames"].max()), BANDS)
     shortest = int(first["frames"].argmin())
     assert not first["sound"][shortest, int(first["frames"][shortest]) :].any()
+
+
+def test_a_sound_that_lacks_a_few_samples_shifts_no_other(tmp_path: Path) -> None:
+    data = tiny_sounds.folder(tmp_path / "data", 2)
+    label, first = data / "low", sorted((data / "low").iterdir())[0]
+    soundfile.write(label / "0.mp3", soundfile.read(first)[0], 8000, format="MP3")
+    (label / "0.mp3").write_bytes((label / "0.mp3").read_bytes()[:-100])
+    found = load(parse({"task": "classify", "data": {"train": str(data), "split": {"dev": 0}}}))["train"]
+    assert not any(found.table["fault"])
+    features = Waves(OWN_8K).features(list(found))
+    heard, every = features.dense["sound"], np.arange(len(found))
+    assert isinstance(heard, Heard)
+    np.testing.assert_array_equal(heard.kept()[every], heard[every])
 
 
 def test_what_is_too_long_is_not_heard() -> None:
