@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL import TiffImagePlugin as _tiff  # noqa: F401 (to know the format)
-from PIL import WebPImagePlugin as _webp  # noqa: F401
+from PIL import TiffImagePlugin as _tiff
+from PIL import WebPImagePlugin as _webp  # noqa: F401 (to know the format)
 
 from burnish.errors import InputError
 
@@ -115,7 +115,10 @@ def stored(given: Any) -> tuple[tuple[int, int], int]:
     try:
         with _quiet():
             image = given if isinstance(given, Image.Image) else Image.open(given, formats=_FORMATS)
-            return image.size, int(image.getexif().get(_TURN, 1))
+            turn = int(image.getexif().get(_TURN, 1))
+            if isinstance(image, _tiff.TiffImageFile) and turn in _LYING:  # its size may be that of the upright one
+                return (image.tag_v2[_tiff.IMAGEWIDTH], image.tag_v2[_tiff.IMAGELENGTH]), turn
+            return image.size, turn
     except Image.DecompressionBombError:
         raise InputError(f"it has more than {LARGEST:,} pixels") from None
     except (FileNotFoundError, *_BROKEN, *_ALSO_BROKEN) as error:

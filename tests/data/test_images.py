@@ -18,7 +18,7 @@ from burnish.config import Job, Tune, parse
 from burnish.data.check import check
 from burnish.data.features import collate
 from burnish.data.files import found, inside
-from burnish.data.images import decode
+from burnish.data.images import decode, size, stored
 from burnish.data.load import fingerprint, load, usable
 from burnish.data.pixels import Pixels
 from burnish.data.rows import Rows
@@ -80,10 +80,16 @@ def test_the_turn_of_the_camera_is_carried_out(tmp_path: Path) -> None:
     image.paste("white", (0, 0, 10, 10))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
-    turned = decode(saved(image, tmp_path / "a.jpg", exif=exif, quality=95))
-    assert turned.size == (10, 30)
-    assert np.asarray(turned)[2, 5].min() > 200
-    assert np.asarray(turned)[27, 5].max() < 50
+    for name in ("a.jpg", "a.tif"):
+        path = saved(image, tmp_path / name, exif=exif, quality=95)
+        turned = decode(path)
+        assert turned.size == size(path) == (10, 30)
+        assert stored(path) == ((30, 10), 6)
+        assert np.asarray(turned)[2, 5].min() > 200
+        assert np.asarray(turned)[27, 5].max() < 50
+        opened = Image.open(path)
+        opened.load()
+        assert size(opened) == (10, 30)
 
 
 def test_first_frame_of_an_animation(tmp_path: Path) -> None:
