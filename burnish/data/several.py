@@ -11,6 +11,8 @@ from burnish.config import Columns, Job
 from burnish.data.columns import canonical
 from burnish.data.readers import READERS, TEXT
 from burnish.data.rows import Row, Rows
+from burnish.data.source import Source, label_of
+from burnish.data.table import Table
 from burnish.errors import InputError
 
 _ABOUT = ("digest", "fault")  # of a file; each kind has its own
@@ -65,6 +67,7 @@ def joined(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     from datasets import concatenate_datasets
 
     kinds = kinds_of(job.data.columns)
+    job = _with_label(rows, job, labelled)
     parts = [canonical(rows, part(job, kind), labelled=labelled) for kind in kinds]
     tables, taken = [], set[str]()
     for kind, one in zip(kinds, parts, strict=True):
@@ -75,6 +78,19 @@ def joined(rows: Rows, job: Job, *, labelled: bool = True) -> Rows:
     notes = tuple(dict.fromkeys(note for one in parts for note in one.notes))
     found = replace(parts[0], table=concatenate_datasets(tables, axis=1), notes=notes)
     return _complete(found, kinds) if labelled and job.data.incomplete == "skip" else found
+
+
+def _with_label(rows: Rows, job: Job, labelled: bool) -> Job:
+    """The job with the column of the label, which no kind by itself can tell from the inputs of the others."""
+    columns = job.data.columns
+    if job.task == "embed":
+        return job
+    files = (getattr(columns, kind) for kind in kinds_of(columns) if kind != Table.kind)
+    label = label_of(Source(rows, job, labelled), (*columns.table, *files))
+    if columns.label or not label:
+        return job
+    data = job.data.model_copy(update={"columns": columns.model_copy(update={"label": label[0]})})
+    return job.model_copy(update={"data": data})
 
 
 def _complete(rows: Rows, kinds: Sequence[str]) -> Rows:

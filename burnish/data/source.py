@@ -42,16 +42,26 @@ class Source:
 
 
 def label_of(source: Source, taken: tuple[str, ...]) -> tuple[str, ...]:
-    """Columns of the label: one, several with one 0/1 column a class, or none where that is allowed."""
+    """Columns of the label: one, several with one 0/1 column a class, or none where that is allowed.
+
+    Args:
+        taken: columns of inputs.
+
+    Raises:
+        InputError: when none is clearly the label, or it is an input too.
+    """
     task, given, columns = source.job.task, source.job.data.columns.label, source.columns
+    inputs = {*taken, source.job.data.columns.text}
     if given and not source.labelled and not set(_several(given, columns)) <= set(columns):
         return ()
     if given:
         several = _several(given, columns)
         if len(several) > 1 and not source.job.data.multi_label:
             raise InputError(f"data.columns.label names {len(several)} columns; that goes with data.multi_label: true")
+        if source.labelled and (both := inputs.intersection(several)):
+            raise InputError(f"data.columns.label: '{both.pop()}' is an input as well; name the column of the answers")
         return tuple(names.stated(columns, "label", name, source.rows.source) for name in several)
-    left = [c for c in columns if c not in taken and c != source.job.data.columns.text]
+    left = [c for c in columns if c not in inputs]
     if not source.labelled and len(left) + len(taken) < 2:
         return ()  # the only column is the text, whatever its name
     part = {"score": "score", "transcribe": "transcript"}.get(task, "label")

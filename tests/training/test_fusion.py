@@ -16,6 +16,8 @@ from burnish import job as flow
 from burnish import verbs
 from burnish.artifact import Artifact, must_be_replaceable
 from burnish.config import Job, parse
+from burnish.data.load import load
+from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError, InputError
 from burnish.models.fusion import Pool, shapley, subsets
@@ -216,6 +218,20 @@ def test_mistakes_in_a_job(tmp_path: Path) -> None:
 
 def _columns(image: str) -> dict[str, Any]:
     return {"columns": {"text": "title", "image": image, "label": "class"}}
+
+
+def test_the_label_is_no_input_of_another_kind(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("title,class,topic\n" + "a,x,1\nb,y,2\n" * 5, encoding="utf-8")
+
+    def read(**label: str) -> Rows:
+        columns = {"text": "title", "category": "class", **label}
+        return load(parse({"task": "classify", "data": {"train": str(path), "columns": columns}}))["train"]
+
+    assert set(read().table["label"]) == {"1", "2"}
+    for label in ("title", "class"):
+        with pytest.raises(InputError, match=f"data.columns.label: '{label}' is an input as well"):
+            read(label=label)
 
 
 def test_weights_follow_what_a_network_is_worth() -> None:
