@@ -14,7 +14,7 @@ from burnish.config import Job
 from burnish.data import files, names, store
 from burnish.data.readers import OTHER_INPUTS, READERS, TEXT, TEXTLESS, kind_of, one_of
 from burnish.data.rows import Row, Rows
-from burnish.data.schemes import Scheme, to_iob2
+from burnish.data.schemes import Scheme, stripped, to_iob2
 from burnish.data.source import Source, label_of, reader_of_labels
 from burnish.data.spans import entities, parse
 from burnish.data.table import Table, cells
@@ -265,10 +265,15 @@ def _holds_spans(source: Source, name: str) -> bool:
 def _tag_lists(source: Source, words: str, tags: str | None) -> _Plan:
     fields = {"text": store.TEXT, "words": store.TEXTS, "starts": store.NUMBERS}
     scheme = Scheme()
+
+    def tags_of(row: Row, index: int) -> list[str]:
+        return stripped(row[tags] or [], lambda _: source.rows.where(index))
+
     if tags:
         fields["tags"] = store.TEXTS
-        for row in source.rows if source.rows.format != "conll" else ():
-            scheme.add(row[tags] or [])
+        for index, row in enumerate(source.rows if source.rows.format != "conll" else ()):
+            scheme.add(tags_of(row, index))
+        scheme.must_be_names(source.rows.source)
 
     def convert(row: Row, index: int) -> Row:
         parts = row[words] or []
@@ -280,7 +285,7 @@ def _tag_lists(source: Source, words: str, tags: str | None) -> _Plan:
                     f"{source.rows.where(index)}: {len(parts)} words in '{words}' "
                     f"and {len(row[tags] or [])} tags in '{tags}'; each word needs one tag"
                 )
-            out["tags"] = to_iob2(row[tags] or [])
+            out["tags"] = to_iob2(tags_of(row, index))
         return out
 
     return _Plan(fields, convert, (scheme.note,) if tags and source.rows.format != "conll" else ())

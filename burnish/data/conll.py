@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from burnish.data.rows import Row
-from burnish.data.schemes import Scheme, to_iob2
+from burnish.data.schemes import Scheme, stripped, to_iob2
 from burnish.data.store import LINE, NUMBER, TEXTS, Content
 from burnish.data.words import kind
 from burnish.errors import InputError, nearest
@@ -41,10 +41,11 @@ def read(path: Path, encoding: str, limit: int | None, tag_column: str | None) -
     `tag_column` is a number from 1; the last column when None. A file with one column has no tags.
 
     Raises:
-        InputError: with file and line where the number of columns changes.
+        InputError: with file and line where the number of columns changes or a tag is empty, and where tags are numbers.
     """
     survey = _look(path, encoding, limit, tag_column)
     place = _place(path, survey.width, tag_column)
+    survey.scheme.must_be_names(str(path))
     notes = [survey.scheme.note] if place else ["one column: words without tags"]
     if survey.numbered:
         notes.append("every token is a character and a number, as in Weibo NER: number dropped")
@@ -59,7 +60,7 @@ def read(path: Path, encoding: str, limit: int | None, tag_column: str | None) -
             ]
             row: Row = {"words": words, "document": sentence.document, LINE: sentence.line}
             if place:
-                row["tags"] = to_iob2([cells[place] for cells in sentence.lines])
+                row["tags"] = to_iob2(_tags(path, sentence, place))
             yield row
 
     tags = {"tags": TEXTS} if place else {}
@@ -85,9 +86,13 @@ def _look(path: Path, encoding: str, limit: int | None, tag_column: str | None) 
             numbered = numbered and _NUMBERED.fullmatch(cells[0]) is not None
             chinese = chinese or kind(cells[0][:1] or " ") == "single"
         if place:
-            scheme.add([cells[place] for cells in sentence.lines])
+            scheme.add(_tags(path, sentence, place))
         document = max(document, sentence.document)
     return _Survey(width, numbered and chinese, document > 0, scheme)
+
+
+def _tags(path: Path, sentence: _Sentence, place: int) -> list[str]:
+    return stripped([cells[place] for cells in sentence.lines], lambda offset: f"{path}:line {sentence.line + offset}")
 
 
 def _place(path: Path, width: int, tag_column: str | None) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from burnish.errors import InputError
 
 _TAG = re.compile(r"([BIEMSLU])-(.+)", re.DOTALL)
 _BEGIN, _CLOSE = frozenset("BSU"), frozenset("ESLU")
@@ -12,7 +14,23 @@ _BEGIN, _CLOSE = frozenset("BSU"), frozenset("ESLU")
 
 def is_tag(text: str) -> bool:
     """Whether a cell looks like a tag of one of the schemes."""
+    text = text.strip()
     return text == "O" or _TAG.fullmatch(text) is not None
+
+
+def stripped(tags: Sequence[str], where: Callable[[int], str]) -> list[str]:
+    """The tags of one sentence without blanks around them.
+
+    Args:
+        where: the place of a tag, for a message.
+
+    Raises:
+        InputError: where a tag is empty.
+    """
+    found = [tag.strip() for tag in tags]
+    if "" in found:
+        raise InputError(f"{where(found.index(''))}: a word has no tag; a word outside of all entities has the tag O")
+    return found
 
 
 def _parts(tag: str) -> tuple[str, str]:
@@ -53,11 +71,21 @@ class Scheme:
                 match = _TAG.fullmatch(tag)
                 same = before != "O" and _parts(before)[1] == _parts(tag)[1]
                 self._seen[match[1] if match else "bare"] += 1
+                self._seen["number"] += tag.isdecimal()
                 if match and match[1] == "I" and not same:
                     self._seen["I that begins"] += 1
                 if match and match[1] == "B" and not same:
                     self._seen["B after something else"] += 1
             before = tag
+
+    def must_be_names(self, source: str) -> None:
+        """Refuse numbers, of which none is known to be the one of words outside of all entities.
+
+        Raises:
+            InputError: when all tags without a prefix are whole numbers.
+        """
+        if 0 < self._seen["bare"] == self._seen["number"]:
+            raise InputError(f"'{source}': its tags are numbers; write their names, such as O, B-PER and I-PER")
 
     @property
     def note(self) -> str:

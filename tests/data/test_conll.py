@@ -96,6 +96,18 @@ def test_ragged_line_is_named(tmp_path: Path) -> None:
         load(tmp_path / "r.train", "\n".join(lines))
 
 
+def test_tags_that_are_none_are_named(tmp_path: Path) -> None:
+    assert load(tmp_path / "a.conll", "Anna\tB-PER \nran\tO \n")[0]["tags"] == ["B-PER", "O"]
+    with pytest.raises(InputError, match=r"line 2: a word has no tag"):
+        load(tmp_path / "b.conll", "Anna\tB-PER\nran\t\n")
+    with pytest.raises(InputError, match="its tags are numbers"):
+        load(tmp_path / "c.conll", "Anna\t1\nran\t0\n")
+    for tags, told in (("[null, 'O']", "line 1: a word has no tag"), ("[3, 0]", "its tags are numbers")):
+        content = f'{{"words": ["Anna", "ran"], "tags": {tags}}}'.replace("'", '"')
+        with pytest.raises(InputError, match=told):
+            load(tmp_path / "d.jsonl", content)
+
+
 def test_words_alone_serve_for_prediction_only(tmp_path: Path) -> None:
     path = tmp_path / "p.conll"
     path.write_text("a\nb\n\nc\n", encoding="utf-8")
