@@ -64,8 +64,10 @@ def usable(rows: Rows, task: str) -> Rows:
             good = [all(one and one.strip() for one in given) for given in sides]
         else:
             answers = batch[boxes.BOXES if boxes.BOXES in batch else "label"]
-            cells = zip(zip(*(batch[kind] for kind in kinds), strict=True), answers, strict=True)
-            good = [any(one and one.strip() for one in given) and label is not None for given, label in cells]
+            sides = ("text", "text_b") if "text_b" in batch and kinds == (TEXT,) else kinds
+            enough = all if sides != kinds else any
+            cells = zip(zip(*(batch[name] for name in sides), strict=True), answers, strict=True)
+            good = [enough(one and one.strip() for one in given) and label is not None for given, label in cells]
         kept[start : start + len(good)] = good
         start += len(good)
     if not kept.any():

@@ -17,6 +17,7 @@ from burnish.config import Job, parse
 from burnish.data import store
 from burnish.data.columns import canonical
 from burnish.data.encoding import detect
+from burnish.data.load import usable
 from burnish.data.read import read
 from burnish.data.rows import Rows
 from burnish.errors import InputError
@@ -123,6 +124,12 @@ def test_a_column_named_document_is_one_of_the_source(tmp_path: Path) -> None:
         assert pairs(load(tmp_path / "n.csv", table, **data)) == [("fine", "1"), ("bad", "0")]
     rows = load(tmp_path / "p.csv", "query,document,label\na,b,1\n", task="pair")
     assert (rows[0]["text"], rows[0]["text_b"], rows[0]["label"]) == ("a", "b", "1")
+
+
+def test_a_pair_without_one_of_its_texts_is_left_out(tmp_path: Path) -> None:
+    content = "text,text_b,label\na,b,1\na,,0\n,b,2\n"
+    for task in ("pair", "score"):
+        assert [row["_line"] for row in usable(load(tmp_path / "p.csv", content, task=task), task)] == [2]
 
 
 def test_tag_lists_and_texts(tmp_path: Path) -> None:
