@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import partial
@@ -38,7 +39,8 @@ def read(source: str, config: Data, *, role: str = "train") -> Rows:
     if config.format == "auto":
         if listed := _voc(path):
             state = files.state(path.parent, [str(one.absolute()) for one in listed])
-            key = store.fingerprint(VOC, [one.stem for one in listed[: config.limit]], state)
+            there = _names(_root(path), listed[0].parent)
+            key = store.fingerprint(VOC, [one.stem for one in listed[: config.limit]], state, there)
             return _stored(key, partial(_read_voc, path, listed[: config.limit]), source)
         if path.suffix.lower() == ".json" and path.is_file():
             document = _coco(path, detect(path, config.encoding).name)
@@ -131,6 +133,12 @@ def _image(root: Path, path: Path, named: str) -> str:
         if "/" not in name and (root / folder / name).is_file()
     )
     return next(there, f"{_IMAGES[0]}/{named}")
+
+
+def _names(root: Path, beside: Path) -> str:
+    """One digest of the names in the folders where images are looked for."""
+    folders = [*(root / name for name in _IMAGES), beside]
+    return store.together(str(sorted(os.listdir(one))) for one in folders if one.is_dir())
 
 
 def _said(text: Any) -> str | None:

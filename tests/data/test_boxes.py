@@ -114,6 +114,14 @@ def test_broken_files_are_named_and_left_out(tmp_path: Path) -> None:
         assert told in places
 
 
+def test_images_that_come_later_are_found(tmp_path: Path) -> None:
+    folder = tiny_boxes.voc(tmp_path / "set", 2)
+    (folder / "JPEGImages").rename(tmp_path / "elsewhere")
+    assert all(row["fault"] for row in _rows(folder))
+    (tmp_path / "elsewhere").rename(folder / "images")
+    assert not any(row["fault"] for row in _rows(folder))
+
+
 def test_bad_coco_files(tmp_path: Path) -> None:
     path = tiny_boxes.coco(tmp_path, 2)
     document = json.loads(path.read_text(encoding="utf-8"))
