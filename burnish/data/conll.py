@@ -41,7 +41,7 @@ def read(path: Path, encoding: str, limit: int | None, tag_column: str | None) -
     `tag_column` is a number from 1; the last column when None. A file with one column has no tags.
 
     Raises:
-        InputError: with file and line where the number of columns changes or a tag is empty, and where tags are numbers.
+        InputError: with file and line where the number of columns changes or a tag is empty, or where tags are numbers.
     """
     survey = _look(path, encoding, limit, tag_column)
     place = _place(path, survey.width, tag_column)

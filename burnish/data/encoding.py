@@ -42,7 +42,8 @@ class _Fault:
 def detect(path: Path, stated: str = "auto") -> Detected:
     """Return the encoding of a text file, after decoding all of it with bounded memory.
 
-    Tried in order: a byte-order mark, UTF-8, GB18030, Latin-1 (Windows-1252 where its extra signs occur).
+    Tried in order: a byte-order mark, UTF-8, GB18030, Latin-1 (Windows-1252 where its extra signs occur). Korean of
+    older encodings has the same bytes as common Chinese, and is refused.
 
     Raises:
         InputError: with byte offset and line, where the file does not decode or nothing is plausible.
@@ -71,6 +72,11 @@ def detect(path: Path, stated: str = "auto") -> Detected:
     if _share(path, "utf-8", lambda c: c != "\ufffd") > 2 / 3:
         raise _broken(path, "utf-8", fault)
     if _fault(path, "gb18030") is None and _share(path, "gb18030", _common_chinese) > 0.7:
+        if _fault(path, "cp949") is None and _share(path, "cp949", _hangul) > 0.9:
+            raise InputError(
+                f"'{path}' is not valid UTF-8, and its characters are Korean or, less likely, Chinese; "
+                "set data.encoding: cp949, or gb18030"
+            )
         return Detected("gb18030", "GB18030 (not valid UTF-8, and the characters are common Chinese)")
     if _fault(path, "cp1252") is None and _share(path, "cp1252", _WESTERN.__contains__) > 0.9:
         name = "latin-1" if _share(path, "latin-1", lambda c: c < "\xa0") == 0.0 else "cp1252"
@@ -141,6 +147,10 @@ def _chunks(path: Path) -> Iterator[tuple[bytes, bool]]:
         while chunk := file.read(_CHUNK):
             yield chunk, False
     yield b"", True
+
+
+def _hangul(character: str) -> bool:
+    return "\uac00" <= character <= "\ud7a3"
 
 
 def _common_chinese(character: str) -> bool:

@@ -233,6 +233,15 @@ def test_encodings(tmp_path: Path, encoding: str, text: str, found: str) -> None
     assert (rows.encoding, rows[0]["text"]) == (found, text.replace(",", " "))
 
 
+@pytest.mark.parametrize("encoding", ["euc-kr", "cp949"])
+def test_korean_is_not_taken_for_chinese(tmp_path: Path, encoding: str) -> None:
+    text = "방이 깨끗하고 직원들이 친절했습니다. 다음에도 꼭 다시 오고 싶어요!"
+    content = f"text,label\n{text},1\n".encode(encoding)
+    with pytest.raises(InputError, match=r"set data\.encoding: cp949"):
+        load(tmp_path / "a.csv", content)
+    assert pairs(load(tmp_path / "a.csv", content, encoding="cp949")) == [(text, "1")]
+
+
 def test_stated_encoding_names_byte_and_line_across_pieces(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"text,label\n" + b"\xe4\xb8\xad\n" * 400_000 + b"\xe4\xb8\n")
