@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from burnish.config import Job
+    from burnish.config import Job, Tune
 
 
 def clashes(job: Job) -> Iterator[str]:
     """What does not go together, a line each."""
     data, tune, freeze = job.data, job.tune, job.tune.freeze
+    for where, one in _tunes(job).items():
+        yield from _not_of_task(job, where, one)
     if data.multi_label and job.task != "classify":
         yield "data.multi_label goes with task: classify"
     if tune.crf and (tune.label_smoothing or tune.focal):
         yield "tune.crf has a loss of its own; leave out tune.label_smoothing and tune.focal"
-    if (tune.crf or tune.context) and job.task != "tag":
-        yield "tune.crf and tune.context go with task: tag"
     if tune.context and ((not data.dev and data.split.dev) or (not data.test and data.split.test)):
         yield (
             "tune.context shows the neighbours of a sentence, and splitting rows off would take them away: give "
@@ -25,12 +25,8 @@ def clashes(job: Job) -> Iterator[str]:
         )
     if tune.context and any(tune.augment.model_dump().values()):
         yield "tune.context shows the neighbours of a sentence, and augmented ones have none"
-    if tune.bigrams and (job.task not in ("classify", "pair") or data.multi_label):
-        yield "tune.bigrams goes with one class a text: task classify or pair, and no multi_label"
     if tune.r_drop and (job.task == "score" or data.multi_label):
         yield "tune.r_drop goes with one class a row or word, so not with score or multi_label"
-    if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
-        yield f"tune.freeze: {freeze!r} is none of none, embeddings, head, top:K"
     if job.task == "detect" and (tune.label_smoothing or tune.focal or tune.r_drop or tune.class_weights != "none"):
         yield "task: detect has a loss of its own; leave out label_smoothing, focal, r_drop and class_weights"
     if job.task == "detect" and tune.method != "full":
@@ -62,6 +58,22 @@ def clashes(job: Job) -> Iterator[str]:
             yield "tune.method: few-shot has a way of its own; leave out r_drop, tokens_per_step and bigrams"
 
 
+def _tunes(job: Job) -> dict[str, Tune]:
+    """The options of the job and those that a part has in their place, by name."""
+    return {"tune": job.tune, **{f"parts.{kind}.tune": part.tune for kind, part in job.parts.items() if part.tune}}
+
+
+def _not_of_task(job: Job, where: str, tune: Tune) -> Iterator[str]:
+    """What the task has no place for, and what is no value, a line each."""
+    freeze = tune.freeze
+    if (tune.crf or tune.context) and job.task != "tag":
+        yield f"{where}.crf and {where}.context go with task: tag"
+    if tune.bigrams and (job.task not in ("classify", "pair") or job.data.multi_label):
+        yield f"{where}.bigrams goes with one class a text: task classify or pair, and no multi_label"
+    if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
+        yield f"{where}.freeze: {freeze!r} is none of none, embeddings, head, top:K"
+
+
 def _not_written(job: Job) -> Iterator[str]:
     """What the loss of `transcribe` has no place for, a line each."""
     tune = job.tune
@@ -73,7 +85,7 @@ def _not_written(job: Job) -> Iterator[str]:
 
 def _not_embedded(job: Job) -> Iterator[str]:
     """What `embed` has no place for, a line each."""
-    columns, tunes = job.data.columns, [job.tune, *(part.tune for part in job.parts.values() if part.tune)]
+    columns, tunes = job.data.columns, _tunes(job).values()
     kinds = [kind for kind in ("text", "image", "audio", "video", "table") if getattr(columns, kind)]
     if columns.text_b and kinds != ["text"]:
         yield "task: embed takes two texts, text and text_b, or two kinds of input without text_b"
@@ -83,15 +95,15 @@ def _not_embedded(job: Job) -> Iterator[str]:
         yield "parts goes with data.columns of several kinds of input, such as text and image"
     if any(tune.label_smoothing or tune.focal or tune.r_drop or tune.class_weights != "none" for tune in tunes):
         yield "task: embed has a loss of its own; leave out label_smoothing, focal, r_drop and class_weights"
-    if any(tune.method != "full" or tune.pooling == "cls" for tune in tunes):
-        yield "task: embed goes with tune.method: full, and its texts are mean vectors: no pooling: cls"
+    if any(tune.method != "full" or tune.pooling == "cls" or tune.privacy for tune in tunes):
+        yield "task: embed goes with tune.method: full and without tune.privacy; its vectors are means: no pooling: cls"
     if job.compress:
         yield "task: embed does not go with compress so far; once it is tuned, use: burnish export"
 
 
 def _of_several_kinds(job: Job) -> Iterator[str]:
     """What does not go with columns of several kinds of input, a line each."""
-    columns, tunes = job.data.columns, [job.tune, *(part.tune for part in job.parts.values() if part.tune)]
+    columns, tunes = job.data.columns, _tunes(job).values()
     kinds = [kind for kind in ("text", "image", "audio", "video", "table") if getattr(columns, kind)]
     if len(kinds) < 2:
         if job.parts:
