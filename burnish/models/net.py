@@ -24,6 +24,7 @@ from burnish.models.vision import CLIPS, Frames, Scaled
 Pooling = Literal["cls", "mean"]
 READ = "read"  # of a batch: what the encoder gives, in place of what it would read
 TOP = ("projector", "classifier")  # of transformers' models: what is new with a head, from below
+_PLACES = ("position_embeddings", "embed_positions", "wpe")  # names that transformers gives to learnt positions
 Front = Scaled | Levelled | Coded
 EXTRAS_FILE = "burnish.safetensors"  # not model*.safetensors: plain transformers must not read it
 
@@ -87,6 +88,16 @@ class Net(nn.Module):
         """Width of the last states; where the stages of a network have several, of the widest."""
         config = self.model.config
         return int(getattr(config, "hidden_size", None) or max(config.hidden_sizes))
+
+    @property
+    def places(self) -> int | None:
+        """Tokens of the longest text that it has learnt positions for; None where it takes any number."""
+        for name, module in self.named_modules() if self.reads == "text" else ():
+            if name.rsplit(".", 1)[-1] in _PLACES and isinstance(module, nn.Embedding):
+                # RoBERTa and its kin count from behind the padding token, BART and its kin from an offset.
+                before = 0 if module.padding_idx is None else module.padding_idx + 1
+                return module.num_embeddings - int(getattr(module, "offset", before))
+        return None
 
     @property
     def word_shape(self) -> bool:

@@ -97,7 +97,11 @@ def task_for(job: Job, train: Rows) -> Task:
 
 def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
     """The job's model with a new head for the task, or its own if the task keeps that, frozen as far as the job says,
-    with LoRA where it asks for it."""
+    with LoRA where it asks for it.
+
+    Raises:
+        InputError: when the model reads something else than the rows hold, or fewer tokens than `tune.max_tokens`.
+    """
     if isinstance(tokenizer, Mixed):
         apart = {kind: net_for(part(job, kind), task, one) for kind, one in tokenizer.by_kind.items()}
         return Towers(apart, task.outputs)
@@ -126,11 +130,21 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
         _carry_projection(net, source)
     if net.reads != getattr(tokenizer, "kind", TEXT):
         raise InputError(f"model '{job.model}' reads {one_of(net.reads)}, and the rows hold something else")
+    _must_have_places(net, job)
     _carry_word_shape(net, source)
     freeze(net, "none" if scratch and tune.freeze == "embeddings" else tune.freeze)
     if tune.lora:
         lora.add(net, tune.lora.rank, tune.lora.alpha)
     return net
+
+
+def _must_have_places(net: Net, job: Job) -> None:
+    """Refuse rows longer than a model of texts has learnt places for."""
+    if net.places is not None and job.tune.max_tokens > net.places:
+        raise InputError(
+            f"tune.max_tokens is {job.tune.max_tokens:,}, and the model '{job.model}' has positions for "
+            f"{net.places:,} tokens; set tune.max_tokens to {net.places} or less"
+        )
 
 
 def _carry_word_shape(net: Net, source: models.Source) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import RobertaConfig, RobertaModel
 
 from burnish import job as flow
 from burnish.config import Job, Tune, parse
 from burnish.data.load import load
 from burnish.engine import Engine
-from burnish.errors import BurnishError
+from burnish.errors import BurnishError, InputError
 from burnish.models.load import load_tokenizer, resolve
 from burnish.tasks import task_named
 from burnish.tasks.base import LossOptions
@@ -147,6 +148,26 @@ def test_long_runs_learn_from_a_random_depth(tune: dict[str, Any], steps: int, p
     drawn = {id(passes.draw()) for _ in range(50)}
     assert len(drawn) == places
     assert {id(None)} <= drawn <= {id(None), id(net.model.bert.encoder.layer[1])}
+
+
+def test_no_row_may_be_longer_than_the_model_has_positions(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": "a"}, {"text": "b", "label": "b"}]
+    roberta = tmp_path / "roberta"
+    wanted = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    RobertaModel(RobertaConfig(vocab_size=120, max_position_embeddings=42, **wanted)).save_pretrained(roberta)
+    for model, places in ((tiny.encoder(tmp_path), 64), (roberta, 40)):  # RoBERTa's positions begin at 2
+        dump = tiny.job(tmp_path, "classify").model_dump(mode="json") | {"model": str(model)}
+        for more in (0, 1):
+            dump["tune"]["max_tokens"] = places + more
+            job = parse(dump)
+            tokenizer = load_tokenizer(resolve(str(tiny.encoder(tmp_path))))
+            task = task_named("classify").learn(rows, False, job.tune)
+            if more:
+                with pytest.raises(InputError, match=rf"tune\.max_tokens is {places + 1}, .* {places} tokens"):
+                    net_for(job, task, tokenizer)
+                continue
+            batch = {name: torch.ones(1, places, dtype=torch.long) * 5 for name in ("input_ids", "attention_mask")}
+            assert net_for(job, task, tokenizer)(batch).shape == (1, 2)
 
 
 def test_a_model_from_scratch_learns_in_all_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
