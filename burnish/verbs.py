@@ -305,8 +305,9 @@ def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str,
 
 def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     two, kind = engine.task.name == "pair", engine.artifact.inputs if engine.artifact else TEXT
+    may = engine.task.two_texts or (engine.task.paired and kind == TEXT)
     for chunk in chunked(lines, _BATCH):
-        split = [two or (engine.task.paired and kind == TEXT and "\t" in line) for line in chunk]
+        split = [two or (may and "\t" in line) for line in chunk]
         inputs: list[Any] = [line.split("\t", 1) if s else line for line, s in zip(chunk, split, strict=True)]
         if two and any(len(one) != 2 for one in inputs):
             raise InputError("pair takes two texts a line, separated by a tab")

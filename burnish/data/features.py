@@ -54,6 +54,10 @@ class Ragged:
             end -= len(part)
         return cls(values, offsets)
 
+    def zeros(self) -> Ragged:
+        """As long rows of zeros."""
+        return Ragged(np.zeros_like(self.values), self.offsets)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

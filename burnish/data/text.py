@@ -62,21 +62,25 @@ def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def encode_texts(
-    tokenizer: Any, texts: Sequence[str], seconds: Sequence[str] | None, max_tokens: int
+    tokenizer: Any, texts: Sequence[str], seconds: Sequence[str | None] | None, max_tokens: int
 ) -> tuple[list[list[int]], list[list[int]] | None]:
-    """Token ids of texts, or of pairs of texts, cut to `max_tokens`; with pairs also the token type ids."""
+    """Token ids of texts, or of pairs of texts, cut to `max_tokens`; with pairs also the token type ids.
+
+    Among pairs a text whose second is None stands alone.
+    """
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.enable_truncation(max_tokens)
     given: Any = [whole(text) for text in texts]
     if seconds is not None:
-        given = list(zip(given, map(whole, seconds), strict=True))
+        pairs = zip(given, seconds, strict=True)
+        given = [text if second is None else (text, whole(second)) for text, second in pairs]
     encoded = backend.encode_batch_fast(given)
     return [e.ids for e in encoded], [e.type_ids for e in encoded] if seconds is not None else None
 
 
 def read_texts(
-    tokenizer: Any, texts: Sequence[str], seconds: Sequence[str] | None, max_tokens: int
+    tokenizer: Any, texts: Sequence[str], seconds: Sequence[str | None] | None, max_tokens: int
 ) -> dict[str, Ragged]:
     """What a model reads of texts, or of pairs of texts, a piece each: see `encode_texts`."""
     tokens, kinds = encode_texts(tokenizer, texts, seconds, max_tokens)

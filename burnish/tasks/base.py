@@ -45,6 +45,7 @@ class Task(ABC):
     stepwise: ClassVar[bool] = False  # a label is spelled in steps of the answer, one after another
     paired: ClassVar[bool] = False  # a row has two sides, which learn from each other and from those of other rows
     plain_head: ClassVar[bool] = True  # plain transformers has a head that answers as this task does
+    two_texts: bool = False  # a row that may have one had two in training
     keeps_head: bool = False  # the labels are those of a pretrained model's own head, which is trained further
 
     @classmethod

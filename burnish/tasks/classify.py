@@ -105,11 +105,14 @@ class Classify(Task):
         parts: list[dict[str, Ragged]] = []
         targets: list[NDArray[Any]] = []
         for chunk in chunked(rows, 1000):
-            seconds = [row["text_b"] or "" for row in chunk] if "text_b" in chunk[0] else None
+            two = any("text_b" in row for row in chunk)
+            seconds = [row["text_b"] or "" if "text_b" in row else None for row in chunk] if two else None
             parts.append(read_texts(tokenizer, [row["text"] or "" for row in chunk], seconds, max_tokens))
             if "label" in chunk[0]:
                 targets.append(np.asarray([self.target(row["label"]) for row in chunk], dtype=self.target_type))
-        names = list(parts[0]) if parts else ["input_ids"]
+        names = dict.fromkeys(name for part in parts for name in part) or ["input_ids"]
+        for part in parts if len(names) > 1 else ():  # texts that stand alone beside pairs
+            part.setdefault("token_type_ids", part["input_ids"].zeros())
         ragged = {name: Ragged.join([part.pop(name) for part in parts]) for name in names}
         features = Features(ragged, row=np.arange(len(ragged["input_ids"])))
         if targets:

@@ -30,32 +30,37 @@ class ScorePrediction:
 
 
 class Score(Classify):
-    """Regression on labels standardised with the training rows' mean and spread."""
+    """Regression on labels standardised with the training rows' mean and spread.
+
+    Attributes:
+        two_texts: whether a training row had two; false in a folder of older versions, which does not say so.
+    """
 
     name = "score"
     target_type = np.float32
 
-    def __init__(self, mean: float, spread: float) -> None:
+    def __init__(self, mean: float, spread: float, two_texts: bool = False) -> None:
         super().__init__(("score",))
         self.metric = "pearson"
-        self.mean, self.spread = mean, spread
+        self.mean, self.spread, self.two_texts = mean, spread, two_texts
 
     @classmethod
     def learn(cls, rows: Iterable[Row], multi_label: bool = False, tune: Tune | None = None) -> Self:
-        found = (row["label"] for row in rows)
-        values = np.fromiter((value for value in found if value is not None), dtype=np.float64)
+        pairs = ((row["label"], "text_b" in row) for row in rows if row["label"] is not None)
+        found = np.fromiter(pairs, dtype=np.dtype((np.float64, 2)))
+        values = np.ascontiguousarray(found[:, 0])
         if len(values) < 2 or not np.isfinite(values).all() or values.std() == 0:
             raise InputError(
                 "the training rows need at least two different finite numbers as labels; check data.columns.label"
             )
-        return cls(float(values.mean()), float(values.std()))
+        return cls(float(values.mean()), float(values.std()), bool(found[:, 1].any()))
 
     def state(self) -> dict[str, Any]:
-        return {"mean": self.mean, "spread": self.spread}
+        return {"mean": self.mean, "spread": self.spread, "two_texts": self.two_texts}
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
-        return cls(state["mean"], state["spread"])
+        return cls(state["mean"], state["spread"], state.get("two_texts", False))
 
     def row(self, given: Any) -> Row:
         if isinstance(given, str):

@@ -41,7 +41,7 @@ def adopt(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
             f"tune.labels: '{job.model}' itself names its outputs in another order, {_few(own)}; leave tune.labels out"
         )
     labels = labels or own
-    task = _task(job, labels)
+    task = _task(job, labels, train)
     seen = {label for row in train for label in task.labels_of(row)}
     if unknown := sorted(seen - set(labels)):
         raise InputError(
@@ -56,9 +56,9 @@ def adopt(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
     return task, net
 
 
-def _task(job: Job, labels: tuple[str, ...]) -> Task:
+def _task(job: Job, labels: tuple[str, ...], train: Rows) -> Task:
     if job.task == "score":
-        return Score(0.0, 1.0)
+        return Score(0.0, 1.0, "text_b" in train.columns)
     if not labels:
         raise InputError(f"'{job.model}' does not name its classes; name them in the order of its outputs: tune.labels")
     if len(set(labels)) < len(labels) or len(labels) < 2:

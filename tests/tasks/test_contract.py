@@ -14,6 +14,7 @@ from burnish.engine import Engine
 from burnish.errors import ConfigError, GateFailed
 from burnish.job import tune, work_folder
 from burnish.tasks import TASKS
+from burnish.verbs import predict_lines
 from tests import tiny, tiny_boxes, tiny_sounds
 
 GIVEN = {
@@ -98,6 +99,25 @@ def test_tags_are_legal_and_offsets_are_right_also_in_chinese(tmp_path: Path) ->
             before = tag
         for entity in found.entities:
             assert text[entity.start : entity.end] == entity.text
+
+
+def test_a_score_of_two_texts_depends_on_nothing_beside_them(tmp_path: Path) -> None:
+    lines = [f"good film {i},the film was good today,{i % 3}" for i in range(24)]
+    (tmp_path / "train.csv").write_text("text,text_b,score\n" + "\n".join(lines), encoding="utf-8")
+    job = tiny.job(tmp_path, "score", epochs=1)
+    tune(job)
+    engine = Engine.open(job.out)
+    assert engine.task.two_texts
+    given = ["good film", ["good film", "very bad today"], "anna", ["anna", ""]]
+    alone = [engine.predict([one])[0].value for one in given]
+    assert alone[0] != pytest.approx(alone[1], abs=1e-4)
+    for order in ([0, 1, 2, 3], [1, 0, 3, 2]):
+        said = [one.value for one in engine.predict([given[place] for place in order])]
+        assert said == pytest.approx([alone[place] for place in order], abs=1e-4)
+    many = engine.predict([given[0]] * 1000 + [given[1]])  # of another chunk
+    assert [many[0].value, many[-1].value] == pytest.approx(alone[:2], abs=1e-4)
+    (said,) = predict_lines(job.out, "good film\tvery bad today")
+    assert said["value"] == pytest.approx(alone[1], abs=1e-4)
 
 
 def test_damaged_artifact_is_refused(tmp_path: Path) -> None:
