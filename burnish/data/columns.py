@@ -267,7 +267,7 @@ def _tag_lists(source: Source, words: str, tags: str | None) -> _Plan:
     scheme = Scheme()
 
     def tags_of(row: Row, index: int) -> list[str]:
-        return stripped(row[tags] or [], lambda _: source.rows.where(index))
+        return stripped((row[tags] if tags else None) or [], lambda _: source.rows.where(index))
 
     if tags:
         fields["tags"] = store.TEXTS

@@ -64,9 +64,9 @@ def usable(rows: Rows, task: str) -> Rows:
             good = [all(one and one.strip() for one in given) for given in sides]
         else:
             answers = batch[boxes.BOXES if boxes.BOXES in batch else "label"]
-            sides = ("text", "text_b") if "text_b" in batch and kinds == (TEXT,) else kinds
-            enough = all if sides != kinds else any
-            cells = zip(zip(*(batch[name] for name in sides), strict=True), answers, strict=True)
+            pair = kinds == (TEXT,) and "text_b" in batch
+            inputs, enough = ((TEXT, "text_b"), all) if pair else (kinds, any)
+            cells = zip(zip(*(batch[name] for name in inputs), strict=True), answers, strict=True)
             good = [enough(one and one.strip() for one in given) and label is not None for given, label in cells]
         kept[start : start + len(good)] = good
         start += len(good)
