@@ -93,7 +93,7 @@ def fit(job: Job, parts: dict[str, Rows], task: Task, net: Net, tokenizer: Any, 
     features = task.encode(rows, tokenizer, tune.max_tokens).kept()
     options, pad_id = loss_for(job, task, train), tokenizer.pad_token_id or 0
     precision = device.measure_precision(place, net.hidden) if tune.precision == "auto" else tune.precision
-    setting = Setting(identity(job, train), precision, torch.get_num_threads())
+    setting = Setting(identity(job, parts), precision, torch.get_num_threads())
     resting = not tune.privacy and not few and rests(net, tune, features)
     seen = features
     if resting:
@@ -172,7 +172,7 @@ def _measure_on_dev(
     return measure
 
 
-def identity(job: Job, train: Rows) -> str:
+def identity(job: Job, parts: dict[str, Rows]) -> str:
     """What a checkpoint must have in common with a run that resumes from it, as a SHA-256."""
     kept = job.model_dump(mode="json", exclude={"out", "report", "gates", "track", "compress"})
     source = resolve(job.model)
@@ -183,5 +183,6 @@ def identity(job: Job, train: Rows) -> str:
     elif source.kind == "folder":
         seen = ((file.name, file.stat()) for file in sorted(Path(source.place).glob("*.safetensors")))
         start = {name: [about.st_size, about.st_mtime_ns] for name, about in seen}
-    text = json.dumps([kept, start], sort_keys=True) + fingerprint(train)
+    text = json.dumps([kept, start], sort_keys=True)
+    text += "".join(fingerprint(parts[name]) for name in ("train", "dev") if name in parts)  # dev chooses the weights
     return hashlib.sha256(text.encode()).hexdigest()

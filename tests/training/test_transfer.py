@@ -166,19 +166,20 @@ def test_a_source_that_was_tuned_again_starts_anew(tmp_path: Path) -> None:
     parts = flow.load_rows(tiny.job(tmp_path, "classify"))
     made = source(tmp_path, "classify")
     job = parse(target(tmp_path, "classify", made.out).model_dump())
-    before = identity(job, parts["train"])
+    before = identity(job, parts)
+    assert identity(job, {**parts, "dev": parts["train"]}) != before, "dev chooses the weights"
     flow.tune(made.model_copy(update={"seed": 1}))
-    assert identity(job, parts["train"]) != before
+    assert identity(job, parts) != before
 
 
 def test_a_run_from_a_folder_whose_weights_changed_starts_anew(tmp_path: Path) -> None:
     job = tiny.job(tmp_path, "classify")
     train = flow.load_rows(job)["train"]
-    before = identity(job, train)
-    assert identity(job, train) == before
+    before = identity(job, {"train": train})
+    assert identity(job, {"train": train}) == before
     weights = tiny.encoder(tmp_path) / "model.safetensors"
     weights.write_bytes(weights.read_bytes())
-    assert identity(job, train) != before
+    assert identity(job, {"train": train}) != before
 
 
 def test_a_comparison_that_diverges_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
