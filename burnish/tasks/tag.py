@@ -135,6 +135,8 @@ class Tag(Task):
 
     def loss(self, logits: torch.Tensor, batch: Batch, options: LossOptions) -> torch.Tensor:
         kept = batch["labels"] != IGNORED
+        if not kept.any():  # the mean over no word is no number
+            return logits.sum() * 0.0
         if self.crf:
             emissions, mask = gather_words(logits, kept)
             labels, _ = gather_words(batch["labels"], kept)

@@ -49,6 +49,8 @@ class Passes:
         """Mean loss under two dropout masks, and how far their answers are apart (half of the paper's sum)."""
         twice = {name: torch.cat([value, value]) for name, value in batch.items()}
         logits = self.net(twice)
+        if not (batch["labels"] != IGNORED).any():
+            return logits.sum() * 0.0
         a, b = (part[batch["labels"] != IGNORED].float().log_softmax(-1) for part in logits.chunk(2))
         apart = (F.kl_div(x, y, log_target=True, reduction="batchmean") for x, y in ((a, b), (b, a)))
         return self.task.loss(logits, twice, self.options) + self.tune.r_drop / 4 * sum(apart)

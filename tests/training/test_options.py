@@ -11,6 +11,7 @@ from transformers import RobertaConfig, RobertaModel
 
 from burnish import job as flow
 from burnish.config import Job, Tune, parse
+from burnish.data.features import IGNORED
 from burnish.data.load import load
 from burnish.engine import Engine
 from burnish.errors import BurnishError, InputError
@@ -168,6 +169,18 @@ def test_no_row_may_be_longer_than_the_model_has_positions(tmp_path: Path) -> No
                 continue
             batch = {name: torch.ones(1, places, dtype=torch.long) * 5 for name in ("input_ids", "attention_mask")}
             assert net_for(job, task, tokenizer)(batch).shape == (1, 2)
+
+
+@pytest.mark.parametrize("tune", [{}, {"r_drop": 1.0}])
+def test_a_batch_without_a_labelled_word_loses_nothing(tune: dict[str, Any], tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "tag", **tune)
+    task = task_named("tag").restore({"labels": ["O", "B-A", "I-A"]})
+    net = net_for(job, task, load_tokenizer(resolve(job.model)))
+    batch = {name: torch.ones(2, 4, dtype=torch.long) for name in ("input_ids", "attention_mask", "shapes")}
+    batch |= {"words": torch.arange(4).expand(2, 4), "labels": torch.full((2, 4), IGNORED)}
+    passes = Passes(net.train(), task, LossOptions(), job.tune, torch.device("cpu"), 10)
+    assert passes.backward(batch, 1.0, "fp32") == 0.0
+    assert all(p.grad is None or not p.grad.any() for p in net.parameters())
 
 
 def test_a_model_from_scratch_learns_in_all_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
