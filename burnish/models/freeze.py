@@ -50,8 +50,8 @@ def layers(net: Net) -> list[nn.Module]:
 
 
 @contextmanager
-def learning_from(layer: nn.Module | None) -> Iterator[None]:
-    """Run one forward pass in which nothing below `layer` gets a gradient; None changes nothing."""
+def learning_from(net: Net, layer: nn.Module | None) -> Iterator[None]:
+    """Run forward passes of `net` in which nothing below `layer` gets a gradient; None changes nothing."""
     if layer is None:
         yield
         return
@@ -59,12 +59,16 @@ def learning_from(layer: nn.Module | None) -> Iterator[None]:
     def start(*_: object) -> None:
         torch.set_grad_enabled(True)
 
-    handle = layer.register_forward_pre_hook(start)
+    def stop(*_: object) -> None:  # a model may be asked for each row by itself
+        torch.set_grad_enabled(False)
+
+    handles = net.model.base_model.register_forward_pre_hook(stop), layer.register_forward_pre_hook(start)
     try:
         with torch.no_grad():
             yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def layer_count(net: Net) -> int:

@@ -74,6 +74,6 @@ class Contrast(Trainer):
 
     def _logits(self, pieces: NDArray[np.int64], lowest: nn.Module | None, draw: torch.Generator) -> torch.Tensor:
         batch = {k: v.to(self.device) for k, v in collate(self.features, pieces, self.pad_id).items()}
-        with learning_from(lowest):
+        with learning_from(self.net, lowest):
             logits: torch.Tensor = self.net(self.vary(batch, draw) if self.vary else batch)
         return logits

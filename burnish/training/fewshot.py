@@ -85,7 +85,7 @@ class FewShot(Trainer):
 
     def _learning(self, rows: NDArray[np.int64], lowest: nn.Module | None) -> tuple[torch.Tensor, torch.Tensor]:
         batch = {k: v.to(self.device) for k, v in collate(self.features, rows, self.pad_id).items()}
-        with learning_from(lowest):
+        with learning_from(self.net, lowest):
             return self.net.vectors(batch), batch["labels"]
 
     def _epoch(self, seed: int, epoch: int) -> list[list[NDArray[np.int64]]]:

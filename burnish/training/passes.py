@@ -33,7 +33,7 @@ class Passes:
 
     def backward(self, batch: Batch, share: float, precision: Precision, lowest: nn.Module | None = None) -> float:
         """Add the gradient of `share` times the mean loss of a batch, down to the layer `lowest`; return that loss."""
-        with autocast(self.device, precision), learning_from(lowest):
+        with autocast(self.device, precision), learning_from(self.net, lowest):
             loss = self._loss(batch) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
