@@ -48,7 +48,7 @@ class Passes:
     def _agreeing(self, batch: Batch) -> torch.Tensor:
         """Mean loss under two dropout masks, and how far their answers are apart (half of the paper's sum)."""
         twice = {name: torch.cat([value, value]) for name, value in batch.items()}
-        logits = self.net(twice)
+        logits: torch.Tensor = self.net(twice)
         if not (batch["labels"] != IGNORED).any():
             return logits.sum() * 0.0
         a, b = (part[batch["labels"] != IGNORED].float().log_softmax(-1) for part in logits.chunk(2))
