@@ -27,11 +27,11 @@ def kind_of(cell: Any) -> str:
 
 
 def settle(kinds: Iterable[str]) -> str:
-    """The one kind (text, list or nested) that holds all cells of a column; a text among lists is a list of one."""
+    """The one kind (text, list or nested) that holds all cells of a column."""
     kinds = set(kinds) - {"none"}
     if kinds <= {"text"}:
         return "text"
-    return "list" if kinds <= {"text", "list", "empty"} else "nested"
+    return "list" if kinds <= {"list", "empty"} else "nested"
 
 
 def as_cell(value: Any, kind: str) -> Any:
@@ -39,7 +39,6 @@ def as_cell(value: Any, kind: str) -> Any:
     if value is None:
         return None
     if kind == "list":
-        value = value if isinstance(value, list) else [value]
         return ["" if v is None else as_text(v) for v in value]
     if isinstance(value, list | dict):
         return SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False, default=str))

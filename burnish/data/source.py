@@ -95,11 +95,10 @@ def reader_of_labels(source: Source, label: tuple[str, ...]) -> tuple[Callable[[
 
         def one(row: Row, index: int) -> str | None:
             cell = row[label[0]]
-            if isinstance(cell, list) and len(cell) > 1:
+            if isinstance(cell, list):
                 raise InputError(
                     f"{where(index)}: column '{label[0]}' holds a list of classes; set data.multi_label: true"
                 )
-            cell = cell[0] if isinstance(cell, list) and cell else cell
             return cell.strip() or None if cell else None
 
         return one, store.TEXT

@@ -101,15 +101,6 @@ def test_multi_label(tmp_path: Path) -> None:
         load(tmp_path / "d.csv", "text,bad,worse\nx,5,0\n", **wide)
 
 
-def test_labels_that_are_a_text_or_a_list(tmp_path: Path) -> None:
-    values = [{"text": "a", "label": "x"}, {"text": "b", "label": ["x", "y"]}, {"text": "c", "label": []}]
-    content = "\n".join(map(json.dumps, values))
-    rows = load(tmp_path / "a.jsonl", content, multi_label=True)
-    assert pairs(rows) == [("a", ["x"]), ("b", ["x", "y"]), ("c", [])]
-    with pytest.raises(InputError, match=r"line 2: column 'label' holds a list of classes"):
-        load(tmp_path / "a.jsonl", content)
-
-
 def test_pair_and_score(tmp_path: Path) -> None:
     text = "id,question1,question2,label\n1,a,b,0.5\n"
     assert load(tmp_path / "a.csv", text, "pair")[0] == {"text": "a", "text_b": "b", "label": "0.5", "_line": 2}
