@@ -60,7 +60,7 @@ def calibrate(engine: Engine, parts: dict[str, Rows], seed: int = 0) -> Calibrat
         nll_before=nll(logs, truth),
         nll=nll(crossed, truth),
     )
-    if any(nll(crossed[own], truth[own]) >= nll(logs[own], truth[own]) for own in (half, ~half)):
+    if found.nll >= found.nll_before:
         return replace(found, missing="one would make the probabilities of dev rows no better")
     task.temperature = temperature(logs, truth)
     return replace(found, temperature=task.temperature)
