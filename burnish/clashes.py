@@ -96,7 +96,7 @@ def _not_embedded(job: Job) -> Iterator[str]:
     if any(tune.label_smoothing or tune.focal or tune.r_drop or tune.class_weights != "none" for tune in tunes):
         yield "task: embed has a loss of its own; leave out label_smoothing, focal, r_drop and class_weights"
     if any(tune.method != "full" or tune.pooling == "cls" or tune.privacy for tune in tunes):
-        yield "task: embed goes with tune.method: full and without tune.privacy; its vectors are means: no pooling: cls"
+        yield "task: embed goes with tune.method: full, no tune.privacy, its texts are mean vectors: no pooling: cls"
     if job.compress:
         yield "task: embed does not go with compress so far; once it is tuned, use: burnish export"
 

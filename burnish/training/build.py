@@ -139,8 +139,9 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
 
 
 def _must_have_places(net: Net, job: Job) -> None:
-    """Refuse rows longer than a model of texts has learnt places for."""
-    if net.places is not None and job.tune.max_tokens > net.places:
+    """Refuse a number of tokens, other than the usual one, that a model of texts has not learnt places for."""
+    usual = type(job.tune).model_fields["max_tokens"].default
+    if net.places is not None and job.tune.max_tokens > net.places and job.tune.max_tokens != usual:
         raise InputError(
             f"tune.max_tokens is {job.tune.max_tokens:,}, and the model '{job.model}' has positions for "
             f"{net.places:,} tokens; set tune.max_tokens to {net.places} or less"
