@@ -70,7 +70,7 @@ BOTH = {"task": "embed", "data": {"train": "a.csv", "columns": {"text": "title",
         ({"task": "tag", "data": {"train": "a"}, "tune": {"epochs": 0}}, "tune.epochs: .*greater than"),
         ({**BOTH, "parts": {"text": {"tune": {"freeze": "nonsense"}}}}, r"parts\.text\.tune\.freeze: 'nonsense' is"),
         ({**BOTH, "parts": {"text": {"tune": {"crf": True}}}}, r"parts\.text\.tune\.crf .* go with task: tag"),
-        ({**BOTH, "parts": {"text": {"tune": {"privacy": {"epsilon": 8}}}}}, "without tune.privacy"),
+        ({**BOTH, "parts": {"text": {"tune": {"privacy": {"epsilon": 8}}}}}, "no tune.privacy"),
     ],
 )
 def test_what_does_not_fit_together(document: dict[str, object], word: str) -> None:
