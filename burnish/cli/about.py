@@ -43,9 +43,9 @@ def models(
 @app.command(epilog="Example: burnish doctor")
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, what this machine does well, and what is missing and how to get it."""
-    from burnish import verbs
+    from burnish.doctor import examine
 
-    found = verbs.doctor()
+    found = examine()
     if as_json:
         print_json(found)
         return

@@ -19,6 +19,7 @@ from burnish.serving import wire
 from burnish.serving.batcher import Batcher, Item, estimate
 from burnish.serving.errors import Problem
 from burnish.serving.nursery import Nursery
+from burnish.serving.request import Request
 
 log = logging.getLogger("burnish.serving")
 
@@ -56,34 +57,6 @@ class Limits:
     timeout: float = 30.0
     processes: int = 0
     signed_by: str = ""
-
-
-class Request:
-    """Inputs that are answered together, or not at all."""
-
-    __slots__ = ("answer", "deadline", "left", "milliseconds", "parts", "since", "started")
-
-    def __init__(self, count: int, now: float, timeout: float) -> None:
-        self.since, self.deadline, self.started = now, now + timeout, 0.0
-        self.parts: list[bytes] = [b""] * count
-        self.left, self.milliseconds = count, 0.0  # the milliseconds are those of the slowest of its batches
-        self.answer: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
-
-    @property
-    def over(self) -> bool:
-        return self.answer.done()
-
-    def put(self, place: int, part: bytes) -> None:
-        if self.answer.done():
-            return
-        self.parts[place] = part
-        self.left -= 1
-        if not self.left:
-            self.answer.set_result(self.parts)
-
-    def fail(self, problem: Problem) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(problem)
 
 
 Seen = Callable[[float, int, int, int], None]

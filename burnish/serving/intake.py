@@ -20,7 +20,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 TEXT = "text"
-_ASKED_FIRST = ("application/json", "application/x-ndjson")
 _PIECE = 1 << 16
 _SECONDS = 60.0  # that a whole body may take
 _NAMED, _LONGEST = 5, 100  # names of fields in a message, and characters of one
@@ -43,20 +42,6 @@ def header(scope: Scope, name: bytes) -> str:
 
 def media_type(scope: Scope) -> str:
     return header(scope, b"content-type").partition(";")[0].strip().lower()
-
-
-def must_be_of_this_site(scope: Scope) -> None:
-    """A browser asks the service first before a page of another site sends it JSON, or anything but GET and POST. All
-    else it sends at once, such as forms and requests without a body, which therefore have to come from the own page.
-
-    Raises:
-        Problem: 403 for one from elsewhere.
-    """
-    origin = header(scope, b"origin")
-    if not origin or scope["method"] in ("GET", "HEAD") or media_type(scope) in _ASKED_FIRST:
-        return
-    if origin.partition("://")[2].lower() != header(scope, b"host").lower():
-        raise Problem(403, "this is not taken from pages of other sites; send application/json")
 
 
 async def pieces(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:

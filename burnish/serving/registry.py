@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from burnish.errors import BurnishError, InputError, nearest
-from burnish.serving.deployment import Deployment, Limits, Request, Seen
+from burnish.serving.deployment import Deployment, Limits, Seen
 from burnish.serving.errors import Problem
 from burnish.serving.nursery import Nursery
+from burnish.serving.request import Request
 
 _DRAIN = 30.0  # seconds in which a deployment that was replaced answers what it has begun
 _AGAIN = 30.0  # seconds until a variant that could not be opened is tried again

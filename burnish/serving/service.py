@@ -14,14 +14,15 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from burnish.serving import embeddings, files, intake, schemas, streams
-from burnish.serving.deployment import FULL, Limits, Request
+from burnish.serving import access, embeddings, files, intake, schemas, streams
+from burnish.serving.deployment import FULL, Limits
 from burnish.serving.errors import Problem
 from burnish.serving.guarding import Guarding
 from burnish.serving.intake import Receive, Scope, Send
 from burnish.serving.keeper import Keeper
 from burnish.serving.keys import Keys
 from burnish.serving.registry import Registry
+from burnish.serving.request import Request
 from burnish.serving.stats import Stats
 from burnish.serving.traces import Traces
 
@@ -29,12 +30,10 @@ log = logging.getLogger("burnish.serving")
 
 PREDICT, EMBEDDINGS = "/v1/predict", "/v1/embeddings"
 NDJSON = streams.NDJSON
-_OPEN = ("/", "/health/live", "/health/ready")
 _PARENT = b"traceparent"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ROUNDING = 1e-3  # by which two scores may differ and be the same
 _CROWDED = "there are as many requests as the service takes; send it again later"
-_LOCAL = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 _GUARD = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -78,14 +77,15 @@ class Service:
             await send(message)
 
         try:
-            self._known_host(scope)
-            self._must_be_allowed(scope)
-            intake.must_be_of_this_site(scope)
+            if self.local and not self.keys:
+                access.must_be_known_by(scope)
+            access.must_have_key(scope, self.keys)
+            access.must_be_of_this_site(scope)
             if scope["path"] in (PREDICT, EMBEDDINGS):
                 await self._predict(scope, receive, named, identity)
             else:
                 scope["state"] = {**scope.get("state", {}), "id": identity}
-                content = b"" if _is_open(scope) else await intake.body(scope, receive, self.limits.max_bytes)
+                content = b"" if access.is_open(scope) else await intake.body(scope, receive, self.limits.max_bytes)
                 await self.inner(scope, _given(content, receive), named)
         except Exception as error:
             if begun:
@@ -109,28 +109,6 @@ class Service:
             return None
         self.stats.note("", 0.0, 0.0, 0, 429)
         return _told(Problem(429, _CROWDED if crowded else FULL, wait), _identity(given.get(b"x-request-id", b"")))
-
-    def _known_host(self, scope: Scope) -> None:
-        if not self.local or self.keys:
-            return
-        host = intake.header(scope, b"host")
-        if host and not _LOCAL.fullmatch(host):
-            raise Problem(421, "without keys only local names are answered; start the service with --api-key-file")
-
-    def _must_be_allowed(self, scope: Scope) -> None:
-        path: str = scope["path"]
-        if self.keys is None or _is_open(scope):
-            return
-        key = self.keys.find(intake.header(scope, b"authorization"))
-        if key is None:
-            raise Problem(401, "this needs a key: send Authorization: Bearer KEY")
-        needed = "predict"
-        if path.startswith("/v1/feedback"):
-            needed = "feedback"
-        elif path.startswith("/v1/models") and scope["method"] != "GET":
-            needed = "admin"
-        if needed not in key.scopes:
-            raise Problem(403, f"this key is not for {needed}")
 
     async def _predict(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
         if scope["method"] != "POST":
@@ -304,11 +282,6 @@ class Service:
                 self.stats.shadow(name, same, len(first) - same)
 
         asyncio.gather(own.answer, shadow.answer, return_exceptions=True).add_done_callback(told)
-
-
-def _is_open(scope: Scope) -> bool:
-    """Whether a path takes no key, and no body either."""
-    return scope["path"] in _OPEN or scope["path"].startswith("/page/")
 
 
 def _given(content: bytes, rest: Receive) -> Receive:

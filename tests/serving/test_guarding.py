@@ -87,13 +87,20 @@ def test_long_texts_go_to_a_process_and_are_answered_the_same(policy: Path) -> N
     assert list(found.blocked) == [1]
 
 
+async def stopped(policy: Path) -> Guarding:
+    """A guard whose process takes nothing in until it is told to go on."""
+    guarding = Guarding(policy, 60)
+    guarding._inline = None
+    await guarding.ready()
+    assert guarding._process
+    os.kill(guarding._process.pid, signal.SIGSTOP)
+    return guarding
+
+
 def test_nothing_passes_when_the_guard_has_died(policy: Path) -> None:
     async def run() -> None:
-        guarding = Guarding(policy, 60)
-        guarding._inline = None
-        await guarding.ready()
+        guarding = await stopped(policy)
         assert guarding._process
-        os.kill(guarding._process.pid, signal.SIGSTOP)
         asked = asyncio.create_task(guarding.admit(["a@b.org"], "classify"))
         await asyncio.sleep(0.1)
         guarding._process.kill()
@@ -108,11 +115,8 @@ def test_nothing_passes_when_the_guard_has_died(policy: Path) -> None:
 
 def test_a_request_that_is_given_up_disturbs_no_other(policy: Path) -> None:
     async def run() -> None:
-        guarding = Guarding(policy, 60)
-        guarding._inline = None
-        await guarding.ready()
+        guarding = await stopped(policy)
         assert guarding._process
-        os.kill(guarding._process.pid, signal.SIGSTOP)
         guarding.timeout = 0.5
         for _ in range(2):  # one is sent in part, and one not begun
             with pytest.raises(Problem) as caught:

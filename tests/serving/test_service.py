@@ -25,9 +25,10 @@ from burnish.errors import InputError
 from burnish.monitoring.store import Store
 from burnish.serving import intake, streams
 from burnish.serving.api import application
-from burnish.serving.deployment import Limits, Request
+from burnish.serving.deployment import Limits
 from burnish.serving.errors import Problem
 from burnish.serving.registry import Registry, Served
+from burnish.serving.request import Request
 from burnish.serving.serve import Options, serve
 from burnish.serving.service import Service, _decision_equal
 from burnish.serving.stats import Stats
