@@ -1,6 +1,6 @@
 """The models of a guard on rows that neither taught nor chose: `burnish guard init` first, with the same folder.
 
-  burnish guard init runs/guard --data datasets
+  burnish guard init runs/guard --data datasets --hold-out
   python bench/guard_models.py runs/guard datasets
 
 Test rows are those that `guards/material/public.py` sets apart: a fifth of the texts of a set, a fifth of the templates
@@ -13,6 +13,7 @@ learnt from.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -93,6 +94,12 @@ def blocked(engine: Any, texts: Sequence[str], checks: Sequence[dict[str, Any]])
     return sum(map(any, zip(*over, strict=True))) / max(1, len(texts))
 
 
+def learnt(guard: Path, name: str) -> set[str]:
+    """Texts that the model was trained on."""
+    with (guard / "rows" / f"{name}.train.jsonl").open(encoding="utf-8") as file:
+        return {json.loads(line)["text"] for line in file}
+
+
 def main() -> None:
     parser = measure.options(__doc__)
     parser.add_argument("guard", type=Path, help="folder that guard init has written")
@@ -106,6 +113,14 @@ def main() -> None:
     engines = {name: Engine.open(args.guard / "models" / name) for name in models}
     business = {name: texts[:most] for name, texts in public.business(args.data, "test").items()}
     found: dict[str, Any] = {}
+    tests = {
+        "harm": [text for read in (public.davidson, public.jigsaw) for text, _ in read(args.data, "test")],
+        "harm-zh": [text for text, _ in public.cold(args.data, "test")],
+        "personal": [row["text"] for row in public.presidio(args.data, "test")],
+    }
+    for name in models & tests.keys():
+        if known := learnt(args.guard, name).intersection(tests[name]):
+            parser.error(f"{name} has learnt {len(known):,} of the test rows; make it with `guard init --hold-out`")
 
     def told(name: str, value: Any) -> None:
         found[name] = value

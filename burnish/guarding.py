@@ -48,6 +48,7 @@ def init(
     base: str = "minilm",
     share: float = 1.0,
     models: Sequence[str] = tuple(RECIPES),
+    held_out: bool = False,
     quiet: bool = True,
     say: Say = lambda line: None,
 ) -> tuple[Made, ...]:
@@ -60,6 +61,7 @@ def init(
         data: folder of public sets to learn from beside the material; `harm-zh` needs it and is left out without.
         base: the encoder of the English models, as in a job's `model`.
         share: of the rows of each model; a smaller one is for a first look.
+        held_out: leave the test rows of the public sets out, so that they can measure what the models are worth.
 
     Raises:
         InputError: when the data folder is none or there is no such model, or as `job.tune` does.
@@ -71,7 +73,7 @@ def init(
         raise InputError(f"'{public}' is no folder of public sets")
     made = []
     for name in models:
-        rows = rows_of(name, public, share)
+        rows = rows_of(name, public, share, held_out)
         if not rows["train"]:
             say(f"{name}: no rows to learn from; give a folder of public sets with --data")
             continue

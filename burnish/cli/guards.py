@@ -52,6 +52,9 @@ def init(
         Path | None, typer.Option(help="Folder of public sets to learn from beside the material.", show_default=False)
     ] = None,
     is_quick: Annotated[bool, typer.Option("--quick", help="A tenth of the rows, for a first look.")] = False,
+    held_out: Annotated[
+        bool, typer.Option("--hold-out", help="Leave the public test rows out of training, to measure on them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the models of a default policy, offline, and write the policy. Resumes when killed."""
@@ -59,7 +62,7 @@ def init(
 
     from burnish import guarding
 
-    made = guarding.init(folder, data, share=0.1 if is_quick else 1.0, quiet=quiet(as_json), say=say)
+    made = guarding.init(folder, data, share=0.1 if is_quick else 1.0, held_out=held_out, quiet=quiet(as_json), say=say)
     policy = str(folder / guarding.POLICY)
     if as_json:
         points = {one.name: [asdict(found) for found in one.points] for one in made}

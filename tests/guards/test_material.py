@@ -13,7 +13,7 @@ import pytest
 
 from burnish.guards.material import public
 from burnish.guards.material.expand import Sheet, parted, sheet, texts
-from burnish.guards.material.sets import BUSINESS, HARD, SETS, rows_of
+from burnish.guards.material.sets import BUSINESS, HARD, SETS, Wanted, rows_of
 from burnish.guards.material.tagged import swapped, tagged
 
 FILES = ("business", "requests", "attacks", "assistant", "harm", "personal", "chinese")
@@ -108,16 +108,19 @@ def test_public_sets_fall_into_parts_that_share_nothing(tmp_path: Path) -> None:
     assert sum(map(len, templates)) == len(set.union(*templates)) == 10
     business = public.business(tmp_path, "train")["banking77_en"]
     assert business
-    rows = rows_of("harm", tmp_path, share=0.05)
+    rows = rows_of("harm", tmp_path, share=0.05, held_out=True)
     known = {row.text for row in rows["train"]}
     test = {row[0] for row in public.davidson(tmp_path, "test")}
     assert known & {row[0] for row in public.davidson(tmp_path, "train")}
     assert not (known | {row.text for row in rows["dev"]}) & test
+    everything = rows_of("harm", tmp_path)
+    assert test <= {row.text for row in everything["train"]}
+    assert not test & {row.text for row in everything["dev"]}
 
 
 def test_a_folder_without_public_sets_gives_the_material_alone(tmp_path: Path) -> None:
     assert rows_of("injection", tmp_path, 0.05) == rows_of("injection", None, 0.05)
-    assert SETS["harm-zh"]("train", tmp_path, 1.0) == []
+    assert SETS["harm-zh"](Wanted("train", tmp_path, ("train", "test"), 1.0)) == []
 
 
 def _public(folder: Path) -> None:
