@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 from torch import nn
 
 from burnish.models.net import Net
 
-_LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
+_LAYER = re.compile(r"\.(?:layer|layers|h|block|blocks)\.\d+\.")
+_STAGE = re.compile(r"\.stages\.\d+\.")  # of ConvNeXt, ResNet and their kind, each of which numbers its layers from 0
 
 _ENTRY = ".feature_extractor."
-_LOWEST = ("embeddings", _ENTRY, ".feature_projection.", ".encoder.conv")  # what stands below all layers
+_STEMS = (".embedder.", ".conv_stem.")
+_LOWEST = ("embeddings", _ENTRY, ".feature_projection.", ".encoder.conv", *_STEMS)  # what stands below all layers
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,7 @@ class Group:
 def freeze(net: Net, what: str) -> None:
     """Stop weights from learning: `none`, `embeddings` (the word matrix, or the convolutions that a wave enters by),
     `head` or `top:K` (only those learn)."""
-    fresh = net.head_parameters()
-    depth = layer_count(net)
+    fresh, heights = net.head_parameters(), Heights(net)
     words = net.words
     for name, parameter in net.named_parameters():
         if what == "none" or name in fresh:
@@ -41,12 +43,12 @@ def freeze(net: Net, what: str) -> None:
         elif what == "head":
             parameter.requires_grad_(False)
         else:
-            parameter.requires_grad_(layer_of(name, depth) >= depth - int(what.removeprefix("top:")))
+            parameter.requires_grad_(heights.of(name) <= int(what.removeprefix("top:")))
 
 
 def layers(net: Net) -> list[nn.Module]:
     """The numbered layers of the encoder, lowest first."""
-    return [m for name, m in net.named_modules() if not _LAYER.search(name) and _LAYER.search(f"{name}.")]
+    return [net.get_submodule(name) for name in _layer_names(net)]
 
 
 @contextmanager
@@ -71,32 +73,60 @@ def learning_from(net: Net, layer: nn.Module | None) -> Iterator[None]:
             handle.remove()
 
 
-def layer_count(net: Net) -> int:
-    return 1 + max((int(m.group(1)) for n, _ in net.named_parameters() if (m := _LAYER.search(n))), default=-1)
-
-
 def in_layer(name: str) -> bool:
     """Whether a module or parameter of this name lies inside of a numbered layer."""
     return _LAYER.search(name) is not None
 
 
-def layer_of(name: str, depth: int) -> int:
-    """Index of the layer a parameter belongs to: -1 for embeddings, `depth` for what lies above the layers."""
-    if found := _LAYER.search(name):
-        return int(found.group(1))
-    return -1 if any(part in name for part in _LOWEST) else depth
+class Heights:
+    """How far below the top of its encoder a parameter lies, in layers; those of all stages of an encoder count."""
+
+    def __init__(self, net: nn.Module) -> None:
+        encoders: dict[str, list[str]] = {}
+        for name in _layer_names(net):
+            stage = _STAGE.search(name)
+            encoders.setdefault(name[: stage.start()] if stage else name.rpartition(".")[0], []).append(name)
+        self._depth = {encoder: len(found) for encoder, found in encoders.items()}
+        self._heights: dict[str, int] = {}  # of layers, and of stages that of their first layer
+        for found in encoders.values():
+            for height, name in zip(range(len(found), 0, -1), found, strict=True):
+                self._heights[f"{name}."] = height
+                if stage := _STAGE.search(name):
+                    self._heights.setdefault(name[: stage.end()], height)
+
+    def of(self, name: str) -> int:
+        """0 above all layers, 1 in the top layer, and one more than there are layers for what stands below them."""
+        for part in (_LAYER.search(name), _STAGE.search(name)):
+            if part and (height := self._heights.get(name[: part.end()])):
+                return height
+        if not any(part in name for part in _LOWEST):
+            return 0
+        nearest = max(self._depth, key=lambda encoder: _shared(encoder, name), default="")
+        return 1 + self._depth.get(nearest, 0)
+
+
+def _shared(one: str, other: str) -> int:
+    """Modules that two names have in common, from the outermost on."""
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one.split("."), other.split("."), strict=False))
+    )
+
+
+def _layer_names(net: nn.Module) -> list[str]:
+    """The outermost numbered layers, lowest first."""
+    return [name for name, _ in net.named_modules() if not _LAYER.search(name) and _LAYER.search(f"{name}.")]
 
 
 def groups(
     net: Net, learning_rate: float, head_learning_rate: float, layer_decay: float, weight_decay: float
 ) -> list[Group]:
     """Learning parameters by group; vectors (biases, norms) and extra inputs carry no weight decay."""
-    fresh, depth = net.head_parameters(), layer_count(net)
+    fresh, heights = net.head_parameters(), Heights(net)
     found: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = head_learning_rate if name in fresh else learning_rate * layer_decay ** (depth - layer_of(name, depth))
+        rate = head_learning_rate if name in fresh else learning_rate * layer_decay ** heights.of(name)
         decay = 0.0 if parameter.dim() < 2 or name.startswith("extras.shape") else weight_decay
         found.setdefault((rate, decay), []).append(parameter)
     return [Group(parameters, rate, decay) for (rate, decay), parameters in found.items()]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from burnish.models.freeze import layers, learning_from
+from burnish.models.freeze import Heights, freeze, groups, layers, learning_from
 from burnish.models.net import Net
 from burnish.models.opening import start_net
 from tests import tiny
@@ -55,3 +55,51 @@ def test_gradients_are_on_again_afterwards(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert torch.is_grad_enabled()
     assert not lowest._forward_pre_hooks
+
+
+def test_layers_of_stages_are_counted_through(tmp_path: Path) -> None:
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[2, 3], layer_type="basic", num_labels=2)
+    heights = Heights(ResNetForImageClassification(config))
+    stages = "resnet.encoder.stages"
+    assert [heights.of(f"{stages}.{s}.layers.{i}.layer.0.weight") for s, n in ((0, 2), (1, 3)) for i in range(n)] == [
+        5, 4, 3, 2, 1,
+    ]  # fmt: skip
+    assert heights.of("resnet.embedder.embedder.convolution.weight") == 6
+    assert heights.of("classifier.1.weight") == 0
+
+
+def test_what_leads_into_a_stage_goes_with_its_first_layer() -> None:
+    from transformers import ConvNextConfig, ConvNextForImageClassification
+
+    sizes = {"hidden_sizes": [8, 16], "depths": [2, 3], "num_stages": 2}
+    heights = Heights(ConvNextForImageClassification(ConvNextConfig(**sizes)))  # type: ignore[arg-type]
+    assert heights.of("convnext.encoder.stages.1.downsampling_layer.1.weight") == 3
+    assert heights.of("convnext.encoder.stages.1.layers.0.dwconv.weight") == 3
+    assert heights.of("convnext.encoder.stages.1.layers.2.dwconv.weight") == 1
+    assert heights.of("convnext.embeddings.patch_embeddings.weight") == 6
+
+
+def test_each_of_two_encoders_is_counted_from_its_own_top() -> None:
+    def encoder(depth: int) -> torch.nn.ModuleDict:
+        numbered = torch.nn.ModuleList(torch.nn.Linear(2, 2) for _ in range(depth))
+        return torch.nn.ModuleDict({"embeddings": torch.nn.Linear(2, 2), "layer": numbered})
+
+    heights = Heights(torch.nn.ModuleDict({"towers": torch.nn.ModuleDict({"text": encoder(4), "image": encoder(2)})}))
+    assert [heights.of(f"towers.text.layer.{i}.weight") for i in range(4)] == [4, 3, 2, 1]
+    assert [heights.of(f"towers.image.layer.{i}.weight") for i in range(2)] == [2, 1]
+    assert (heights.of("towers.text.embeddings.weight"), heights.of("towers.image.embeddings.weight")) == (5, 3)
+
+
+def test_the_top_layers_alone_learn_and_lower_ones_more_slowly(tmp_path: Path) -> None:
+    trained = net(tmp_path)
+    (*_, last) = layers(trained)
+    slow = {p: group.learning_rate for group in groups(trained, 1.0, 9.0, 0.5, 0.0) for p in group.parameters}
+    assert {slow[p] for p in last.parameters()} == {0.5}
+    assert slow[trained.model.get_input_embeddings().weight] == 0.5 ** (1 + len(layers(trained)))
+    freeze(trained, "top:1")
+    fresh = trained.head_parameters()
+    learning = {name for name, p in trained.named_parameters() if p.requires_grad and name not in fresh}
+    inside = {id(p) for p in last.parameters()}
+    assert inside == {id(p) for n, p in trained.named_parameters() if n in learning and ".layer." in n}
