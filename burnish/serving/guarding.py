@@ -13,6 +13,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -30,6 +31,7 @@ from burnish.serving.errors import Problem
 
 _INLINE = 2_000  # characters of a request that patterns read in about the time of a small batch
 _PATIENCE = 120.0  # seconds until the models of a policy have to be open
+_SILENCE = 30.0  # seconds without any answer after which the process is taken to hang
 
 Told = dict[str, Any]  # a verdict, as it is in JSON
 
@@ -77,6 +79,7 @@ class Guarding:
         self._starting: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[list[Told]]] = {}
         self._numbers = itertools.count()
+        self._quiet: float | None = None  # moment since which a request waits and none is answered
         self._lock = asyncio.Lock()
 
     async def admit(self, inputs: Sequence[Any], task: str) -> Admitted:
@@ -129,7 +132,7 @@ class Guarding:
         try:
             async with asyncio.timeout(self.timeout):
                 await self._started()
-                number = next(self._numbers)
+                number, self._quiet = next(self._numbers), self._quiet or time.monotonic()
                 answer: asyncio.Future[list[Told]] = asyncio.get_running_loop().create_future()
                 self._waiting[number] = answer
                 try:
@@ -138,6 +141,8 @@ class Guarding:
                 finally:
                     self._waiting.pop(number, None)
         except TimeoutError:
+            if self._process and self._quiet and time.monotonic() - self._quiet > _SILENCE:
+                self._process.kill()  # it hangs; the next request starts another
             raise Problem(504, "the guard took too long over this request") from None
         except (OSError, BurnishError):
             raise Problem(503, "the guard is not there; try again in a moment", 2) from None
@@ -199,6 +204,7 @@ class Guarding:
             _, kind, content = first[0]
             if kind == wire.FAILED:
                 raise BurnishError(content.decode())
+            self._quiet = None
             self._reader = asyncio.create_task(self._read(ours, frames))
 
     async def _received(self, place: socket.socket) -> bytes:
@@ -211,6 +217,7 @@ class Guarding:
         try:
             while True:
                 for number, kind, content in frames.feed(await self._received(place)):
+                    self._quiet = None
                     answer = self._waiting.get(number)
                     if answer and not answer.done():
                         if kind == wire.ANSWER:

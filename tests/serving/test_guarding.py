@@ -113,6 +113,26 @@ def test_nothing_passes_when_the_guard_has_died(policy: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_guard_that_hangs_is_replaced(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("burnish.serving.guarding._SILENCE", 0.3)
+
+    async def run() -> None:
+        guarding = await stopped(policy)
+        hanging, guarding.timeout = guarding._process, 0.5
+        assert hanging
+        with pytest.raises(Problem, match="took too long"):
+            await guarding.admit(["text " * 1000], "classify")
+        while guarding._running():  # until it is seen to have ended
+            await asyncio.sleep(0.01)
+        guarding.timeout = 60
+        found = await guarding.admit(["by a@b.org " + "text " * 1000], "classify")
+        assert found.inputs == ["by <EMAIL> " + "text " * 1000]
+        assert guarding._process is not hanging
+        guarding.close()
+
+    asyncio.run(asyncio.wait_for(run(), 50))
+
+
 def test_a_request_that_is_given_up_disturbs_no_other(policy: Path) -> None:
     async def run() -> None:
         guarding = await stopped(policy)
