@@ -29,7 +29,7 @@ TORCH, ONNX, OPENVINO = "torch", "onnx", "openvino"
 
 
 class Engine:
-    """A model that runs somewhere, with its task and tokenizer."""
+    """A model that runs somewhere, with its task and tokenizer. Several threads may predict with it at once."""
 
     artifact: Artifact | None = None  # where it was opened from
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,26 @@ def save(model: Any, path: Path, half: bool = False) -> None:
     library().save_model(model, str(path), compress_to_fp16=half)
 
 
+class _Requests:
+    """Requests of a compiled graph, each in the hands of one run at a time; as many as were wanted at once."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self._free: deque[Any] = deque()
+
+    def take(self) -> Any:
+        try:
+            return self._free.pop()
+        except IndexError:  # no look before: another thread may take the last one meanwhile
+            return self._compiled.create_infer_request()
+
+    def give(self, request: Any) -> None:
+        self._free.append(request)
+
+
 class OpenVino:
-    """A compiled graph with one stream a thread; batches run side by side and come back in order, one run at a time.
+    """A compiled graph with one stream a thread; batches run side by side and come back in order. Several threads may
+    each have a run of their own.
 
     A graph for any size works out the shapes of all its parts whenever the size is another than before, which for one
     row takes longer than the network. Single rows therefore come in few sizes (see `arrays`), and each size that is met
@@ -80,9 +100,10 @@ class OpenVino:
             "SNIPPETS_MODE": "DISABLE",  # generated attention takes twice the time of the built-in one on short rows
         }
         compiled = self._compiled(self._model, threads)
-        self._free = deque(compiled.create_infer_request() for _ in range(threads + 1))
+        self._requests, self._most = _Requests(compiled), threads + 1
         self._met: Counter[tuple[int, ...]] = Counter()
-        self._alone: dict[tuple[int, ...], Future[Any]] = {}
+        self._alone: dict[tuple[int, ...], Future[_Requests]] = {}
+        self._counting = threading.Lock()  # held for moments: the two above
         self._maker = ThreadPoolExecutor(1)
 
     def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
@@ -94,35 +115,36 @@ class OpenVino:
                 if alone:
                     while running:
                         yield self._finish(*running.popleft())
-                    alone.infer(given, share_inputs=True)
-                    yield batch, _logits(alone, batch)
+                    yield batch, _infer(alone, given, batch)
                     continue
-                if not self._free:
+                if len(running) == self._most:
                     yield self._finish(*running.popleft())
-                request = self._free.popleft()
+                request = self._requests.take()
                 running.append((request, batch))
                 request.start_async(given)
             while running:
                 yield self._finish(*running.popleft())
         finally:  # what an error or an early end left under way
             for request, _ in running:
-                request.wait()
-                self._free.append(request)
+                with suppress(RuntimeError):  # nobody waits for its answer
+                    request.wait()
+                self._requests.give(request)
 
-    def _for_one(self, given: Arrays) -> Any | None:
+    def _for_one(self, given: Arrays) -> _Requests | None:
         """The graph for one row of just this size, if there is one by now: no row waits until it is made."""
         size = tuple(len(array.flat) for array in given.values())
-        self._met[size] += 1
-        if size not in self._alone and self._met[size] > _OFTEN:
-            shapes = {name: array.shape for name, array in given.items()}
-            self._alone[size] = self._maker.submit(self._fixed, shapes)
-        made = self._alone.get(size)
+        with self._counting:
+            self._met[size] += 1
+            if size not in self._alone and self._met[size] > _OFTEN:
+                shapes = {name: array.shape for name, array in given.items()}
+                self._alone[size] = self._maker.submit(self._fixed, shapes)
+            made = self._alone.get(size)
         return made.result() if made and made.done() and not made.exception() else None
 
-    def _fixed(self, shapes: dict[str, tuple[int, ...]]) -> Any:
+    def _fixed(self, shapes: dict[str, tuple[int, ...]]) -> _Requests:
         model = self._model.clone()
         model.reshape(shapes)
-        return self._compiled(model, 1).create_infer_request()
+        return _Requests(self._compiled(model, 1))
 
     def _compiled(self, model: Any, streams: int) -> Any:
         hint = "LATENCY" if streams == 1 else "THROUGHPUT"
@@ -130,10 +152,22 @@ class OpenVino:
         return self._core.compile_model(model, "CPU", settings)
 
     def _finish(self, request: Any, batch: Batch) -> tuple[Batch, torch.Tensor]:
-        request.wait()
-        self._free.append(request)
-        return batch, _logits(request, batch)
+        try:
+            request.wait()
+            return batch, _logits(request, batch)
+        finally:
+            self._requests.give(request)
+
+
+def _infer(requests: _Requests, given: Arrays, batch: Batch) -> torch.Tensor:
+    request = requests.take()
+    try:
+        request.infer(given, share_inputs=True)
+        return _logits(request, batch)
+    finally:
+        requests.give(request)
 
 
 def _logits(request: Any, batch: Batch) -> torch.Tensor:
+    """A copy, as the request's own are overwritten by the next run that takes it."""
     return spread(request.get_output_tensor(0).data, batch)

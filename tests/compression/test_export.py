@@ -6,8 +6,10 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import onnxruntime
 import pytest
@@ -282,3 +284,40 @@ def test_a_single_row_comes_in_few_sizes(tokens: int, longest: int, width: int) 
     assert found["input_ids"].shape == (1, width)
     assert found["kept"].shape == (width,)
     assert found["input_ids"].sum() == tokens
+
+
+def _answers(engine: Engine, texts: list[str], wanted: list[Any]) -> set[bool]:
+    """Ask for texts one by one and together; whether the answers are those that are wanted."""
+    found = set()
+    for _ in range(60):
+        said = [*(engine.predict(text)[0] for text in texts), *engine.predict(texts)]
+        pairs = zip(said, 2 * wanted, strict=True)
+        found |= {one.probabilities == pytest.approx(other.probabilities, abs=1e-4) for one, other in pairs}
+    return found
+
+
+@pytest.mark.parametrize("to", RUNTIMES)
+def test_threads_that_ask_at_once_get_their_own_answers(to: str, models: dict[str, Path]) -> None:
+    folder = models["classify"]
+    export_verb(folder, to, str(folder.parent / "train.csv"))
+    engine = Engine.open(folder, to)
+    texts = ["the film was good", "a bad film", "bad", "good good", "the film was very very bad"]
+    wanted = [Engine.open(folder, "torch").predict(text)[0] for text in texts]
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(_answers, engine, texts[n:], wanted[n:]) for n in range(4)]
+        assert set.union(*(one.result() for one in asked)) == {True}
+
+
+def test_a_request_that_fails_can_be_used_again(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = models["classify"]
+    export_verb(folder, "openvino", str(folder.parent / "train.csv"))
+    runtime = Engine.open(folder, "openvino").runtime
+    assert isinstance(runtime, openvino.OpenVino)
+    batch = {name: torch.ones(2, 16, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
+    with monkeypatch.context() as patch:
+        patch.setattr(openvino, "_logits", Mock(side_effect=RuntimeError("broken")))
+        for _ in range(5):
+            with pytest.raises(RuntimeError, match="broken"):
+                list(runtime.run(3 * [batch]))
+    assert len(list(runtime.run(3 * [batch]))) == 3
+    assert len(runtime._requests._free) == min(3, runtime._most)
