@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -275,9 +276,9 @@ def stopped(models: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.M
     told: list[str] = []
     add = write.Parts.add
 
-    def interrupt(self: write.Parts, data: Any, done: int, empty: int) -> None:
-        add(self, data, done, empty)
-        if done == 12:
+    def interrupt(self: write.Parts, data: Any, start: int, end: int, empty: int) -> None:
+        add(self, data, start, end, empty)
+        if end == 12:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -316,6 +317,59 @@ def test_another_input_or_model_begins_anew(
     assert len(told) == 1
     assert report.resumed_at == 0
     assert [row["text"] for row in get(tmp_path / "out.csv")] == [row["text"] for row in get(stopped)]
+    assert left(tmp_path) == []
+
+
+def test_a_run_beside_another_is_refused(models: Callable[[str], Path], tmp_path: Path, stopped: Path) -> None:
+    out = tmp_path / "out.csv"
+    folder = tmp_path / left(tmp_path)[0]
+    told: list[str] = []
+    with closing(write.Parts(out, folder.name.split(".")[-2], told.append)) as other:
+        assert other.done == 12
+        with pytest.raises(InputError, match=r"another run writes '.*out.csv'; let it end"):
+            batch(models("classify"), stopped, out)
+        (tmp_path / "in.jsonl").write_text('{"text": "good"}\n', encoding="utf-8")
+        batch(models("classify"), tmp_path / "in.jsonl", out)
+        assert left(tmp_path) == [folder.name]  # nor are its parts removed by one with another input
+    assert batch(models("classify"), stopped, out, force=True).resumed_at == 12
+    assert [row["id"] for row in get(out)] == [row["id"] for row in ROWS]
+
+
+def test_a_part_behind_a_gap_is_none(models: Callable[[str], Path], tmp_path: Path, stopped: Path) -> None:
+    folder = tmp_path / left(tmp_path)[0]
+    next(folder.glob("000000000000-*.part")).unlink()
+    assert batch(models("classify"), stopped, tmp_path / "out.csv").resumed_at == 0
+    assert [row["id"] for row in get(tmp_path / "out.csv")] == [row["id"] for row in ROWS]
+
+
+def test_an_output_that_lacks_rows_is_not_written(
+    models: Callable[[str], Path], tmp_path: Path, stopped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = write.Parts.add
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            write.Parts, "add", lambda self, data, start, end, empty: start == 12 or add(self, data, start, end, empty)
+        )
+        with pytest.raises(InputError, match=r"holds 12 of 20 rows, so that '.*out.csv' is not written"):
+            batch(models("classify"), stopped, tmp_path / "out.csv")
+    assert batch(models("classify"), stopped, tmp_path / "out.csv").resumed_at == 12
+
+
+def test_parts_that_are_being_removed_are_not_gone_on_with(
+    models: Callable[[str], Path], tmp_path: Path, stopped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path, ignore_errors: bool) -> None:
+        if folder.is_dir():
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr(write.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            batch(models("classify"), stopped, out)
+    assert [Path(name).suffix for name in left(tmp_path)] == [".gone"]
+    out.unlink()
+    assert batch(models("classify"), stopped, out).resumed_at == 0
     assert left(tmp_path) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,7 +103,8 @@ def batch(
     Memory holds some thousand rows. What is finished lies in a hidden folder beside `out` until all rows are done; then
     `out` appears in one step, for which the disk has to hold it twice. After a kill or Ctrl-C the same call goes on
     behind the last rows that are done; with another input (by its content; by size and time, of files that rows name),
-    model or variant it begins anew.
+    model or variant it begins anew. While one run writes, a
+    second of the same call is refused.
 
     Args:
         variant: one of the model's; as in `Engine.open` when None.
@@ -113,7 +114,7 @@ def batch(
 
     Raises:
         InputError: when the model or the input cannot be read, no column is the text, the input has no rows, or `out`
-            exists, is the input, has no folder or does not fit on the disk.
+            exists, is the input, has no folder, does not fit on the disk or is being written by another run.
         MissingExtra: when the variant's runtime is not installed.
     """
     source, out = Path(source).expanduser(), Path(out).expanduser()
@@ -131,16 +132,16 @@ def batch(
             named = inputs(table, job, str(source), artifact.inputs)
             base = source if folder else source.parent
             format = Format(out.suffix.lower(), table.schema, free(types(engine.task), table.schema.names))
-            parts = Parts(out, _key(artifact, chosen, source, table, named), say)
-            if resumed_at := parts.done:
-                say(f"going on after {resumed_at:,} of {table.rows:,} rows")
-            try:
-                _predict(engine, table, Inputs(engine, base, named, say), format, parts, show)
-            except KeyboardInterrupt:
-                say(f"stopped after {parts.done:,} of {table.rows:,} rows; the same command goes on from there")
-                raise
-            empty = parts.empty
-            parts.join(format)
+            with closing(Parts(out, _key(artifact, chosen, source, table, named), say)) as parts:
+                if resumed_at := parts.done:
+                    say(f"going on after {resumed_at:,} of {table.rows:,} rows")
+                try:
+                    _predict(engine, table, Inputs(engine, base, named, say), format, parts, show)
+                except KeyboardInterrupt:
+                    say(f"stopped after {parts.done:,} of {table.rows:,} rows; the same command goes on from there")
+                    raise
+                empty = parts.empty
+                parts.join(format, table.rows)
     except OSError as error:
         if error.filename and Path(error.filename) == source:
             raise InputError(f"IN: cannot read '{source}': {error.strerror}") from None
@@ -206,7 +207,7 @@ def _predict(
     def keep(portion: Portion, found: list[Any], done: int) -> None:
         blank = (None,) * len(format.added)
         values = [blank if one is None else answer(engine.task, one) for one in found]
-        parts.add(format.encode(portion, values), done, found.count(None))
+        parts.add(format.encode(portion, values), done - len(found), done, found.count(None))
 
     watched = _Watched(engine.runtime, parts.done, lambda done: show(done, table.rows))
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
 import io
 import json
 import math
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,13 +25,18 @@ from burnish.batch.read import Portion
 from burnish.data.cells import whole
 from burnish.data.store import REAL, TEXT, TEXTS
 from burnish.data.text import chunked
+from burnish.errors import InputError
 from burnish.tasks import Task
 from burnish.tasks.embed import EmbedPrediction
 from burnish.tasks.score import ScorePrediction
 from burnish.tasks.tag import TagPrediction
 
+if sys.platform != "win32":
+    import fcntl
+
 _ENTITY = {"start": pa.int64(), "end": pa.int64(), "label": TEXT, "text": TEXT, "score": REAL}
 _IN_A_GROUP = 16  # parts that make a row group of a Parquet file
+_PARTS, _GONE = ".parts", ".gone"  # ends of the names of folders: with parts, and of those about to be removed
 _BREAK = re.compile(r"[\t\r\n]")
 
 
@@ -142,51 +150,93 @@ class Format:
         return sink.getvalue()
 
 
-class Parts:
-    """The finished stretches of an output, a file each, in a hidden folder beside it.
+class Part(NamedTuple):
+    """A finished stretch: its rows from `start` up to, not including, `end`, and how many of them have no text."""
 
-    Names hold all there is to know of them: that of the folder what the output is made from, and that of a part the
-    rows up to its end and how many of its own have no text.
+    start: int
+    end: int
+    empty: int
+    path: Path
+
+
+class Parts:
+    """The finished stretches of an output, a file each, in a hidden folder beside it, for one run at a time.
+
+    Names hold all there is to know of them: that of the folder what the output is made from, and that of a part which
+    rows it has and how many of them have no text. A part behind a gap is none.
 
     Args:
         key: what the output is made from; parts with another one are let be, and removed once this output is there.
+
+    Raises:
+        InputError: when another run writes them.
     """
 
     def __init__(self, out: Path, key: str, say: Callable[[str], None]) -> None:
-        self._out, self._folder = out, out.with_name(f".{out.name}.{key}.parts")
-        alike = re.compile(rf"\.{re.escape(out.name)}\.[0-9a-f]{{12}}\.parts")
+        self._out, self._folder = out, out.with_name(f".{out.name}.{key}{_PARTS}")
+        alike = re.compile(rf"\.{re.escape(out.name)}\.[0-9a-f]{{12}}({_PARTS}|{_GONE})")
         self._others = [p for p in out.parent.iterdir() if alike.fullmatch(p.name) and p != self._folder]
-        if self._others and not self._folder.exists():
-            listed = ", ".join(f"'{path}'" for path in self._others)
+        if (partial := [p for p in self._others if p.suffix == _PARTS]) and not self._folder.exists():
+            listed = ", ".join(f"'{path}'" for path in partial)
             say(f"note: {listed} is a partial result of another input, model or variant; begun anew")
-        self._folder.mkdir(exist_ok=True)
+        lock = _locked(self._folder)
+        if lock is None:
+            raise InputError(f"OUT: another run writes '{out}'; let it end, or choose another name")
+        self._lock = lock
+        kept = {part.path for part in self._parts()}
+        for path in self._folder.glob("*.part"):
+            if path not in kept:
+                path.unlink()
+
+    def close(self) -> None:
+        """Let another run write."""
+        self._lock.close()
 
     @property
     def done(self) -> int:
         """Rows that are finished."""
-        return max((rows for rows, _ in self._counts()), default=0)
+        return max((part.end for part in self._parts()), default=0)
 
     @property
     def empty(self) -> int:
         """Finished rows without a text."""
-        return sum(empty for _, empty in self._counts())
+        return sum(part.empty for part in self._parts())
 
-    def add(self, data: Any, done: int, empty: int) -> None:
-        """Keep the next stretch, given in bytes, with which `done` rows are finished."""
-        self._write(self._folder / f"{done:012d}-{empty}.part", lambda file: file.write(data))
+    def add(self, data: Any, start: int, end: int, empty: int) -> None:
+        """Keep the next stretch, given in bytes: rows from `start` up to, not including, `end`."""
+        self._write(self._folder / f"{start:012d}-{end:012d}-{empty}.part", lambda file: file.write(data))
 
-    def join(self, format: Format) -> None:
-        """Put the whole output in place in one step, and remove the parts."""
-        self._write(self._out, lambda file: format.join(self._paths(), file))
-        for folder in (self._folder, *self._others):
-            shutil.rmtree(folder, ignore_errors=True)
+    def join(self, format: Format, rows: int) -> None:
+        """Put the whole output, of so many rows, in place in one step, and remove the parts.
 
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("*.part"))
+        Raises:
+            InputError: when rows are missing.
+        """
+        parts = self._parts()
+        if self.done != rows:
+            raise InputError(
+                f"OUT: '{self._folder}' holds {self.done:,} of {rows:,} rows, so that '{self._out}' is not written; "
+                "the same command goes on from there"
+            )
+        self._write(self._out, lambda file: format.join([part.path for part in parts], file))
+        _remove(self._folder)
+        for folder in self._others:
+            if folder.suffix == _GONE:
+                shutil.rmtree(folder, ignore_errors=True)
+            elif lock := _locked(folder):  # nobody is about to go on with it
+                with lock:
+                    _remove(folder)
 
-    def _counts(self) -> list[tuple[int, int]]:
-        parts = (path.stem.split("-") for path in self._paths())
-        return [(int(rows), int(empty)) for rows, empty in parts]
+    def _parts(self) -> list[Part]:
+        """Those that follow each other from the first row on."""
+        there: dict[int, Part] = {}
+        for path in self._folder.glob("*-*-*.part"):
+            start, end, empty = map(int, path.stem.split("-"))
+            there[start] = Part(start, end, empty, path)
+        found: list[Part] = []
+        while part := there.get(found[-1].end if found else 0):
+            found.append(part)
+        return found
 
     def _write(self, path: Path, fill: Callable[[IO[bytes]], object]) -> None:
         fresh = self._folder / f"{os.getpid()}.writing"
@@ -199,6 +249,47 @@ class Parts:
         except OSError:
             fresh.unlink(missing_ok=True)
             raise
+
+
+def _locked(folder: Path) -> IO[bytes] | None:
+    """A file in a folder, made where there is none, that no other process has locked; None where one has."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            file = (folder / "lock").open("ab")
+        except FileNotFoundError:  # the run that had the folder has just removed it
+            continue
+        if not _alone(file):
+            file.close()
+            return None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), (folder / "lock").stat()):
+                return file
+        file.close()
+
+
+def _alone(file: IO[bytes]) -> bool:
+    """Lock a file; False where another process has. True, too, where files cannot be locked."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+    return True
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, which has from the first moment a name under which nobody goes on with it."""
+    gone = folder.with_suffix(_GONE)
+    shutil.rmtree(gone, ignore_errors=True)
+    try:
+        folder.rename(gone)
+    except OSError:  # Windows does not while a file in it is open
+        gone = folder
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _other(value: Any) -> str:
