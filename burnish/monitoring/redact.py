@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from burnish.data.personal import FORMS, find
@@ -36,14 +38,13 @@ def redact(text: str) -> tuple[str, tuple[Move, ...]]:
 
 def moved(start: int, end: int, moves: Sequence[Move]) -> tuple[int, int]:
     """Where characters `start` up to `end` of the original are now; a placeholder is covered whole or not at all."""
-    first = last = 0  # by how much each border shifts
-    for move in moves:
-        if move.start <= start < move.end:
-            first = move.new_start - start
-        elif move.end <= start:
-            first = move.new_end - move.end
-        if move.start < end <= move.end:
-            last = move.new_end - end
-        elif move.end < end:
-            last = move.new_end - move.end
-    return start + first, end + last
+    begins = attrgetter("start")
+    before, ahead = bisect_right(moves, start, key=begins), bisect_left(moves, end, key=begins)
+    new_start, new_end = start, end
+    if before:
+        move = moves[before - 1]
+        new_start = move.new_start if start < move.end else start + move.new_end - move.end
+    if ahead:
+        move = moves[ahead - 1]
+        new_end = move.new_end if end <= move.end else end + move.new_end - move.end
+    return new_start, new_end

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burnish.monitoring.redact import moved, redact
+from burnish.monitoring.redact import Move, moved, redact
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,14 @@ def test_entities_move_with_the_text() -> None:
     assert [said(word) for word in ("Ann", "Bob", "上海", "(ann@acme.org)")] == ["Ann", "Bob", "上海", "(<EMAIL>)"]
     assert said("acme") == said("ann@acme.org") == "<EMAIL>"  # a part of a placeholder is all of it
     assert said("org) met") == "<EMAIL>) met"
+
+
+def test_many_entities_are_no_trap() -> None:
+    """Quadratic time would take minutes here."""
+    count = 20_000
+    moves = [Move(10 * n + 5, 10 * n + 10, 8 * n + 5, 8 * n + 8) for n in range(count)]  # five characters become three
+    found = [moved(10 * n + 1, 10 * n + 3, moves) for n in range(count)]
+    assert found == [(8 * n + 1, 8 * n + 3) for n in range(count)]
 
 
 @pytest.mark.parametrize("piece", ["a", "1", "a.", "1 ", "a@", "a://b", "h://a?", "&key=", "+1 ", ":", "DE89 "])
