@@ -43,11 +43,12 @@ class Keeper:
             if not self._left or self._random.random() >= self._chance:
                 continue
             self._left -= 1
-            said = orjson.loads(part[1:]) if part[:1] == b"+" else None
-            status = 200 if said else 422
-            said = said and {name: value for name, value in said.items() if name != "embedding"}  # they follow from it
+            said, failed = orjson.loads(part[1:]), part[:1] == b"-"
+            status = said["status"] if failed else 200
+            said.pop("embedding", None)  # it follows from the input
+            told = None if failed else said
             self.store.note(
-                Request.of(id=identity, task=task, input=one, prediction=said, latency_ms=ms, status=status, **about)
+                Request.of(id=identity, task=task, input=one, prediction=told, latency_ms=ms, status=status, **about)
             )
 
     def feedback(self, given: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,15 @@ def test_the_sample_is_bounded_and_spread_over_a_second(clock: list[float]) -> N
     late = [one for one in store.inputs if int(one.split()[0]) >= 50]
     assert len(store.inputs) >= 20  # 50 of 1,000 are expected
     assert len(late) >= 5
+
+
+@pytest.mark.parametrize("status", [413, 422, 503])
+def test_a_failed_input_is_kept_with_its_own_status(clock: list[float], status: int) -> None:
+    records: list[Any] = []
+    store = SimpleNamespace(note=records.append)
+    part = b'-{"status":%d,"detail":"no"}' % status
+    Keeper(store).note("id", ABOUT, "classify", ["a", "b"], [SAID, part], 1.0)  # type: ignore[arg-type]
+    assert [(record.status, record.labels) for record in records] == [(200, ("a",)), (status, ())]
 
 
 def test_little_traffic_is_kept_whole(clock: list[float]) -> None:
