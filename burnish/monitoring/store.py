@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ _BATCH = 500  # requests of one transaction
 _PAUSE = 0.5  # seconds between transactions while fewer wait
 _HOUR = 3600.0
 _SLICE = 5000  # rows deleted in one transaction, so that no writer waits long for it
+_ONE_REQUEST = "DELETE FROM burnish_requests WHERE time = ? AND id = ? AND input = ?"  # the time has an index
 _COLUMNS = {kind: [f.name for f in fields(kind)] for kind in (Request, Feedback)}
 _TABLES = {Request: "burnish_requests", Feedback: "burnish_feedback"}
 _log = logging.getLogger(__name__)
@@ -194,10 +195,9 @@ class Store:
         if not (id or text):
             raise InputError("name what is to be forgotten: an id, or a text")
         self.flush()
-        with self._place.lock:
-            gone = self._forget_id(plain(id)) if id else 0
-            gone += self._forget_text(text.casefold()) if text else 0
-            self._place.wipe()
+        gone = self._forget_id(plain(id)) if id else 0
+        gone += self._forget_text(text.casefold()) if text else 0
+        self._place.wipe()
         return gone
 
     def _forget_id(self, id: str) -> int:
@@ -211,14 +211,17 @@ class Store:
         said = (f for f in self._read(Feedback) if text in f"{text_of(f)}\n{f.comment or ''}".casefold())
         feedback = [(f.id,) for f in said]
         asked = (r for r in self._read(Request, kept=True) if text in text_of(r).casefold())
-        requests = [(r.id, cell("input", r.input)) for r in asked]
-
-        def work(execute: Execute) -> None:
-            execute("DELETE FROM burnish_feedback WHERE id = ?", feedback, many=True)
-            execute("DELETE FROM burnish_requests WHERE id = ? AND input = ?", requests, many=True)
-
-        self._place.write(work)
+        requests = [(r.time, r.id, cell("input", r.input)) for r in asked]
+        self._delete("DELETE FROM burnish_feedback WHERE id = ?", feedback)
+        self._delete(_ONE_REQUEST, requests)
         return len(feedback) + len(requests)
+
+    def _delete(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run a statement for each row."""
+        for start in range(0, len(rows), _SLICE):
+            some = rows[start : start + _SLICE]
+            self._place.write(lambda execute, some=some: execute(statement, some, many=True))  # type: ignore[misc]
+            time.sleep(0.01)  # whoever waits to write comes first
 
     def flush(self) -> None:
         """Write what waits now; what the database does not take is dropped and counted."""

@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -360,6 +362,34 @@ def test_forgetting(url: str) -> None:
         assert [row.input for row in store.requests()] == ["nobody"]
         with pytest.raises(InputError, match="an id, or a text"):
             store.forget(text="")
+
+
+def test_others_write_while_much_is_forgotten(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SLICE", 2)
+    held: list[bool] = []
+
+    def sleep(seconds: float) -> None:
+        with ThreadPoolExecutor(1) as other:
+            free = other.submit(store._place.lock.acquire, timeout=5).result()
+            held.append(not free)
+            other.submit(store._place.lock.release)
+
+    with Store.open(url, keep="texts") as store:
+        for number in range(5):
+            store.note(request(f"Anna {number}", id=f"r{number}"))
+            store.feedback(feedback(f"Anna {number}"))
+        store.note(request("nobody", id="r1"))
+        with monkeypatch.context() as patch:
+            patch.setattr(module.time, "sleep", sleep)
+            assert store.forget(text="anna") == 10
+        assert [row.input for row in store.requests()] == ["nobody"]
+    assert held == [False] * 6
+
+
+def test_what_is_forgotten_is_found_by_an_index(store: Store, file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {module._ONE_REQUEST}", (1.0, "r1", "x")).fetchall()
+    assert "burnish_requests_time" in str(plan)
 
 
 def test_what_is_forgotten_leaves_the_disk(file: Path, store: Store) -> None:
