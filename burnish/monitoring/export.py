@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def write(records: Iterable[Feedback], path: Path, multi_label: bool) -> int:
     except OSError as error:
         raise InputError(f"cannot write '{path}': {error.strerror}; name another file") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     return count
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 import time
 import unicodedata
 import uuid
@@ -171,9 +171,10 @@ def checked(record: Feedback) -> Feedback:
             raise InputError("label: give a list of entities with start, end (exclusive) and label, inside of the text")
         return replace(record, label=[{"start": e.start, "end": e.end, "label": e.label} for e in found])
     if record.task == "score":
-        if isinstance(label, bool) or not isinstance(label, int | float) or not math.isfinite(label):
+        # Not `math.isfinite`: an integer may be too large for it.
+        if isinstance(label, bool) or not isinstance(label, int | float) or not abs(label) <= sys.float_info.max:
             raise InputError("label: the task score takes a number")
-    elif not (isinstance(label, str) or (isinstance(label, list) and all(isinstance(one, str) for one in label))):
+    elif not (isinstance(label, str) or (isinstance(label, list) and label and all(isinstance(o, str) for o in label))):
         raise InputError(f"label: the task {record.task} takes a class or a list of classes")
     return record
 

@@ -148,11 +148,14 @@ def test_feedback_comes_back(url: str) -> None:
         ("classify", ["a", "b"], "x", "takes a text"),
         ("classify", "a", 3, "a class or a list"),
         ("classify", "a", ["x", 3], "a class or a list"),
+        ("classify", "a", [], "a class or a list"),
         ("pair", "a", "x", "takes two texts"),
         ("pair", ["a", 3], "x", "takes two texts"),
         ("score", "a", "4", "takes a number"),
         ("score", "a", True, "takes a number"),
         ("score", "a", float("nan"), "takes a number"),
+        ("score", "a", float("-inf"), "takes a number"),
+        pytest.param("score", "a", 10**400, "takes a number", id="score-too-large"),
         ("tag", 3, [], "a text or a list of words"),
         ("tag", "Anna", "PER", "list of entities"),
         ("tag", "Anna", [{"start": 0, "end": 5, "label": "PER"}], "inside of the text"),
@@ -567,6 +570,12 @@ def test_export_of_entities(store: Store, tmp_path: Path) -> None:
     assert first["tags"] == ["B-PER", "O", "O", "B-LOC", "I-LOC", "O"]
     assert second["tags"] == first["tags"][:-1]
     assert (third["words"], third["tags"]) == (["nothing"], ["O"])
+
+
+def test_an_export_to_a_place_where_no_file_can_be(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot write '.*file/rows.jsonl': Not a directory; name another file"):
+        store.export(tmp_path / "file" / "rows.jsonl", "m")
 
 
 def test_the_service_stays_light() -> None:
