@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from burnish.batch import batch, write
+from burnish.config import parse
 from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.job import tune
@@ -62,6 +64,40 @@ def test_a_table_that_names_files(model: Path, tmp_path: Path, ending: str, colu
     assert [row[column] or "" for row in found] == names
     assert [row["prediction"] for row in found] == ["red", *[None] * 6, "blue"]
     assert report.empty == 6
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_names_that_are_made_of_columns(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny_images.job(tmp_path)
+    (tmp_path / "made.csv").write_text(
+        "".join(["color,id,label\n", *(f"{label},{n:02d},{label}\n" for n in range(3) for label in ("red", "blue"))]),
+        encoding="utf-8",
+    )
+    tiny_images.folder(tmp_path / "photos", 3)
+    columns = {"image": "photos/{color}/{id}.png", "label": "label"}
+    data = {"train": str(tmp_path / "made.csv"), "columns": columns}
+    model = tune(parse({**job.model_dump(), "data": data})).artifact.folder
+    rows = [{"id": n, "color": color} for color, n in (("red", "01"), ("blue", "00"), ("blue", None), ("red", "09"))]
+    source = tmp_path / f"rows{ending}"
+    if ending == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), source)
+    elif ending == ".jsonl":
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    else:
+        source.write_text("".join(["id,color\n", *(f"{row['id'] or ''},{row['color']}\n" for row in rows)]), "utf-8")
+    keys: list[str] = []
+    parts = write.Parts
+    monkeypatch.setattr("burnish.batch.Parts", lambda out, key, say: (keys.append(key), parts(out, key, say))[1])
+    report = batch(model, source, tmp_path / "out.jsonl")
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert report.empty == 2
+    expected = Engine.open(model).predict([tmp_path / "photos" / name for name in ("red/01.png", "blue/00.png")])
+    assert [row["prediction"] for row in found] == [*(one.label for one in expected), None, None]
+    os.utime(tmp_path / "photos" / "blue" / "00.png", (1, 1))
+    batch(model, source, tmp_path / "out.jsonl", force=True)
+    assert keys[0] != keys[1]  # another state of a file that a row names
+    folder = tiny_images.folder(tmp_path / "folder", 1)
+    assert batch(model, folder, tmp_path / "out.csv").rows == 2
 
 
 def test_a_file_that_was_repaired_is_read_when_a_run_goes_on(

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from burnish.artifact import MANIFEST, VARIANTS, Artifact, disk_error, sha256
-from burnish.batch.columns import Inputs, inputs
+from burnish.batch.columns import Inputs, file_of, inputs, template
 from burnish.batch.read import FORMATS, Portion, Table, listed, look_through
 from burnish.batch.write import Format, Parts, answer, free, types
 from burnish.config import Job, parse
@@ -129,14 +129,16 @@ def batch(
         with _bar(quiet) as show:
             job = _job(artifact, source)
             table = listed(source, artifact.inputs) if folder else look_through(source, job)
-            named = inputs(table, job, str(source), artifact.inputs)
+            made = "" if folder else template(table, job, str(source), artifact.inputs)
+            named = files.slots(made) if made else inputs(table, job, str(source), artifact.inputs)
+            key = _key(artifact, chosen, source, table, named, made)
             base = source if folder else source.parent
             format = Format(out.suffix.lower(), table.schema, free(types(engine.task), table.schema.names))
-            with closing(Parts(out, _key(artifact, chosen, source, table, named), say)) as parts:
+            with closing(Parts(out, key, say)) as parts:
                 if resumed_at := parts.done:
                     say(f"going on after {resumed_at:,} of {table.rows:,} rows")
                 try:
-                    _predict(engine, table, Inputs(engine, base, named, say), format, parts, show)
+                    _predict(engine, table, Inputs(engine, base, named, made, say), format, parts, show)
                 except KeyboardInterrupt:
                     say(f"stopped after {parts.done:,} of {table.rows:,} rows; the same command goes on from there")
                     raise
@@ -179,7 +181,7 @@ def _job(artifact: Artifact, source: Path) -> Job:
     return parse({"task": kept["task"], "data": kept["data"] | other})
 
 
-def _key(artifact: Artifact, variant: str, source: Path, table: Table, named: tuple[str, ...]) -> str:
+def _key(artifact: Artifact, variant: str, source: Path, table: Table, named: tuple[str, ...], made: str) -> str:
     """What a partial result depends on."""
     form = MANIFEST if variant == TUNED else str(Path(VARIANTS[0], variant, VARIANTS[1]))
     made_from = (sha256(artifact.folder / name) for name in (MANIFEST, form))
@@ -189,7 +191,7 @@ def _key(artifact: Artifact, variant: str, source: Path, table: Table, named: tu
         content = store.digest(source)
         if artifact.inputs not in (TEXT, Cells.kind):  # it names files
             rows = (row for portion in table.portions(0, named) for row in portion.rows)
-            content += files.state(source.parent, (row.get(named[0]) for row in rows))
+            content += files.state(source.parent, (file_of(made, named, row) for row in rows))
     return store.fingerprint("batch", *made_from, content, source.suffix.lower())[:12]
 
 

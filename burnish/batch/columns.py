@@ -63,6 +63,20 @@ def inputs(table: Table, job: Job, source: str, kind: str = TEXT) -> tuple[str, 
     return (rest[0],)  # the only one beside the label is the text, whatever its name
 
 
+def template(table: Table, job: Job, source: str, kind: str) -> str:
+    """How the names of the files that a model of a `kind` reads are made of columns; empty where a column has them.
+
+    Raises:
+        InputError: when a column that they are made of is missing.
+    """
+    return "" if kind in (TEXT, Cells.kind) else files.template(getattr(job.data.columns, kind), table.texts, source)
+
+
+def file_of(made: str, named: Sequence[str], cells: Mapping[str, Any]) -> Any:
+    """The name of a row's file: by the template, or else what the one column holds."""
+    return files.filled(made, {name: cells.get(name) for name in named}) if made else cells.get(named[0])
+
+
 def _file(given: Columns, columns: Sequence[str], kind: str, source: str) -> str:
     """The stated column where the file has it, or else one that is called like the kind, or the only one."""
     stated = getattr(given, kind)
@@ -114,32 +128,32 @@ class Inputs:
     Args:
         base: the folder from which rows name files.
         named: the columns that are read.
+        made: how names of files are made of them, as `template` says.
         say: told of the first files that cannot be read.
     """
 
-    def __init__(self, engine: Engine, base: Path, named: Sequence[str], say: Callable[[str], None]) -> None:
-        self.task, self.base, self.named, self._say = engine.task, base, named, say
+    def __init__(self, engine: Engine, base: Path, named: Sequence[str], made: str, say: Callable[[str], None]) -> None:
+        self.task, self.base, self.named, self.made, self._say = engine.task, base, named, made, say
         self._reader = engine.tokenizer if isinstance(engine.tokenizer, Reader) else None
         self._told = 0
 
     def of(self, cells: Mapping[str, Any]) -> Row | None:
         """The row, or None where there is nothing to predict for."""
-        given = [cells.get(name) for name in self.named]
         if self._reader is None:
-            return row_of(self.task, given)
-        row, fault = self._found(self._reader, given)
+            return row_of(self.task, [cells.get(name) for name in self.named])
+        row, fault = self._found(self._reader, cells)
         if fault and self._told < _TOLD:
             self._told += 1
             self._say(f"left empty: {fault}" + (" (no more are named)" if self._told == _TOLD else ""))
         return row
 
-    def _found(self, reader: Reader, given: Sequence[Any]) -> tuple[Row | None, str | None]:
+    def _found(self, reader: Reader, cells: Mapping[str, Any]) -> tuple[Row | None, str | None]:
         """The row, or why there is none."""
         if not isinstance(reader, Cells):
-            path, _, fault = files.found(self.base, given[0], reader.fault)
+            path, _, fault = files.found(self.base, file_of(self.made, self.named, cells), reader.fault)
             return ({reader.kind: path} if path else None), fault
         try:
-            return reader.row(dict(zip(self.named, given, strict=True))), None
+            return reader.row({name: cells.get(name) for name in self.named}), None
         except InputError as error:
             return None, str(error)
 

@@ -67,9 +67,14 @@ def template(name: str | None, columns: Sequence[str], source: str) -> str:
     return name
 
 
+def slots(name: str) -> tuple[str, ...]:
+    """The columns that such a template uses."""
+    return tuple(dict.fromkeys(_SLOT.findall(name)))
+
+
 def filled(name: str, row: Mapping[str, Any]) -> str | None:
     """The name of a row's file by such a template; None where a cell is empty."""
-    cells = {slot: row[slot] for slot in _SLOT.findall(name)}
+    cells = {slot: row[slot] for slot in slots(name)}
     if any(cell is None or not str(cell).strip() for cell in cells.values()):
         return None
     return _SLOT.sub(lambda found: str(cells[found[1]]).strip(), name)
