@@ -207,6 +207,43 @@ def test_types_of_parquet_are_kept_and_can_be_written_as_text(models: Callable[[
     assert get(tmp_path / "out.csv")[0].items() >= {**kept, "x": "null", "prediction": "1"}.items()
 
 
+def test_integers_that_decimals_do_not_hold_become_text(models: Callable[[str], Path], tmp_path: Path) -> None:
+    large = 2**60 + 1
+    rows: list[dict[str, Any]] = [
+        {"text": "good", "id": large, "in": {"a": [large], "b": 1}, "n": 2**53} for _ in range(6)
+    ]
+    rows += [{"text": "bad", "id": 0.5, "in": {"a": [0.5], "b": 2}, "n": 0.5} for _ in range(6)]
+    batch(models("classify"), put(tmp_path / "in.jsonl", rows), tmp_path / "out.parquet")
+    found = get(tmp_path / "out.parquet")
+    assert [row["id"] for row in found] == [str(large)] * 6 + ["0.5"] * 6
+    assert [json.loads(row["in"]) for row in found] == [row["in"] for row in rows]
+    assert [row["n"] for row in found] == [float(2**53)] * 6 + [0.5] * 6
+
+
+def test_large_integers_alone_stay_integers(models: Callable[[str], Path], tmp_path: Path) -> None:
+    rows = [{"text": "good", "in": {"a": 2**60 + n} | ({"b": 0.5} if n > 5 else {})} for n in range(12)]
+    batch(models("classify"), put(tmp_path / "in.jsonl", rows), tmp_path / "out.parquet")
+    assert [row["in"]["a"] for row in get(tmp_path / "out.parquet")] == [2**60 + n for n in range(12)]
+
+
+def test_long_rows_of_json_are_looked_through_a_few_at_a_time(
+    models: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    joint = read._joint_type
+    monkeypatch.setattr(
+        read, "_joint_type", lambda known, cells, large: (sizes.append(len(cells)), joint(known, cells, large))[1]
+    )
+    monkeypatch.setattr(read, "_BYTES", 100)
+    rows = [{"text": "good " * 18, f"key {n}": n} for n in range(8)]  # each row with a key of its own
+    batch(models("classify"), put(tmp_path / "in.jsonl", rows), tmp_path / "out.parquet")
+    assert sizes == [1] * 16
+    del sizes[:]
+    batch(models("classify"), tmp_path / "in.jsonl", tmp_path / "out.csv")
+    assert sizes == []
+    assert [row["key 3"] for row in get(tmp_path / "out.csv")] == ["", "", "", "3", "", "", "", ""]
+
+
 def test_a_row_without_a_text_has_no_prediction(models: Callable[[str], Path], tmp_path: Path) -> None:
     texts = [
         "good",

@@ -128,7 +128,7 @@ def batch(
     try:
         with _bar(quiet) as show:
             job = _job(artifact, source)
-            table = listed(source, artifact.inputs) if folder else look_through(source, job)
+            table = listed(source, artifact.inputs) if folder else look_through(source, job, out.suffix.lower())
             made = "" if folder else template(table, job, str(source), artifact.inputs)
             named = files.slots(made) if made else inputs(table, job, str(source), artifact.inputs)
             key = _key(artifact, chosen, source, table, named, made)

@@ -21,6 +21,7 @@ from burnish.engine.run import PORTION
 from burnish.errors import InputError
 
 _BYTES, _FEWEST = 2 << 20, 256  # of a portion: bytes of the input, and rows however long they are
+_EXACT = 1 << 53  # decimals hold every integer up to it
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,16 @@ class Table:
         return self.read(done, min(PORTION, max(_FEWEST, _BYTES * self.rows // max(1, self.size))), wanted)
 
 
-def look_through(path: Path, job: Job) -> Table:
+def look_through(path: Path, job: Job, to: str) -> Table:
     """Read a file to its end, so that what is wrong with a row is known before the first is predicted.
+
+    Args:
+        to: ending of the output: all but .parquet take names for columns, and no types.
 
     Raises:
         InputError: when it cannot be read, with the line, or holds no rows.
     """
-    table = FORMATS[path.suffix.lower()](path, job)
+    table = FORMATS[path.suffix.lower()](path, job, to)
     if not table.rows:
         raise InputError(f"IN: '{path}' holds no rows; give a file with rows in it")
     return table
@@ -85,7 +89,7 @@ def listed(folder: Path, kind: str) -> Table:
     return Table(pa.schema([(kind, store.TEXT)]), (kind,), frozenset(), len(found), size, read)
 
 
-def _cells(path: Path, job: Job) -> Table:
+def _cells(path: Path, job: Job, to: str) -> Table:
     """A CSV or TSV file."""
     encoding = _encoding(path, job)
     with path.open(encoding=encoding, newline="") as file:
@@ -111,8 +115,8 @@ def _by_number(columns: Columns) -> bool:
     return bool(given) and all(name.strip().isdecimal() for name in given)
 
 
-def _lines(path: Path, job: Job) -> Table:
-    """JSON lines; a key has the type that Arrow finds for its values."""
+def _lines(path: Path, job: Job, to: str) -> Table:
+    """JSON lines; a key has the type that Arrow finds for its values, where that is asked for."""
     encoding = _encoding(path, job)
 
     def objects() -> Iterator[tuple[dict[str, Any], str]]:
@@ -127,17 +131,39 @@ def _lines(path: Path, job: Job) -> Table:
 
     types: dict[str, Any] = {}
     lists: set[str] = set()
+    large: set[str] = set()
     rows = 0
-    for chunk in chunked((row for row, _ in objects()), PORTION):
+    for chunk in _bounded(objects()):
         rows += len(chunk)
-        for name in dict.fromkeys(name for row in chunk for name in row):
-            cells = [row.get(name) for row in chunk]
-            types[name] = _joint_type(types.get(name, pa.null()), cells)
-            if any(isinstance(cell, list) for cell in cells):
-                lists.add(name)
+        columns: dict[str, list[Any]] = {}
+        for row in chunk:
+            for name, cell in row.items():
+                columns.setdefault(name, []).append(cell)
+        lists.update(name for name, cells in columns.items() if any(isinstance(cell, list) for cell in cells))
+        if to != ".parquet":
+            types |= dict.fromkeys(columns, store.TEXT)
+            continue
+        for name, cells in columns.items():
+            if _is_large(cells):
+                large.add(name)
+            types[name] = _joint_type(types.get(name, pa.null()), cells, name in large)
     # Parquet has no objects without keys.
     schema = pa.schema([(name, store.TEXT if "struct<>" in str(kind) else kind) for name, kind in types.items()])
     return Table(schema, tuple(types), frozenset(lists), rows, path.stat().st_size, read)
+
+
+def _bounded(items: Iterator[tuple[dict[str, Any], str]]) -> Iterator[list[dict[str, Any]]]:
+    """Lists of rows, of which no more are held at a time than one portion has, nor much more than its bytes."""
+    chunk: list[dict[str, Any]] = []
+    length = 0
+    for row, line in items:
+        chunk.append(row)
+        length += len(line)
+        if len(chunk) >= PORTION or length >= _BYTES:
+            yield chunk
+            chunk, length = [], 0
+    if chunk:
+        yield chunk
 
 
 def _object(line: str, where: str) -> dict[str, Any]:
@@ -150,16 +176,41 @@ def _object(line: str, where: str) -> dict[str, Any]:
     return found
 
 
-def _joint_type(known: Any, cells: list[Any]) -> Any:
-    """The Arrow type of a column so far and of more cells; text where they have none in common."""
+def _joint_type(known: Any, cells: list[Any], large: bool) -> Any:
+    """The Arrow type of a column so far and of more cells; text where they have none in common.
+
+    Args:
+        large: whether integers are among them that decimals do not hold.
+    """
     try:
-        both = [pa.schema([("", kind)]) for kind in (known, pa.array(cells).type)]
-        return pa.unify_schemas(both, promote_options="permissive").field(0).type
+        kinds = known, pa.array(cells).type
+        both = [pa.schema([("", kind)]) for kind in kinds]
+        joint = pa.unify_schemas(both, promote_options="permissive").field(0).type
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
         return store.TEXT
+    return store.TEXT if large and any(_become_decimals(kind, joint) for kind in kinds) else joint
 
 
-def _parquet(path: Path, job: Job) -> Table:
+def _is_large(value: Any) -> bool:
+    """Whether an integer in it is larger than a decimal holds."""
+    if isinstance(value, int):
+        return abs(value) > _EXACT
+    if isinstance(value, dict):
+        return any(map(_is_large, value.values()))
+    return isinstance(value, list) and any(map(_is_large, value))
+
+
+def _become_decimals(kind: Any, joint: Any) -> bool:
+    """Whether integers of one Arrow type are decimals in another that it was joined into."""
+    if pa.types.is_integer(kind):
+        return bool(pa.types.is_floating(joint))
+    if pa.types.is_list(kind):
+        return _become_decimals(kind.value_type, joint.value_type)
+    inner = kind if pa.types.is_struct(kind) else ()
+    return any(_become_decimals(field.type, joint.field(field.name).type) for field in inner)
+
+
+def _parquet(path: Path, job: Job, to: str) -> Table:
     def read(done: int, size: int, wanted: Sequence[str] | None) -> Iterator[Portion]:
         try:
             with pq.ParquetFile(path) as file:
@@ -187,7 +238,7 @@ def _broken(path: Path, error: Exception) -> InputError:
     return InputError(f"IN: '{path}' does not read as Parquet: {error}")
 
 
-FORMATS: dict[str, Callable[[Path, Job], Table]] = {
+FORMATS: dict[str, Callable[[Path, Job, str], Table]] = {
     ".csv": _cells,
     ".tsv": _cells,
     ".jsonl": _lines,
