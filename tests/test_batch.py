@@ -226,6 +226,43 @@ def test_large_integers_alone_stay_integers(models: Callable[[str], Path], tmp_p
     assert [row["in"]["a"] for row in get(tmp_path / "out.parquet")] == [2**60 + n for n in range(12)]
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            pa.array([b"good"] * 7 + [b"b\xffd"], pa.binary()).cast(pa.string(), safe=False),
+            "row 8 of column 'odd'.*utf-8",
+        ),
+        (pa.array([0] * 7 + [2**60], pa.timestamp("ms")), "row 8 of column 'odd' cannot be read"),
+    ],
+)
+def test_values_that_python_cannot_hold(models: Callable[[str], Path], tmp_path: Path, values: Any, told: str) -> None:
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": ["good"] * 8, "odd": values}), source)
+    with pytest.raises(InputError, match=f"IN: '.*in.parquet': {told}"):
+        batch(models("classify"), source, tmp_path / "out.csv")
+    batch(models("classify"), source, tmp_path / "out.parquet")  # as it is
+    assert pq.read_table(tmp_path / "out.parquet")["odd"].chunk(0).equals(values)
+
+
+def test_two_columns_of_one_name_in_parquet(models: Callable[[str], Path], tmp_path: Path) -> None:
+    def source(names: list[str]) -> Path:
+        arrays = [pa.array([f"{value} {n}" for n in range(8)]) for value in ("good", "bad", "very")]
+        pq.write_table(pa.Table.from_arrays(arrays, names), tmp_path / "in.parquet")
+        return tmp_path / "in.parquet"
+
+    for after in (".csv", ".jsonl"):
+        with pytest.raises(InputError, match=r"called 'x'; give each its own name, or write \.parquet"):
+            batch(models("classify"), source(["text", "x", "x"]), tmp_path / f"out{after}")
+    batch(models("classify"), source(["text", "x", "x"]), tmp_path / "out.parquet")
+    found = pq.ParquetFile(tmp_path / "out.parquet").read()
+    assert found.column_names == ["text", "x", "x", "prediction", "probability"]
+    assert [found.column(at)[3].as_py() for at in (1, 2)] == ["bad 3", "very 3"]
+    with pytest.raises(InputError, match="two columns are called 'text', which the model reads"):
+        batch(models("classify"), source(["text", "text", "id"]), tmp_path / "again.parquet")
+    assert left(tmp_path) == []
+
+
 def test_long_rows_of_json_are_looked_through_a_few_at_a_time(
     models: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

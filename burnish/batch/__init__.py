@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from burnish.artifact import MANIFEST, VARIANTS, Artifact, disk_error, sha256
-from burnish.batch.columns import Inputs, file_of, inputs, template
+from burnish.batch.columns import Inputs, file_of, inputs, once, template
 from burnish.batch.read import FORMATS, Portion, Table, listed, look_through
 from burnish.batch.write import Format, Parts, answer, free, types
 from burnish.config import Job, parse
@@ -131,6 +131,7 @@ def batch(
             table = listed(source, artifact.inputs) if folder else look_through(source, job, out.suffix.lower())
             made = "" if folder else template(table, job, str(source), artifact.inputs)
             named = files.slots(made) if made else inputs(table, job, str(source), artifact.inputs)
+            once(named, table, str(source))
             key = _key(artifact, chosen, source, table, named, made)
             base = source if folder else source.parent
             format = Format(out.suffix.lower(), table.schema, free(types(engine.task), table.schema.names))

@@ -72,6 +72,16 @@ def template(table: Table, job: Job, source: str, kind: str) -> str:
     return "" if kind in (TEXT, Cells.kind) else files.template(getattr(job.data.columns, kind), table.texts, source)
 
 
+def once(named: Sequence[str], table: Table, source: str) -> None:
+    """Refuse what a model reads where several columns have its name.
+
+    Raises:
+        InputError: when they have.
+    """
+    if twice := next((name for name in named if table.texts.count(name) > 1), None):
+        raise InputError(f"'{source}': two columns are called '{twice}', which the model reads; give each its own name")
+
+
 def file_of(made: str, named: Sequence[str], cells: Mapping[str, Any]) -> Any:
     """The name of a row's file: by the template, or else what the one column holds."""
     return files.filled(made, {name: cells.get(name) for name in named}) if made else cells.get(named[0])

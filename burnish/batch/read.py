@@ -212,13 +212,16 @@ def _become_decimals(kind: Any, joint: Any) -> bool:
 
 def _parquet(path: Path, job: Job, to: str) -> Table:
     def read(done: int, size: int, wanted: Sequence[str] | None) -> Iterator[Portion]:
+        at = 0
         try:
             with pq.ParquetFile(path) as file:
                 for found in file.iter_batches(size):
-                    if done < len(found):
-                        kept = found.slice(done)
-                        yield Portion((kept if wanted is None else kept.select(list(wanted))).to_pylist(), kept)
-                    done = max(0, done - len(found))
+                    passed = min(max(0, done - at), len(found))
+                    kept = found.slice(passed)
+                    if len(kept):
+                        chosen = kept if wanted is None else kept.select(list(wanted))
+                        yield Portion(_values(chosen, f"IN: '{path}'", at + passed), kept)
+                    at += len(found)
         except (pa.ArrowException, OSError) as error:
             raise _broken(path, error) from None
 
@@ -227,11 +230,35 @@ def _parquet(path: Path, job: Job, to: str) -> Table:
             schema, about = file.schema_arrow, file.metadata
     except (pa.ArrowException, OSError) as error:
         raise _broken(path, error) from None
+    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+    if twice and to != ".parquet":
+        raise InputError(f"IN: '{path}': two columns are called '{twice}'; give each its own name, or write .parquet")
     of = pa.types
     texts = tuple(field.name for field in schema if not (of.is_binary(field.type) or of.is_large_binary(field.type)))
     lists = frozenset(field.name for field in schema if of.is_list(field.type) or of.is_large_list(field.type))
     size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
     return Table(schema, texts, lists, about.num_rows, size, read)
+
+
+def _values(batch: Any, where: str, start: int) -> list[dict[str, Any]]:
+    """Rows of an Arrow batch.
+
+    Raises:
+        InputError: with column and row for a value that Python cannot hold.
+    """
+    try:
+        return batch.to_pylist()  # type: ignore[no-any-return]
+    except (ValueError, OverflowError):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            for row, value in enumerate(column, start + 1):
+                try:
+                    value.as_py()
+                except (ValueError, OverflowError) as error:
+                    raise InputError(
+                        f"{where}: row {row:,} of column '{name}' cannot be read: {error}; correct it, or leave the "
+                        "column out"
+                    ) from None
+        raise
 
 
 def _broken(path: Path, error: Exception) -> InputError:
