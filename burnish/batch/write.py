@@ -319,7 +319,7 @@ def _finite(value: Any) -> Any:
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return whole(value)
-    if value is None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return _json(value) if isinstance(value, bool | int | float | list | dict) else _other(value)
 
