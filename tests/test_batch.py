@@ -207,6 +207,17 @@ def test_types_of_parquet_are_kept_and_can_be_written_as_text(models: Callable[[
     assert get(tmp_path / "out.csv")[0].items() >= {**kept, "x": "", "prediction": "1"}.items()
 
 
+@pytest.mark.parametrize("before", [".csv", ".tsv"])
+def test_empty_lines_of_one_column_are_rows(models: Callable[[str], Path], tmp_path: Path, before: str) -> None:
+    source = tmp_path / f"in{before}"
+    source.write_text("\ntext\n\ngood\n\n\nbad\n\n\n", encoding="utf-8")
+    report = batch(models("classify"), source, tmp_path / "out.csv")
+    assert [row["text"] for row in get(tmp_path / "out.csv")] == ["", "good", "", "", "bad"]
+    assert report.empty == 3
+    source.write_text("text,id\n\ngood,1\n\n".replace(",", "\t" if before == ".tsv" else ","), encoding="utf-8")
+    assert batch(models("classify"), source, tmp_path / "two.csv").rows == 1
+
+
 def test_integers_that_decimals_do_not_hold_become_text(models: Callable[[str], Path], tmp_path: Path) -> None:
     large = 2**60 + 1
     rows: list[dict[str, Any]] = [

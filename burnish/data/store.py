@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 LINE = "_line"  # column with the first source line of a row
-_VERSION = 3  # part of every key: raise it when a reader changes what it yields
+_VERSION = 4  # part of every key: raise it when a reader changes what it yields
 _BATCH_ROWS, _BATCH_CHARACTERS = 1000, 4_000_000
 _STALE_SECONDS = 86_400
 

@@ -58,12 +58,14 @@ def ends_in_classes(begin: str) -> bool:
 def read(path: Path, encoding: str, limit: int | None, dialect: Dialect, header: bool) -> Content:
     """Read a table whose cells are all text; an empty cell is None and nothing else is.
 
+    Empty lines are passed over, but where there is one column: then each is an empty cell, unless no row follows.
+
     Without a header the columns are called 1, 2, 3, ...
 
     Raises:
         InputError: with file and line for a row whose number of cells differs, or an unclosed quote.
     """
-    first = next(_records(path, encoding, dialect), None)
+    first = next(_full(_records(path, encoding, dialect)), None)
     if first is None:
         raise InputError(f"'{path}' holds no rows")
     names, notes = _names(path, first) if header else ([str(n + 1) for n in range(len(first[1]))], ["no header row"])
@@ -72,7 +74,10 @@ def read(path: Path, encoding: str, limit: int | None, dialect: Dialect, header:
 
     def rows() -> Iterator[Row]:
         records = _records(path, encoding, dialect)
-        for line, cells in islice(records, int(header), None if limit is None else limit + int(header)):
+        if header:
+            next(_full(records))
+        records = _full(records) if len(names) > 1 else _to_the_last(records)
+        for line, cells in islice(records, limit):
             if len(cells) != len(names):
                 raise InputError(
                     f"{path}:line {line}: {len(cells)} cells where there are {len(names)} columns "
@@ -106,13 +111,31 @@ def _names(path: Path, first: Record) -> tuple[list[str], list[str]]:
     return names, notes
 
 
+def _full(records: Iterator[Record]) -> Iterator[Record]:
+    """Those that are no empty lines."""
+    return (record for record in records if record[1])
+
+
+def _to_the_last(records: Iterator[Record]) -> Iterator[Record]:
+    """All up to the last that is no empty line, with an empty cell for each line that is one."""
+    waiting: list[Record] = []
+    for line, cells in records:
+        if cells:
+            yield from waiting
+            waiting.clear()
+            yield line, cells
+        else:
+            waiting.append((line, [""]))
+
+
 def _records(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
-    """Yield (first line, cells); empty lines are passed over."""
+    """Yield (first line, cells); an empty line has no cells."""
     if dialect.quote is None:
         with path.open(encoding=encoding, newline="\n") as file:
             for line, text in enumerate(file, 1):
-                if text := text.rstrip("\r\n"):  # a class holds no @, a text may
-                    yield line, text.rsplit("@", 1) if dialect == AT else text.split(dialect.delimiter)
+                text = text.rstrip("\r\n")  # a class holds no @, a text may
+                cells = text.rsplit("@", 1) if dialect == AT else text.split(dialect.delimiter)
+                yield line, cells if text else []
         return
     csv.field_size_limit(sys.maxsize)  # the default refuses a cell of 128 KB
     with path.open(encoding=encoding, newline="") as file:
@@ -120,8 +143,7 @@ def _records(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
         line = 1
         try:
             for cells in reader:
-                if cells:
-                    yield line, cells
+                yield line, cells
                 line = reader.line_num + 1
         except csv.Error as error:
             raise InputError(
