@@ -174,7 +174,7 @@ def checked(record: Feedback) -> Feedback:
         # Not `math.isfinite`: an integer may be too large for it.
         if isinstance(label, bool) or not isinstance(label, int | float) or not abs(label) <= sys.float_info.max:
             raise InputError("label: the task score takes a number")
-    elif not (isinstance(label, str) or (isinstance(label, list) and label and all(isinstance(o, str) for o in label))):
+    elif not (isinstance(label, str) or (isinstance(label, list) and all(isinstance(one, str) for one in label))):
         raise InputError(f"label: the task {record.task} takes a class or a list of classes")
     return record
 

@@ -148,7 +148,6 @@ def test_feedback_comes_back(url: str) -> None:
         ("classify", ["a", "b"], "x", "takes a text"),
         ("classify", "a", 3, "a class or a list"),
         ("classify", "a", ["x", 3], "a class or a list"),
-        ("classify", "a", [], "a class or a list"),
         ("pair", "a", "x", "takes two texts"),
         ("pair", ["a", 3], "x", "takes two texts"),
         ("score", "a", "4", "takes a number"),
