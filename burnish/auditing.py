@@ -194,22 +194,17 @@ def _extra(rows: Rows, job: Job, sensitive: str | None) -> dict[str, Sequence[st
     Raises:
         InputError: when there is no column of the name `sensitive`.
     """
-    given = read(rows.source, job.data, role="test")
-    places: list[int] | None = None
-    if rows.lines and rows.lines in rows.columns and rows.lines in given.columns:
-        at = {line: index for index, line in enumerate(given.table[rows.lines][:])}
-        places = [at[line] for line in rows.table[rows.lines][:]]
-    elif len(given) == len(rows):
-        places = list(range(len(rows)))
+    given = read(rows.source, job.data, role="test").select(rows.among_all)
     known = [rows.table[name][:] for name in rows.columns]
+    columns: dict[str, list[Any]] = {name: [] for name in given.columns}
+    for batch in given.batches():
+        for name, values in batch.items():
+            columns[name] += values
     found: dict[str, Sequence[str | None]] = {}
-    for name in given.columns if places is not None else ():
-        column = given.table[name][:]
-        values = [column[place] for place in places or ()]
+    for name, values in columns.items():
         if name == sensitive or (values not in known and all(v is None or isinstance(v, str) for v in values)):
             found[name] = [None if value is None else str(value) for value in values]
     if sensitive is not None and sensitive not in found:
-        why = "" if places is not None else ", as its rows cannot be told apart by line"
         told = nearest(sensitive, given.columns)
-        raise InputError(f"--sensitive: no column '{sensitive}' in '{rows.source}'{why}; {told}")
+        raise InputError(f"--sensitive: no column '{sensitive}' in '{rows.source}'; {told}")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ class Rows:
         encoding: text encoding the file was read with; None where that has no meaning.
         notes: what the reader decided on its own (encoding, dialect, tag scheme), for the report.
         lines: column that holds the first source line of each row, if the reader keeps one.
+        places: where each row stands among all that were read; None where these are all of them.
     """
 
     table: Dataset
@@ -34,6 +35,7 @@ class Rows:
     encoding: str | None = None
     notes: tuple[str, ...] = ()
     lines: str | None = None
+    places: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -64,10 +66,17 @@ class Rows:
             yield part.to_pydict()
 
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Rows:
-        return replace(self, table=self.table.select(np.asarray(indices)))
+        chosen = np.asarray(indices, dtype=np.int64)
+        return replace(self, table=self.table.select(chosen), places=self.among_all[chosen])
+
+    @property
+    def among_all(self) -> NDArray[np.int64]:
+        """Where each row stands among all that were read from its source."""
+        return np.arange(len(self)) if self.places is None else self.places
 
     def where(self, index: int) -> str:
         """Name the place of a row for an error message, as `file:line 12` or `file:row 12`."""
         if self.lines and self.lines in self.columns:
             return f"{self.source}:line {self.table[index][self.lines]}"
-        return f"{self.source}:row {index + 1}"
+        place = index if self.places is None else self.places[index]
+        return f"{self.source}:row {place + 1}"

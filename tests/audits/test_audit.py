@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tracemalloc
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from burnish.audited import Section
-from burnish.auditing import audit
+from burnish.auditing import _extra, audit
 from burnish.audits.gates import GATES, judged, must_be_known
 from burnish.cli import app
+from burnish.config import parse
+from burnish.data.load import load, load_file
 from burnish.errors import ConfigError, InputError
 from burnish.reporting.audit import audit_html, audit_json
 
@@ -121,3 +126,40 @@ def test_other_columns_make_groups(tuned: dict[str, Path], tmp_path: Path) -> No
     assert ("place", "b", 40) in groups
     assert audit_json(report)["rows"] == 120
     assert "place a" in audit_html(report)
+
+
+def _people(count: int) -> list[dict[str, str]]:
+    return [{"text": f"good film {i}", "label": "pos", "gender": "fm"[i % 3 == 0]} for i in range(count)]
+
+
+@pytest.mark.parametrize("form", ["csv", "two.json", "parquet"])
+def test_other_columns_stay_with_their_rows(tmp_path: Path, form: str) -> None:
+    people, place = _people(60), tmp_path / f"people.{form}"
+    if form == "csv":
+        place.write_text("text,label,gender\n" + "".join(",".join(one.values()) + "\n" for one in people))
+    elif form == "parquet":
+        pq.write_table(pa.Table.from_pylist(people), place)
+    else:
+        pairs = (", ".join(map(json.dumps, people[i : i + 2])) for i in range(0, 60, 2))
+        place.write_text("[\n" + ",\n".join(pairs) + "\n]")
+    split = {"by": "stratify", "dev": 0.2, "test": 0.5}
+    job = parse({"task": "classify", "data": {"train": str(place), "split": split}})
+    rows = load(job)["test"]
+    rows = rows.select(range(3, len(rows)))
+    gender = {one["text"]: one["gender"] for one in people}
+    assert _extra(rows, job, None) == {"gender": [gender[row["text"]] for row in rows]}
+
+
+def test_only_the_cells_of_the_audited_rows_are_kept(tmp_path: Path) -> None:
+    place = tmp_path / "long.csv"
+    place.write_text("text,label,comment\n" + "".join(f"film {i},pos,{f'c{i} ' * 500}\n" for i in range(5000)))
+    job = parse({"task": "classify", "data": {"train": str(place)}})
+    rows = load_file(str(place), job).select(range(7, 5000, 500))
+    tracemalloc.start()
+    try:
+        found = _extra(rows, job, None)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert str(found["comment"][1]).startswith("c507 ")
+    assert most < 3_000_000  # the column is some 13 MB
