@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "rmse", "brier", "ece", "wer", "cer"})
+LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "rmse", "brier", "ece", "wer", "cer", "error"})
 Verdict = Literal["ok", "note", "warn", "fail"]
 
 

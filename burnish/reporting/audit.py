@@ -15,7 +15,7 @@ from burnish.reporting import plots, wording
 from burnish.reporting.html import environment
 from burnish.reporting.jsonable import plain
 from burnish.reporting.svg import Scale, axes, dot, line, picture
-from burnish.results import Interval
+from burnish.results import LOWER_IS_BETTER, Interval
 
 _BARS = 12
 
@@ -90,12 +90,13 @@ def pictures(section: Section) -> list[Markup]:
         if table.title == "Reliability":
             found.append(reliability([(float(said or 0), float(right or 0)) for said, right, _ in table.rows]))
         if table.title == "By group" and table.rows:
-            worst = sorted(table.rows, key=lambda row: float(row[3] or 0), reverse=True)[-_BARS:]
+            rising = table.columns[3] not in LOWER_IS_BETTER
+            worst = sorted(table.rows, key=lambda row: float(row[3] or 0), reverse=rising)[-_BARS:]
             bars = [
                 (f"{by} {name}", float(value or 0), Interval(float(low or 0), float(high or 0)))
                 for by, name, _, value, low, high in worst
             ]
-            found.append(plots.bars(bars, table.columns[3]))
+            found.append(plots.bars(bars, table.columns[3], "group"))
     return found
 
 

@@ -20,11 +20,12 @@ WIDTH, HEIGHT = 460.0, 270.0
 LEFT, RIGHT, TOP, BOTTOM = 54.0, 14.0, 30.0, 46.0
 
 
-def bars(rows: Sequence[tuple[str, float, Interval | None]], metric: str) -> Markup:
+def bars(rows: Sequence[tuple[str, float, Interval | None]], metric: str, of: str = "model") -> Markup:
     """Draw one bar a model with its confidence interval; the last one, the tuned model, stands out.
 
     Args:
         rows: name, value of the metric and its interval, if there is one; values that are not finite are left out.
+        of: what there is a bar for, where it is no model.
     """
     rows = [row for row in rows if math.isfinite(row[1])]
     if not rows:
@@ -50,7 +51,7 @@ def bars(rows: Sequence[tuple[str, float, Interval | None]], metric: str) -> Mar
         beyond = max(end, x(around.high)) if around else end
         parts.append(text(beyond + 8, middle + 4, wording.number(value), class_="value"))
     said = ", ".join(f"{name} {wording.number(value)}" for name, value, _ in rows)
-    return picture(width, bottom + 24, f"{metric} by model: {said}", *parts)
+    return picture(width, bottom + 24, f"{metric} by {of}: {said}", *parts)
 
 
 def curve(points: Sequence[tuple[int, float]], name: str, best: bool = False) -> Markup:

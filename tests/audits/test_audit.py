@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from burnish.audited import Section
+from burnish.audited import Section, Table
 from burnish.auditing import _extra, audit
 from burnish.audits.gates import GATES, judged, must_be_known
 from burnish.cli import app
 from burnish.config import parse
 from burnish.data.load import load, load_file
 from burnish.errors import ConfigError, InputError
-from burnish.reporting.audit import audit_html, audit_json
+from burnish.reporting.audit import audit_html, audit_json, pictures
 
 
 def _gates(figures: dict[str, float], stated: dict[str, float] | None = None) -> dict[str, tuple[float | None, bool]]:
@@ -163,3 +163,13 @@ def test_only_the_cells_of_the_audited_rows_are_kept(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert str(found["comment"][1]).startswith("c507 ")
     assert most < 3_000_000  # the column is some 13 MB
+
+
+@pytest.mark.parametrize(("metric", "worst"), [("error", "g19"), ("accuracy", "g0")])
+def test_the_worst_groups_are_drawn_and_the_worst_stands_out(metric: str, worst: str) -> None:
+    rows = tuple(("town", f"g{i}", 40, i / 20, i / 20, i / 20) for i in range(20))
+    columns = ("by", "group", "rows", metric, "low", "high")
+    (drawn,) = pictures(Section("slices", "", {}, (Table("By group", columns, rows),)))
+    said = re.findall(rf'aria-label="{metric} by group: ([^"]*)"', drawn)[0].split(", ")
+    assert len(said) == 12
+    assert said[-1].startswith(f"town {worst} ")
