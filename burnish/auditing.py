@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from burnish.errors import InputError, nearest
 from burnish.extras import need
 from burnish.tasks import Task
 from burnish.tasks.scope import has_scope
-from burnish.training.origin import job_of, training_rows
+from burnish.training.origin import is_there, job_of, training_rows
 from burnish.variant import TUNED, best, names
 
 Say = Callable[[str], None]
@@ -171,7 +170,7 @@ def _held_out(job: Job, data: str | None, inputs: str, say: Say) -> tuple[Rows, 
         if source is None and not getattr(job.data.split, name):
             continue
         place = source or job.data.train
-        if not place.startswith("hub:") and not exists(place):
+        if not is_there(place):
             raise InputError(f"the {name} rows are no longer at '{place}'; name a file with labelled rows: --data FILE")
         rows = load_file(source, job) if source else load(job)[name]
         if name == "dev":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os.path import exists
+from os.path import exists, expanduser
 from typing import Any
 
 from burnish.artifact import Artifact
@@ -23,7 +23,7 @@ def training_rows(artifact: Artifact, train: str | None = None) -> Rows:
     """
     job = job_of(artifact, train)
     place = job.data.train
-    if not place.startswith("hub:") and not exists(place):
+    if not is_there(place):
         raise InputError(f"the training rows are no longer at '{place}'; name the file with them: --train FILE")
     rows = usable(load(job)["train"], job.task)
     if fingerprint(rows) != artifact.manifest["data"]["fingerprint"]:
@@ -32,6 +32,11 @@ def training_rows(artifact: Artifact, train: str | None = None) -> Rows:
             "--train FILE"
         )
     return rows
+
+
+def is_there(place: str) -> bool:
+    """Whether rows of a job may still be read where it has them; of a hub set that is taken for granted."""
+    return place.startswith("hub:") or exists(expanduser(place))
 
 
 def job_of(artifact: Artifact, train: str | None = None) -> Job:

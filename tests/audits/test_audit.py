@@ -173,3 +173,9 @@ def test_the_worst_groups_are_drawn_and_the_worst_stands_out(metric: str, worst:
     said = re.findall(rf'aria-label="{metric} by group: ([^"]*)"', drawn)[0].split(", ")
     assert len(said) == 12
     assert said[-1].startswith(f"town {worst} ")
+
+
+def test_rows_in_the_home_folder_are_found(tuned: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tuned["classify"].parent))
+    report = audit(tuned["classify"], quick=True, train="~/train.csv")
+    assert not any("no longer" in said for said in report.forms["torch"][0].impossible)
