@@ -183,7 +183,11 @@ def explain_text(
 
     if given is None:
         raise InputError("name a text to explain, or a file with --data")
-    Artifact.open(model, verify=False).must_go_with("explain")
+    artifact = Artifact.open(model, verify=False)
+    artifact.must_go_with("explain")
+    if artifact.inputs != TEXT and (edits or examples):
+        option = "--edits" if edits else "--examples"
+        raise InputError(f"{option} works on models of texts so far, and '{model}' reads {artifact.inputs}s")
     engine = Engine.open(model, variant)
     row = engine.row(given.split("\t", 1) if "\t" in given and engine.task.name in ("pair", "score") else given)
     place = None if at is None else _place(at)
@@ -191,7 +195,7 @@ def explain_text(
     scorer = scores_by(one.explanation.method)
     shuffled = randomised(engine, shuffled_twin(engine), one.piece, one.target, one.weights, scorer)
     quality = faithfulness(engine, one.piece, one.target, one.weights, shuffled)
-    rows = training_rows(Artifact.open(model, verify=False), train) if examples or train else None
+    rows = training_rows(artifact, train) if examples or train else None
     change = None
     if edits:
         change = counterfactual(engine, row, one.explanation, typical_words(rows) if rows is not None else None)

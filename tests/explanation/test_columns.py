@@ -108,6 +108,8 @@ def test_it_is_faithful_and_the_page_has_bars(folder: Path) -> None:
         ({"method": "rollout"}, "take occlusion"),
         ({"edits": True}, "texts so far"),
         ({"examples": True}, "texts so far"),
+        ({"edits": True, "examples": True}, "texts so far"),
+        ({"edits": True, "train": "gone.csv"}, "texts so far"),
         ({"target": "maybe"}, "maybe"),
     ):
         with pytest.raises(InputError, match=told):
