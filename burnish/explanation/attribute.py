@@ -26,6 +26,10 @@ from burnish.explanation.shapley import shapley
 from burnish.explanation.target import Target, aim
 
 
+class NoSuchWay(InputError):
+    """A method that there is none of, or none for what the model reads: another row would not help."""
+
+
 @dataclass(frozen=True)
 class Explained:
     """An explanation with what its faithfulness is measured on.
@@ -97,7 +101,7 @@ def _known(name: str) -> Method:
     for method in METHODS:
         if method == name:
             return method
-    raise InputError(f"--method: '{name}' is no way to explain; {nearest(name, METHODS)}")
+    raise NoSuchWay(f"--method: '{name}' is no way to explain; {nearest(name, METHODS)}")
 
 
 def _usual(piece: Cut) -> Method:
@@ -107,13 +111,13 @@ def _usual(piece: Cut) -> Method:
 
 def _by_gradients(engine: Engine, piece: Cut, target: Target) -> Found:
     if isinstance(piece, Grid) and not piece.smooth:
-        raise InputError("--method: gradients need inputs that can change little by little; take shapley or occlusion")
+        raise NoSuchWay("--method: gradients need inputs that can change little by little; take shapley or occlusion")
     return integrated_gradients(engine.twin, piece, target, engine.pad_id)
 
 
 def _by_rollout(engine: Engine, piece: Cut, target: Target) -> Found:
     if not isinstance(piece, Piece):
-        raise InputError("--method: rollout follows the attention between words; take occlusion or gradients")
+        raise NoSuchWay("--method: rollout follows the attention between words; take occlusion or gradients")
     scores = rollout(engine.twin, piece, engine.pad_id)
     (value,) = values_of(engine, piece, target, np.ones((1, len(piece.words)), bool)).tolist()
     return Found(scores, value, nan, nan, 1)

@@ -9,7 +9,7 @@ from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.explained import Overview, WordWeight
-from burnish.explanation.attribute import explained, scores_by
+from burnish.explanation.attribute import NoSuchWay, explained, scores_by
 from burnish.explanation.faithful import faithfulness, mean_of, randomised, shuffled_twin
 from burnish.explanation.training import spread
 
@@ -27,7 +27,7 @@ def overview(
     row nor the comma of all of them comes first. Words that came once are left out where there are others.
 
     Raises:
-        InputError: when no row has a word.
+        InputError: when no row has a word, or the method does not go with what the model reads.
     """
     sums: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     chosen = spread(rows, _ROWS)
@@ -36,6 +36,8 @@ def overview(
     for index in chosen:
         try:
             one = explained(engine, rows[index], method=method)
+        except NoSuchWay:
+            raise
         except InputError:  # a row without words, or whose file cannot be read
             continue
         done += 1

@@ -125,6 +125,15 @@ def test_many_rows_are_added_up_by_column(folder: Path, tmp_path: Path) -> None:
     assert "Columns by label" in overview_html(overview)
 
 
+@pytest.mark.parametrize(("method", "told"), [("gradients", "take shapley"), ("shapely", "did you mean 'shapley'")])
+def test_a_method_that_is_none_here_is_refused_for_many_rows(
+    folder: Path, tmp_path: Path, method: str, told: str
+) -> None:
+    source = tiny_tables.table(tmp_path, tiny_tables.rows(6, seed=3))
+    with pytest.raises(InputError, match=told):
+        verbs.explain_file(folder, str(source), method, say=lambda line: None)
+
+
 def test_the_verb_prints_names(folder: Path) -> None:
     told = json.loads(CliRunner().invoke(app, ["explain", str(folder), json.dumps(OLD_IN_BONN), "--json"]).stdout)
     assert told["names"] == ["age", "income", "town"]
