@@ -66,6 +66,7 @@ class Explanation:
         grid: where the input is no text, the scores of its parts, row by row, and no `scores`.
         picture: the input as the model reads it, as a `data:` URI.
         names: of the parts of the grid, along its rows, where they have some; `cells`: what is in each.
+        unsaid: whether the model gives no label at all, so that the most probable one is explained.
     """
 
     text: str
@@ -86,6 +87,7 @@ class Explanation:
     picture: str = ""
     names: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
+    unsaid: bool = False
 
     def words(self, count: int | None = None) -> list[tuple[str, float]]:
         """Words with their scores, the weightiest first; of a grid the parts, each by its name or by row and column."""

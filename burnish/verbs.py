@@ -169,7 +169,8 @@ def explain_text(
     Args:
         given: the text; two with a tab between them for `pair`.
         at: for `tag`, `START:END`, the code points of the words to explain.
-        edits, examples: also look for a change that turns the decision, and for the training rows behind it.
+        edits, examples: also look for a change that turns the decision, where there is one, and for the training rows
+            behind it.
         train: the file with the training rows, when it is no longer where the job has it.
 
     Raises:
@@ -197,7 +198,7 @@ def explain_text(
     quality = faithfulness(engine, one.piece, one.target, one.weights, shuffled)
     rows = training_rows(artifact, train) if examples or train else None
     change = None
-    if edits:
+    if edits and not one.explanation.unsaid:
         change = counterfactual(engine, row, one.explanation, typical_words(rows) if rows is not None else None)
     found = behind(engine, one.piece, one.target, rows) if examples and rows is not None else None
     return one.explanation, quality, change, found

@@ -61,6 +61,8 @@ def explain(
     found = verbs.explain_text(
         model, text, method, target, against, at, variant=variant, edits=edits, examples=examples, train=train
     )
+    if edits and found[0].unsaid:
+        say("note: no label is given, so that --edits has nothing to turn")
     if html is not None:
         write(html, pages.explain_html(*found))
     if as_json:

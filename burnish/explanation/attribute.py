@@ -83,6 +83,7 @@ def explained(
         picture=grid.picture if grid else "",
         names=grid.names if grid else (),
         cells=grid.cells if grid else (),
+        unsaid=aimed.unsaid,
     )
     return Explained(explanation, piece, aimed, found.scores)
 

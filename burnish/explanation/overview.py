@@ -21,7 +21,8 @@ def overview(
     engine: Engine, rows: Rows, method: str | None = None, count: int = 15, say: Callable[[str], None] = print
 ) -> Overview:
     """Explain what the model says of the rows, and add up the scores by label and word, or by the name of a part; parts
-    without names have nothing in common, and give the measure of how far explanations can be trusted alone.
+    without names have nothing in common, and give the measure of how far explanations can be trusted alone. Rows that
+    the model gives no label are left out.
 
     A word's weight is its mean score times the square root of how often it came, so that neither the odd word of one
     row nor the comma of all of them comes first. Words that came once are left out where there are others.
@@ -40,6 +41,8 @@ def overview(
             raise
         except InputError:  # a row without words, or whose file cannot be read
             continue
+        if one.explanation.unsaid:
+            continue
         done += 1
         for span in one.explanation.scores:
             sums[one.explanation.target][one.explanation.written(span).lower()].append(span.score)
@@ -53,7 +56,7 @@ def overview(
         if done % 100 == 0:
             say(f"{done:,} of {len(chosen):,} rows explained")
     if not quality:
-        raise InputError(f"'{rows.source}' has no row with a word to explain")
+        raise InputError(f"'{rows.source}' has no row with a word to explain that the model gives a label")
     labels = {label: _best(words, count) for label, words in sorted(sums.items())}
     return Overview(rows.source, done, one.explanation.method, labels, mean_of(quality), bool(one.explanation.names))
 

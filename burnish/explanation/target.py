@@ -29,6 +29,7 @@ class Target:
         warmth: temperature that the probabilities of classes are given at.
         scale, shift: bring the output of `score` into the units of the labels.
         at: the words that are tagged, (start, end).
+        unsaid: as in `Explanation`.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Target:
     scale: float | None = None
     shift: float = 0.0
     at: tuple[int, int] | None = None
+    unsaid: bool = False
 
     def value(self, logits: torch.Tensor) -> torch.Tensor:
         """The explained value (n,): log-odds of the label, or a difference of logits at the temperature of the
@@ -98,12 +100,15 @@ def aim(
         return Target("score", None, (0,), scale=task.spread, shift=task.mean), found[0]
     if not isinstance(task, Classify):
         raise InputError(f"{task.name} cannot be explained yet")
-    label = _known(prediction.label if target is None else target, task.labels, "--target")
+    said = max(prediction.labels or prediction.probabilities, key=prediction.probabilities.__getitem__)
+    label = said if target is None else _known(target, task.labels, "--target")
     rival = None if against is None else _known(against, task.labels, "--against")
     _must_differ(label, rival)
     ids = {name: index for index, name in enumerate(task.labels)}
     rivals = None if rival is None else (ids[rival],)
-    return Target(label, rival, (ids[label],), rivals, apart=task.multi_label, warmth=task.temperature), found[0]
+    unsaid = target is None and not prediction.labels
+    aimed = Target(label, rival, (ids[label],), rivals, task.multi_label, task.temperature, unsaid=unsaid)
+    return aimed, found[0]
 
 
 def _of_words(

@@ -94,6 +94,7 @@ def print_explanation(
 ) -> None:
     """Print the text in colours, the weightiest words, and what is known about the scores."""
     said = f"{explanation.target}" + (f" and not {explanation.against}" if explanation.against else "")
+    said = f"no label is given; the most probable is {said}" if explanation.unsaid else said
     head = f"{said}  ({wording.number(explanation.probability)})"
     console.print(Text(wording.visible(head), "bold"))
     for line in lines(explanation):

@@ -9,6 +9,10 @@ WORDS = {
     "rollout": ("attention roll-out", "注意力展开"),
     "why": ("Why", "为什么是"),
     "not": ("and not", "而不是"),
+    "unsaid": (
+        "The model gives no label here; the most probable one is explained.",
+        "模型在此没有给出标签；所解释的是概率最高的标签。",
+    ),
     "probability": ("probability", "概率"),
     "value": ("value", "数值"),
     "how": ("found by", "方法"),

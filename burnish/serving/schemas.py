@@ -165,6 +165,7 @@ class Explained(BaseModel):
     picture: str = Field(description="A data: URI; empty for texts.")
     names: list[str] = Field(description="Of the parts, such as columns, where they have some.")
     cells: list[str]
+    unsaid: bool = Field(description="Whether the model gives no label here, so that the most probable is explained.")
 
 
 class ExplainResponse(BaseModel):

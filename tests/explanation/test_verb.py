@@ -21,7 +21,10 @@ from burnish.explanation.attribute import explained
 from burnish.explanation.counterfactual import counterfactual, typical_words
 from burnish.explanation.examples import examples
 from burnish.reporting.explain import explain_html
+from burnish.tasks.classify import Classify
 from burnish.training.origin import training_rows
+
+GOOD, BAD = "the film was very good", "very bad film"
 
 
 def of(engine: Engine) -> Artifact:
@@ -67,6 +70,42 @@ def test_the_words_of_each_label(folders: dict[str, Path], tmp_path: Path) -> No
     assert sum(weight["count"] for words in found["labels"].values() for weight in words) == 21
     assert found["faithfulness"]["texts"] == 6
     assert "Words by label" in page.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def strict(engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An engine of several labels a text, which gives GOOD the label pos and BAD none; every folder opens as it."""
+    plain = engines["classify"]
+    task = Classify(plain.task.labels, multi_label=True)
+    engine = Engine(plain.runtime, task, plain.tokenizer, plain.max_tokens)
+    chances = [said.probabilities["pos"] for said in engine.predict([GOOD, BAD])]
+    assert chances[0] > chances[1]
+    task.thresholds = tuple(sum(chances) / 2 if label == "pos" else 1.0 for label in task.labels)
+    monkeypatch.setattr(Engine, "open", lambda *_: engine)
+    return engine
+
+
+def test_where_no_label_is_given(strict: Engine, folders: dict[str, Path], tmp_path: Path) -> None:
+    assert [said.labels for said in strict.predict([GOOD, BAD])] == [("pos",), ()]
+    page = tmp_path / "why.html"
+    given = run(folders["classify"], BAD, "--edits", "--html", page)
+    assert "no label is given; the most probable is" in given.stdout
+    assert "nothing to turn" in given.stderr
+    assert "gives no label here" in page.read_text(encoding="utf-8")
+    assert "no label" not in run(folders["classify"], GOOD).stdout
+    data = tmp_path / "rows.csv"
+    data.write_text("text\n" + f"{GOOD}\n{BAD}\n" * 3, encoding="utf-8")
+    found = json.loads(run(folders["classify"], "--data", data, "--json").stdout)
+    assert (found["rows"], list(found["labels"])) == (3, ["pos"])
+
+
+def test_of_several_labels_one_that_is_given_is_explained(strict: Engine) -> None:
+    assert isinstance(strict.task, Classify)
+    chances = strict.predict([GOOD])[0].probabilities
+    least = min(chances, key=chances.__getitem__)
+    strict.task.thresholds = tuple(0.0 if label == least else 1.0 for label in strict.task.labels)
+    one = explained(strict, strict.task.row(GOOD)).explanation
+    assert (one.target, one.unsaid) == (least, False)
 
 
 def test_a_page_escapes_whatever_comes_from_data(engines: dict[str, Engine]) -> None:
