@@ -39,7 +39,7 @@ def read_yaml(path: Path, noun: str, kind: str, way: str, expected: str) -> tupl
     try:
         document = yaml.safe_load(text)
         lines, repeated = lines_of(yaml.compose(text, Loader=yaml.SafeLoader))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is one of a date that there is none of
         raise ConfigError(f"'{path}' is not valid YAML: {error}") from None
     except RecursionError:
         raise ConfigError(f"'{path}' is nested too deeply to be a {kind}") from None
@@ -82,17 +82,20 @@ def _place(source: str, path: tuple[str, ...], lines: Lines) -> str:
 
 def _keys(root: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     """Names of the keys that the section at `path` knows."""
-    section = root
+    section: Any = root
     for name in path:
-        field = section.model_fields.get(name)
-        kinds = [field.annotation] if field else []
-        if field and isinstance(field.annotation, types.UnionType):
-            kinds = list(typing.get_args(field.annotation))
-        inner = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
-        if not inner:
-            return []
-        section = inner[0]
-    return list(section.model_fields)
+        if typing.get_origin(section) is dict:
+            section = typing.get_args(section)[1]
+        else:
+            field = _model(section).model_fields.get(name)
+            section = field.annotation if field else None
+    return list(_model(section).model_fields)
+
+
+def _model(kind: Any) -> type[BaseModel]:
+    """The section that a type is, or may be; one without keys where it is none."""
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), BaseModel)
 
 
 def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
@@ -102,7 +105,7 @@ def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
         raise ConfigError(f"--set takes key=value, for example tune.epochs=2; given: '{given}'")
     try:
         parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # as of 2024-02-30, which looks like a date
         parsed = value
     if isinstance(parsed, str):
         with suppress(ValueError):  # YAML 1.1 reads 5e-5 as text

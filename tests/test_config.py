@@ -94,3 +94,17 @@ def test_round_trip_and_schema() -> None:
     job = parse({"task": "tag", "data": {"train": "a.conll"}})
     assert Job.model_validate(job.model_dump(mode="json")) == job
     assert {"task", "data", "tune"} <= set(schema()["properties"])
+
+
+def test_a_date_that_there_is_none_of(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not valid YAML"):
+        load(write(tmp_path, GOOD + "out: 2024-02-30\n"))
+    assert load(write(tmp_path, GOOD), ("data.columns.time=2024-02-30",)).data.columns.time == "2024-02-30"
+
+
+def test_a_wrong_key_of_a_part_names_the_nearest(tmp_path: Path) -> None:
+    parts = "parts:\n  text:\n    tune:\n      epochz: 1\n    modle: x\n"
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, GOOD + parts))
+    assert "unknown key 'parts.text.tune.epochz'; did you mean 'epochs'?" in str(caught.value)
+    assert "unknown key 'parts.text.modle'; did you mean 'model'?" in str(caught.value)
