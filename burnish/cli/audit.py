@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from burnish.cli.terminal import AsJson, Model, console, print_json, say, write
+from burnish.cli.terminal import AsJson, Model, console, must_have_a_folder, print_json, say, write
 
 app = typer.Typer()
 
@@ -42,6 +42,7 @@ def audit(
     from burnish.auditing import audit as look
     from burnish.reporting import audit as pages
 
+    must_have_a_folder(html)
     report = look(model, data, quick=quick, deep=deep, variant=variant, sensitive=sensitive, train=train, say=say)
     place = html or model.resolve().with_name(f"{model.resolve().name}-audit.html")
     write(place, pages.audit_html(report))

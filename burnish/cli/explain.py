@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from burnish.cli.terminal import AsJson, Model, Variant, console, print_json, say, write
+from burnish.cli.terminal import AsJson, Model, Variant, console, must_have_a_folder, print_json, say, write
 
 app = typer.Typer()
 
@@ -49,7 +49,14 @@ def explain(
     from burnish import verbs
     from burnish.reporting import explain as pages
 
+    must_have_a_folder(html)
     if data is not None:
+        alone = {"the text": text, "--target": target, "--against": against, "--at": at}
+        alone |= {"--edits": edits or None, "--examples": examples or None, "--train": train}
+        if given := [name for name, value in alone.items() if value is not None]:
+            from burnish.errors import InputError
+
+            raise InputError(f"--data: {', '.join(given)} goes with one text, not with the rows of a file; leave one out")
         overview = verbs.explain_file(model, data, method, variant, say)
         if html is not None:
             write(html, pages.overview_html(overview))

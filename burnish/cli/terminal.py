@@ -44,6 +44,18 @@ def write(path: Path, text: str) -> None:
         raise disk_error(error, path) from None
 
 
+def must_have_a_folder(path: Path | None) -> None:
+    """Refuse a file that could not be written for want of its folder, before the work that it is to hold.
+
+    Raises:
+        InputError: when there is no such folder.
+    """
+    if path is not None and not path.resolve().parent.is_dir():
+        from burnish.errors import InputError
+
+        raise InputError(f"cannot write '{path}': there is no folder '{path.parent}'; make it first")
+
+
 def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 

@@ -179,3 +179,12 @@ def test_rows_in_the_home_folder_are_found(tuned: dict[str, Path], monkeypatch: 
     monkeypatch.setenv("HOME", str(tuned["classify"].parent))
     report = audit(tuned["classify"], quick=True, train="~/train.csv")
     assert not any("no longer" in said for said in report.forms["torch"][0].impossible)
+
+
+def test_a_page_without_a_folder_is_refused_before_the_work(
+    tuned: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("burnish.auditing.audit", lambda *_, **__: pytest.fail("it has begun"))
+    found = CliRunner().invoke(app, ["audit", str(tuned["score"]), "--html", str(tmp_path / "none" / "a.html")])
+    assert isinstance(found.exception, InputError)
+    assert "there is no folder" in str(found.exception)

@@ -195,3 +195,10 @@ def test_training_rows_that_are_gone_are_said(folders: dict[str, Path], tmp_path
     other.write_text("text,label\na,pos\nb,neg\nc,pos\nd,neg\n" * 5, encoding="utf-8")
     with pytest.raises(InputError, match="does not hold the rows"):
         verbs.explain_text(folders["classify"], "good", examples=True, train=str(other))
+
+
+def test_what_goes_with_one_text_is_refused_for_a_file(folders: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the text, --target, --edits goes with one text"):
+        run(folders["classify"], "good", "--data", "rows.csv", "--target", "pos", "--edits")
+    with pytest.raises(InputError, match="there is no folder"):
+        run(folders["classify"], "good", "--html", tmp_path / "none" / "why.html")
