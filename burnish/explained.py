@@ -116,6 +116,7 @@ class Faithfulness:
         random: comprehensiveness of words in random order.
         randomised: rank correlation of the scores with those of the same network with shuffled weights; near 0 where
             scores follow from the model. NaN where it cannot be told.
+        spreads: whether it is `score`, and a number stands in place of the probability, in the spread of the labels.
     """
 
     comprehensiveness: float
@@ -124,6 +125,7 @@ class Faithfulness:
     random: float
     randomised: float
     texts: int = 1
+    spreads: bool = False
 
 
 @dataclass(frozen=True)

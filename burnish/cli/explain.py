@@ -56,7 +56,9 @@ def explain(
         if given := [name for name, value in alone.items() if value is not None]:
             from burnish.errors import InputError
 
-            raise InputError(f"--data: {', '.join(given)} goes with one text, not with the rows of a file; leave one out")
+            raise InputError(
+                f"--data: {', '.join(given)} goes with one text, not with the rows of a file; leave one out"
+            )
         overview = verbs.explain_file(model, data, method, variant, say)
         if html is not None:
             write(html, pages.overview_html(overview))

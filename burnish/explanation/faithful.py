@@ -67,6 +67,7 @@ def faithfulness(
         deletion=float(np.trapezoid(along, steps / words)),
         random=float(full - rest[2:].mean()),
         randomised=shuffled,
+        spreads=target.scale is not None,
     )
 
 
@@ -75,7 +76,8 @@ def mean_of(found: Sequence[Faithfulness]) -> Faithfulness:
     names = ("comprehensiveness", "sufficiency", "deletion", "random")
     means = {name: float(np.mean([getattr(one, name) for one in found])) for name in names}
     told = [one.randomised for one in found if not np.isnan(one.randomised)]
-    return Faithfulness(**means, randomised=float(np.mean(told)) if told else nan, texts=len(found))
+    shuffled = float(np.mean(told)) if told else nan
+    return Faithfulness(**means, randomised=shuffled, texts=len(found), spreads=found[0].spreads)
 
 
 def shuffled_twin(engine: Engine, seed: int = 0) -> Engine | None:

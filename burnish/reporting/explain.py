@@ -147,8 +147,9 @@ def about(explanation: Explanation) -> str:
 def faithful_words(faithfulness: Faithfulness) -> str:
     """The figures of faithfulness in a line."""
     f = faithfulness
+    what, unit = ("number", " spreads of the labels") if f.spreads else ("probability", "")
     return (
-        f"without the best words the probability falls by {wording.number(f.comprehensiveness)} "
+        f"without the best words the {what} falls by {wording.number(f.comprehensiveness)}{unit} "
         f"(random words {wording.number(f.random)}), with them alone by {wording.number(f.sufficiency)}; "
         f"deletion {wording.number(f.deletion)}; rank correlation under shuffled weights {wording.signed(f.randomised)}"
     )

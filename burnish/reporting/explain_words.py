@@ -92,6 +92,18 @@ WORDS = {
         "deletion: area below the probability while words or parts go (low is good)",
         "删除曲线：逐词（或逐部分）删除时概率曲线下的面积（越低越好）",
     ),
+    "comprehensiveness_number": (
+        "comprehensiveness: by how much the number falls without the best words or parts, in spreads of the labels",
+        "完备性：去掉最重要的词（或部分）后数值下降多少（以标签的标准差计）",
+    ),
+    "sufficiency_number": (
+        "sufficiency: by how much it falls with the best words or parts alone",
+        "充分性：只留最重要的词（或部分）后数值下降多少",
+    ),
+    "deletion_number": (
+        "deletion: area below the number while words or parts go",
+        "删除曲线：逐词（或逐部分）删除时数值曲线下的面积",
+    ),
     "randomised": (
         "rank correlation with the scores under shuffled weights (near 0 is good)",
         "与打乱权重后所得分数的秩相关（接近 0 为好）",

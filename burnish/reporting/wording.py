@@ -11,6 +11,7 @@ from burnish.results import LOWER_IS_BETTER, ClassRow, Comparison, CompressRepor
 AVERAGES = frozenset({"micro avg", "macro avg", "weighted avg", "samples avg", "accuracy"})
 NOTHING = "–"
 SIGNIFICANT = 0.05
+_NOTHING = 1e-6
 # Control characters, overrides of the writing direction and lone surrogates.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -21,16 +22,21 @@ def visible(text: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a metric with three decimals; a dash stands for a missing or undefined one."""
+    """Write a metric with three decimals, or a smaller one with three figures, down to what rounding in the network
+    makes of 0; a dash stands for a missing or undefined one."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value:,.3f}" if abs(value) >= 0.0005 else "0.000"
+    if abs(value) >= 0.0005:
+        return f"{value:,.3f}"
+    return f"{value:.3g}" if abs(value) >= _NOTHING else "0.000"
 
 
 def signed(value: float | None) -> str:
     """Write a difference with its sign."""
     written = number(value)
-    return f"+{written}" if value is not None and value >= 0.0005 and written != NOTHING else written.replace("-", "−")
+    return (
+        f"+{written}" if value is not None and value >= _NOTHING and written != NOTHING else written.replace("-", "−")
+    )
 
 
 def short(value: float) -> str:
@@ -243,7 +249,7 @@ def in_words(prediction: dict[str, Any]) -> str:
         chance = prediction["probability"]
         return f"{prediction['similarity']:.3f}" + (f"  (a pair: {chance:.3f})" if chance is not None else "")
     if "value" in prediction:
-        return f"{prediction['value']:.3f}"
+        return number(prediction["value"]).replace(",", "")
     if "probability" in prediction:
         return f"{prediction['text'] or '(nothing said)'}  ({prediction['probability']:.3f})"
     best = sorted(prediction["probabilities"].items(), key=lambda item: -item[1])[:3]

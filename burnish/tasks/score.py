@@ -109,4 +109,5 @@ class Score(Classify):
     def explain_row(self, prediction: Any, row: Row) -> tuple[str, str, str, float]:
         # In place of a probability: how near the number is, on the scale of the labels' spread.
         near = math.exp(-abs(prediction.value - float(row["label"])) / self.spread)
-        return shown(row), f"{float(row['label']):g}", f"{prediction.value:.2f}", near
+        said = f"{prediction.value:.2f}" if abs(prediction.value) >= 0.05 else f"{prediction.value:.3g}"
+        return shown(row), f"{float(row['label']):g}", said, near

@@ -108,6 +108,16 @@ def test_of_several_labels_one_that_is_given_is_explained(strict: Engine) -> Non
     assert (one.target, one.unsaid) == (least, False)
 
 
+def test_what_is_lost_of_a_number_is_no_probability(folders: dict[str, Path], tmp_path: Path) -> None:
+    data, page = tmp_path / "rows.csv", tmp_path / "words.html"
+    data.write_text(f"text\n{GOOD}\n", encoding="utf-8")
+    said = [
+        " ".join(run(folders["score"], *given, "--html", page).stdout.split()) for given in ([GOOD], ["--data", data])
+    ]
+    assert all("the number falls by" in one and "probability" not in one for one in said)
+    assert "probability lost" not in page.read_text(encoding="utf-8")
+
+
 def test_a_page_escapes_whatever_comes_from_data(engines: dict[str, Engine]) -> None:
     text = "<script>alert(1)</script> \"good\" & 'film' \u202e"
     one = explained(engines["classify"], engines["classify"].task.row(text)).explanation

@@ -95,10 +95,23 @@ def test_numbers_of_other_libraries_become_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.0, "0.000"), (-0.0001, "0.000"), (0.0946, "+0.095"), (-0.2, "−0.200"), (math.nan, "–")]
+    ("value", "said"),
+    [
+        (0.0, "0.000"),
+        (-1e-9, "0.000"),
+        (-0.0001, "−0.0001"),
+        (4e-4, "+0.0004"),
+        (0.0946, "+0.095"),
+        (-0.2, "−0.200"),
+        (math.nan, "–"),
+    ],
 )
 def test_signed(value: float, said: str) -> None:
     assert wording.signed(value) == said
+
+
+def test_small_numbers_are_told_apart() -> None:
+    assert [wording.in_words({"value": value}) for value in (0.00012, 4.5, 1234.5)] == ["0.00012", "4.500", "1234.500"]
 
 
 def test_a_class_named_like_an_average_stays_a_class() -> None:
