@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,15 +27,13 @@ _USES = {
     "transcribe": "writing down what is said in recordings like those it was trained on",
 }
 _INPUTS = {
-    "classify": '["A text like those in the training rows."]',
     "pair": '[("The first text.", "The second text.")]',
-    "score": '["A text like those in the training rows."]',
     "tag": '[["John", "lives", "in", "Berlin"]]',
 }
 _FILES = {  # class of transformers, example, and what prepares it, for rows that name a file
-    "image": ("ImageClassification", '["path/to/an/image.jpg"]', "AutoImageProcessor"),
-    "video": ("VideoClassification", '["path/to/a/clip.mp4"]', "AutoImageProcessor"),
-    "audio": ("AudioClassification", '["path/to/a/sound.wav"]', "AutoFeatureExtractor"),
+    "image": ("ImageClassification", '"path/to/an/image.jpg"', "AutoImageProcessor"),
+    "video": ("VideoClassification", '"path/to/a/clip.mp4"', "AutoImageProcessor"),
+    "audio": ("AudioClassification", '"path/to/a/sound.wav"', "AutoFeatureExtractor"),
 }
 
 
@@ -93,12 +92,22 @@ def _front_matter(report: TuneReport, languages: Sequence[str]) -> dict[str, Any
     front: dict[str, Any] = {"license": "unknown"}
     if languages:
         front["language"] = list(languages)
+    pipeline = _pipeline(report)
     return front | {
         "library_name": "transformers",
-        "pipeline_tag": _PIPELINES.get(report.task, "text-classification"),
+        **({"pipeline_tag": pipeline} if pipeline else {}),
         "tags": ["burnish", report.task],
         "metrics": wording.metrics_in_order(report.after),
     }
+
+
+def _pipeline(report: TuneReport) -> str:
+    """What model hubs call the task; empty for several kinds of input, which they have no name for."""
+    if "+" in report.inputs:
+        return ""
+    if report.inputs == "table":
+        return "tabular-regression" if report.task == "score" else "tabular-classification"
+    return _PIPELINES.get(report.task, f"{report.inputs}-classification")
 
 
 def _headline(report: TuneReport) -> str:
@@ -166,8 +175,12 @@ def _loading(report: TuneReport) -> str:
         first, second = report.inputs.split("+")
         return _TOWERS.replace("FIRST", first).replace("SECOND", second)
     kind = "TokenClassification" if report.task == "tag" else "SequenceClassification"
-    given, reader = _INPUTS.get(report.task, _INPUTS["classify"]), "AutoTokenizer"
-    kind, given, reader = _FILES.get(report.inputs, (kind, given, reader))
+    kind, _, reader = _FILES.get(report.inputs, (kind, "", "AutoTokenizer"))
+    given = _INPUTS.get(report.task, "") if report.inputs == "text" else ""
+    if "+" in report.inputs:
+        given = ", ".join(f'"{one}": {_example(report, one)}' for one in report.inputs.split("+"))
+        given = f"[{{{given}}}]"
+    given = given or f"[{_example(report, report.inputs)}]"
     kind = {"detect": "ObjectDetection", "transcribe": "CTC"}.get(report.task, kind)
     name = "tokenizer" if report.inputs == "text" else "processor"
     plain = f"""With plain transformers:
@@ -188,6 +201,17 @@ predictions = engine.predict({given})
 ```
 
 {"Plain transformers does not know this network." if report.own else plain}"""
+
+
+def _example(report: TuneReport, kind: str) -> str:
+    """An input of a kind, as it is written in Python."""
+    if kind != "table":
+        return _FILES[kind][1] if kind in _FILES else '"A text like those in the training rows."'
+    columns = report.job.get("data", {}).get("columns", {})
+    cells = [
+        (name, value) for part, value in (("number", "1.5"), ("category", '"..."')) for name in columns.get(part, ())
+    ]
+    return "{" + ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {value}" for name, value in cells) + "}"
 
 
 def _limits(report: TuneReport) -> str:

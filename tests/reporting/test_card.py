@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import yaml
 
 from burnish.reporting.card import model_card
@@ -46,3 +48,24 @@ def test_the_card_of_a_classifier(reports: dict[str, Callable[[], TuneReport]]) 
     assert "`中性评价，没有明显的情绪`" in card
     assert "computes the same scores" in card
     assert "**fail** unknown-characters" in card
+
+
+@pytest.mark.parametrize(
+    ("task", "inputs", "tag", "example"),
+    [
+        ("classify", "text", "text-classification", '["A text like those in the training rows."]'),
+        ("classify", "image", "image-classification", '["path/to/an/image.jpg"]'),
+        ("classify", "audio", "audio-classification", '["path/to/a/sound.wav"]'),
+        ("score", "video", "video-classification", '["path/to/a/clip.mp4"]'),
+        ("classify", "table", "tabular-classification", '[{"age": 1.5, "to\\"wn": "..."}]'),
+        ("score", "table", "tabular-regression", '[{"age": 1.5, "to\\"wn": "..."}]'),
+        ("classify", "text+image", None, '[{"text": "A text like those in the training rows.", "image": "path/to/an'),
+    ],
+)
+def test_the_card_names_and_loads_what_the_model_reads(
+    reports: dict[str, Callable[[], TuneReport]], task: str, inputs: str, tag: str | None, example: str
+) -> None:
+    job = {"data": {"columns": {"number": ["age"], "category": ['to"wn']}}}
+    card = model_card(replace(reports["chinese"](), task=task, inputs=inputs, job=job))
+    assert yaml.safe_load(card.split("---\n")[1]).get("pipeline_tag") == tag
+    assert f"engine.predict({example}" in card
