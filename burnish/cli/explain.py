@@ -51,7 +51,7 @@ def explain(
 
     must_have_a_folder(html)
     if data is not None:
-        alone = {"the text": text, "--target": target, "--against": against, "--at": at}
+        alone: dict[str, object] = {"the text": text, "--target": target, "--against": against, "--at": at}
         alone |= {"--edits": edits or None, "--examples": examples or None, "--train": train}
         if given := [name for name, value in alone.items() if value is not None]:
             from burnish.errors import InputError
