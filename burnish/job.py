@@ -22,6 +22,7 @@ from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, GateFailed, InputError, nearest
 from burnish.extras import need
+from burnish.lock import alone
 from burnish.models.net import Net
 from burnish.results import LOWER_IS_BETTER, Evaluation, Finding, TuneReport
 from burnish.tasks import TASKS, Task
@@ -77,7 +78,7 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
     A run that was killed goes on where its last checkpoint stands when it is called again.
 
     Raises:
-        InputError: when the data, the model or the disk does not allow it.
+        InputError: when the data, the model or the disk does not allow it, or another process tunes to the same place.
         GateFailed: when a gate of the job is missed; the model is saved all the same.
     """
     started = time.perf_counter()
@@ -86,11 +87,13 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
         need("opacus", "private")
     source = transfer.source_of(job)
     must_be_replaceable(Path(job.out))  # before the work, and again when saving
-    say("reading the data")
-    parts = load_rows(job)
-    if (kinds := kinds_of(job.data.columns)) and not sides_of(job):
-        return _together(job, kinds, parts, quiet, say)
-    return _tuned(job, parts, source, started, quiet, say)
+    busy = f"another burnish is tuning to '{job.out}'; wait until it is done, or choose another out"
+    with alone(work_folder(job), busy):
+        say("reading the data")
+        parts = load_rows(job)
+        if (kinds := kinds_of(job.data.columns)) and not sides_of(job):
+            return _together(job, kinds, parts, quiet, say)
+        return _tuned(job, parts, source, started, quiet, say)
 
 
 def _tuned(job: Job, parts: dict[str, Rows], source: Artifact | None, started: float, quiet: bool, say: Say) -> Tuned:

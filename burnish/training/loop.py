@@ -143,8 +143,8 @@ class Trainer:
             self._let_go()
         if self.average and not self.evaluate:
             self.average.exchange()
-        if self.evaluate and (best := checkpoint.read(self.best_file)):
-            checkpoint.load_learning(self.net, best[0])
+        if self.evaluate and (best := self._best()):
+            checkpoint.load_learning(self.net, best)
         self.net.eval()
 
     def _steps(self) -> Iterator[Event]:
@@ -269,10 +269,16 @@ class Trainer:
         better = progress.best is None or value > progress.best
         if better:
             progress.best, progress.stale = value, 0
-            checkpoint.write(self.best_file, checkpoint.learning(self.net), {"step": progress.step, "value": value})
+            notes = {"fingerprint": self.setting.fingerprint, "step": progress.step, "value": value}
+            checkpoint.write(self.best_file, checkpoint.learning(self.net), notes)
         else:
             progress.stale += 1
         return Evaluated(progress.step, value, better)
+
+    def _best(self) -> dict[str, torch.Tensor] | None:
+        """The best weights that this run has measured; None where it has kept none, or another one has since."""
+        found = checkpoint.read(self.best_file)
+        return found[0] if found and found[1].get("fingerprint") == self.setting.fingerprint else None
 
     def _save(self) -> None:
         tensors = {f"net.{k}": v for k, v in checkpoint.learning(self.net).items()}
@@ -289,6 +295,8 @@ class Trainer:
         if found is None or found[1]["setting"]["fingerprint"] != self.setting.fingerprint:
             return False
         tensors, notes = found
+        if notes["progress"]["best"] is not None and self._best() is None:
+            return False
         checkpoint.load_learning(self.net, _under(tensors, "net."))
         checkpoint.restore(self.optimizer, _under(tensors, "optimizer."))
         if self.average:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,13 @@ import pytest
 import torch
 
 from burnish import job as flow
+from burnish.config import Job
 from burnish.device import threads
 from burnish.engine.runtime import Eager
-from burnish.errors import BurnishError
+from burnish.errors import BurnishError, InputError
+from burnish.lock import alone
 from burnish.training import checkpoint, fit
-from burnish.training.events import Event, Shrunk, Skipped, Stopped
+from burnish.training.events import Evaluated, Event, Saved, Shrunk, Skipped, Stopped
 from burnish.training.loop import Trainer
 from burnish.training.sinks import Sinks
 from tests import tiny
@@ -33,6 +37,63 @@ def test_resumed_run_reaches_the_same_bits(name: str, tmp_path: Path, monkeypatc
     other = job.model_copy(update={"out": str(tmp_path / "killed")})
     tiny.tune_with_kills(other, monkeypatch, every=4)
     assert weights(other.out) == expected
+
+
+def test_weights_of_another_run_in_the_same_place_are_not_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=4, checkpoint_seconds=0.0, learning_rate=1e-9, head_learning_rate=1e-9)
+    flow.tune(job)
+    expected = weights(job.out)
+    place = flow.work_folder(job)
+    _cut_off(job, monkeypatch, Evaluated)
+    best = (place / "best.safetensors").read_bytes()
+    _cut_off(job, monkeypatch, Saved)
+    _cut_off(
+        tiny.job(tmp_path, "classify", epochs=4, learning_rate=0.1, head_learning_rate=0.1), monkeypatch, Evaluated
+    )
+    assert (place / "best.safetensors").read_bytes() != best
+    flow.tune(job)
+    assert weights(job.out) == expected
+
+
+def _cut_off(job: Job, monkeypatch: pytest.MonkeyPatch, kind: type[Event]) -> None:
+    """Tune to the first checkpoint after an event of a kind, or to the event where that keeps none."""
+    whole, met = Sinks.__call__, 0
+
+    def stop(self: Sinks, event: Event) -> None:
+        nonlocal met
+        whole(self, event)
+        met += isinstance(event, kind)
+        if met and (isinstance(event, Saved) or job.tune.checkpoint_seconds):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sinks, "__call__", stop)
+        with pytest.raises(KeyboardInterrupt):
+            flow.tune(job)
+
+
+def test_one_place_is_tuned_to_once_at_a_time(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1)
+    with alone(flow.work_folder(job), "taken"), pytest.raises(InputError, match=f"is tuning to '{job.out}'"):
+        flow.tune(job)
+    flow.tune(job)
+
+
+def test_a_lock_leaves_nothing_behind_and_ends_with_its_process(tmp_path: Path) -> None:
+    place = tmp_path / "work"
+    holding = f"with alone(Path({str(place)!r}), ''): print(flush=True); time.sleep(99)"
+    code = f"import time; from pathlib import Path; from burnish.lock import alone\n{holding}"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        with pytest.raises(InputError, match="taken"), alone(place, "taken"):
+            pass
+        other.kill()
+    with alone(place, "taken"):
+        assert place.exists()
+    assert not place.exists()
 
 
 def test_steps_that_are_not_finite_are_skipped_then_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
