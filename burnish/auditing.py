@@ -20,6 +20,7 @@ from burnish.audits.scan import scan
 from burnish.audits.security import licence_of
 from burnish.audits.subject import FULL_SECONDS, QUICK_SECONDS, Subject, drawn, pace_of
 from burnish.config import Job, parse
+from burnish.data.formats import format_elsewhere
 from burnish.data.load import load, load_file, usable
 from burnish.data.read import read
 from burnish.data.readers import TEXT
@@ -159,7 +160,8 @@ def _held_out(job: Job, data: str | None, inputs: str, say: Say) -> tuple[Rows, 
         InputError: when the job has none, or they are gone.
     """
     if data is not None:
-        other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
+        other: dict[str, Any] = {"train": data, "dev": None, "test": None, "limit": None}
+        other["format"] = format_elsewhere(data, job.data.format)
         columns = job.data.columns.model_dump() | {"group": None, "time": None}
         if inputs != TEXT and inputs in columns and not columns[inputs]:  # tuned on a folder of files
             columns[inputs] = inputs

@@ -16,7 +16,7 @@ from typing import Any, get_args
 from burnish.artifact import Artifact
 from burnish.config import Job, parse
 from burnish.data.files import is_folder_of_files
-from burnish.data.formats import TABLES
+from burnish.data.formats import TABLES, format_elsewhere
 from burnish.data.lines import texts_of
 from burnish.data.reader import Reader
 from burnish.data.readers import READERS, TEXT, kind_of
@@ -235,7 +235,8 @@ def _job(model: str | Path, data: str) -> Job:
     """The job that reads other rows as those were read that a model was trained on."""
     artifact = Artifact.open(model, verify=False)
     kept = artifact.manifest["job"]
-    other: dict[str, Any] = {"train": data, "dev": None, "test": None, "format": "auto", "limit": None}
+    other: dict[str, Any] = {"train": data, "dev": None, "test": None, "limit": None}
+    other["format"] = format_elsewhere(data, kept["data"]["format"])
     other["columns"] = kept["data"]["columns"] | {"group": None, "time": None}  # they are for splitting alone
     single = artifact.inputs != TEXT and not artifact.kinds
     if single and artifact.inputs != Table.kind and not other["columns"].get(artifact.inputs):  # tuned on a folder
@@ -284,7 +285,7 @@ def predict_lines(model: str | Path, given: str, variant: str | None = None) -> 
     """
     engine = Engine.open(model, variant)
     by_name = isinstance(engine.tokenizer, Reader)
-    rows = os.path.isfile(given) and Path(given).suffix.lower() in TABLES
+    rows = os.path.isfile(given) and _is_table(engine, given)
     if rows or (by_name and is_folder_of_files(Path(given))):
         yield from _predicted_rows(engine, _job(model, given), given)
     elif by_name and given != "-":
@@ -292,6 +293,13 @@ def predict_lines(model: str | Path, given: str, variant: str | None = None) -> 
     else:
         stated = _job(model, given).data.encoding if os.path.isfile(given) else "auto"
         yield from _predicted(engine, texts_of(given, stated))
+
+
+def _is_table(engine: Engine, given: str) -> bool:
+    """Whether the ending of a file says that it holds more than lines, or the job states a format for that ending."""
+    ending = Path(given).suffix.lower()
+    data = engine.artifact.manifest["job"]["data"] if engine.artifact else {"format": "auto"}
+    return ending in TABLES or (data["format"] != "auto" and ending == Path(data["train"]).suffix.lower())
 
 
 def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str, Any]]:

@@ -278,6 +278,22 @@ def test_predict_reads_tables_and_finds_the_encoding(burnish: Any, folder: Path,
     assert json.loads(ran.out)["text"] == "half a pair \ufffd here"
 
 
+def test_a_stated_format_holds_for_files_of_the_same_ending(burnish: Any, folder: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.txt"
+    rows.write_text(tiny.rows_of("classify").replace(",", ";"), encoding="utf-8")
+    document = yaml.safe_load((folder / "job.yaml").read_text(encoding="utf-8"))
+    document |= {"out": "semicolons", "data": document["data"] | {"train": "rows.txt", "format": "csv"}}
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert burnish("tune", "job.yaml").code == 0
+    assert burnish("evaluate", "semicolons", "rows.txt").code == 0
+    assert burnish("audit", "semicolons", "--data", "rows.txt", "--quick").code in (0, 1)
+    assert burnish("evaluate", "semicolons", folder / "train.csv").code == 0
+    first = json.loads(burnish("predict", "semicolons", "rows.txt", "--json").out.splitlines()[0])
+    assert first["text"] == "the film was very good 0"
+    (tmp_path / "lines.log").write_text("the film; was bad\n", encoding="utf-8")
+    assert json.loads(burnish("predict", "semicolons", "lines.log", "--json").out)["text"] == "the film; was bad"
+
+
 def test_predict_falls_back_on_the_encoding_that_the_job_stated(burnish: Any, folder: Path, tmp_path: Path) -> None:
     written = "хороший фильм".encode("koi8-r")  # which nothing in the bytes tells
     (tmp_path / "a.txt").write_bytes(written)

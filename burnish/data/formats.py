@@ -15,6 +15,11 @@ _CONLL = (".conll", ".iob", ".iob2", ".bio", ".bioes", ".bmes")
 TABLES = (".csv", ".tsv", ".tab", ".parquet", *_JSON, *_CONLL)  # endings that say that a file holds more than lines
 
 
+def format_elsewhere(place: str, stated: str) -> str:
+    """The format that a job states for its rows, for a file whose ending names none of its own; else auto."""
+    return "auto" if Path(place).is_dir() or Path(place).suffix.lower() in TABLES else stated
+
+
 def is_parquet(path: Path) -> bool:
     """Whether a path is a Parquet file or a folder, which is then taken for one of Parquet files."""
     if path.is_dir():
