@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from burnish.errors import nearest
+from burnish.results import is_metric, metrics_of
+
 if TYPE_CHECKING:
     from burnish.config import Job, Tune
 
@@ -14,6 +17,7 @@ def clashes(job: Job) -> Iterator[str]:
     data, tune, freeze = job.data, job.tune, job.tune.freeze
     for where, one in _tunes(job).items():
         yield from _not_of_task(job, where, one)
+    yield from _not_measured(job)
     if data.multi_label and job.task != "classify":
         yield "data.multi_label goes with task: classify"
     if tune.crf and (tune.label_smoothing or tune.focal):
@@ -72,6 +76,17 @@ def _not_of_task(job: Job, where: str, tune: Tune) -> Iterator[str]:
         yield f"{where}.bigrams goes with one class a text: task classify or pair, and no multi_label"
     if freeze not in ("none", "embeddings", "head") and not (freeze.startswith("top:") and freeze[4:].isdigit()):
         yield f"{where}.freeze: {freeze!r} is none of none, embeddings, head, top:K"
+
+
+def _not_measured(job: Job) -> Iterator[str]:
+    """Names that are no metrics of the task, a line each."""
+    named = [(f"{where}.metric", one.metric) for where, one in _tunes(job).items()]
+    named += [("compress.metric", job.compress.metric)] if job.compress else []
+    multi_label = job.data.multi_label and job.task == "classify"
+    for where, name in (*named, *((f"gates.{name}", name) for name in job.gates)):
+        if name is not None and not is_metric(name, job.task, multi_label):
+            told = nearest(name, metrics_of(job.task, multi_label))
+            yield f"{where}: '{name}' is no metric of {job.task}; {told}"
 
 
 def _not_written(job: Job) -> Iterator[str]:

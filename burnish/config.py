@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -313,6 +314,11 @@ class Job(_Section):
     @classmethod
     def _defaults_of_the_kinds(cls, given: Any) -> Any:
         return of_kinds(given) if isinstance(given, dict) else given
+
+    @field_validator("out")
+    @classmethod
+    def _from_home(cls, given: str) -> str:
+        return os.path.expanduser(given)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,14 @@ def mistakes(error: Any, source: str, lines: Lines, root: type[BaseModel]) -> li
         return [f"{place}: unknown key '{dotted}'; {nearest(path[-1], _keys(root, path[:-1]))}"]
     given = error.get("input")
     shown = f" (given: {given!r})" if error["type"] != "missing" and not isinstance(given, dict) else ""
-    return [f"{place}: {dotted}: {error['msg'].removeprefix('Value error, ')}{shown}"]
+    wanted = error["msg"].removeprefix("Value error, ")
+    quote = "; write it in quotes" if error["type"] == "string_type" and _read_by_yaml(given) else ""
+    return [f"{place}: {dotted}: {wanted}{shown}{quote}"]
+
+
+def _read_by_yaml(given: Any) -> bool:
+    """Whether YAML has made something else of a word that stood without quotes: a date, a number, or `no` a bool."""
+    return isinstance(given, date | int | float)
 
 
 def _leading(message: str) -> tuple[str, ...]:

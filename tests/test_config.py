@@ -84,10 +84,42 @@ def test_a_clash_has_its_line(tmp_path: Path) -> None:
         load(tmp_path / "job.yaml")
 
 
+def test_metrics_are_those_of_the_task_and_have_their_line(tmp_path: Path) -> None:
+    text = f"{GOOD}  metric: acuracy\ngates:\n  macro_f: 0.8\ncompress:\n  metric: f1\n"
+    with pytest.raises(ConfigError, match="3 mistakes") as error:
+        load(write(tmp_path, text))
+    said = str(error.value)
+    assert "job.yaml:6: tune.metric: 'acuracy' is no metric of classify; did you mean 'accuracy'?" in said
+    assert "job.yaml:8: gates.macro_f: 'macro_f' is no metric of classify; did you mean 'macro_f1'?" in said
+    assert "job.yaml:10: compress.metric: 'f1' is no metric of classify" in said
+    boxes = {"task": "detect", "data": {"train": "a"}, "gates": {"map_50 cat": 0.5, "map": 0.3}}
+    assert parse(boxes).gates == boxes["gates"]
+    parse({"task": "classify", "data": {"train": "a", "multi_label": True}, "gates": {"f1": 0.5}})
+
+
 def test_all_clashes_are_told_at_once() -> None:
     document = {"task": "score", "data": {"train": "a.csv"}, "tune": {"crf": True, "r_drop": 1.0, "freeze": "tops"}}
     with pytest.raises(ConfigError, match=r"^3 mistakes.*:\n  job: tune.crf.*\n.*'tops'.*\n  job: tune.r_drop"):
         parse(document)
+
+
+def test_out_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert parse({"task": "tag", "data": {"train": "a"}, "out": "~/models/x"}).out == "/home/ann/models/x"
+
+
+@pytest.mark.parametrize("written", ["2026-01-31", "no", "7"])
+def test_a_word_that_yaml_reads_as_something_else_is_to_be_quoted(tmp_path: Path, written: str) -> None:
+    with pytest.raises(ConfigError, match=r"job\.yaml:5: out: .*string.*\(given: .*\); write it in quotes"):
+        load(
+            write(
+                tmp_path,
+                GOOD.replace("tune:", f"out: {written}\ntune:").replace("  train: a.csv\n", "  train: a.csv\n\n"),
+            )
+        )
+    with pytest.raises(ConfigError) as error:
+        load(write(tmp_path, f"{GOOD}  freeze: [1]\n"))
+    assert "quotes" not in str(error.value)
 
 
 def test_round_trip_and_schema() -> None:

@@ -69,12 +69,13 @@ def compress(
     artifact = Artifact.open(Path(model).resolve())
     artifact.must_go_with("compress")
     task = task_named(artifact.task).restore(artifact.state)
-    job = _job(artifact, train, options)
-    options = options.model_copy(update={"metric": options.metric or job.tune.metric or task.metric})
+    own = artifact.manifest["job"].get("tune", {}).get("metric") or task.metric
+    options = options.model_copy(update={"metric": options.metric or own})
     must_be_measurable(options)
     if options.metric not in artifact.metrics:
         told = nearest(str(options.metric), artifact.metrics)
         raise InputError(f"--budget: '{options.metric}' is no metric of {task.name}; {told}")
+    job = _job(artifact, train, options)
     if job.tune.context:
         raise InputError(f"'{model}' reads sentences with their neighbours (tune.context), and is not compressed yet")
     say("reading the data")

@@ -13,6 +13,7 @@ from burnish.config import Job
 from burnish.engine import Engine
 from burnish.errors import ConfigError, GateFailed
 from burnish.job import tune, work_folder
+from burnish.results import is_metric, metrics_of
 from burnish.tasks import TASKS
 from burnish.verbs import predict_lines
 from tests import tiny, tiny_boxes, tiny_sounds
@@ -50,6 +51,8 @@ def test_task(name: str, tmp_path: Path) -> None:
     assert not list(out.rglob("*.pkl"))
     manifest = json.loads((out / "burnish.json").read_text(encoding="utf-8"))
     assert manifest["metrics"] == pytest.approx(tuned.report.after.metrics)
+    assert all(is_metric(one, name) for one in tuned.report.after.metrics)
+    assert set(metrics_of(name)) - set(tuned.report.after.metrics) <= {"character_accuracy"}
     assert tuned.report.before, "a baseline stands beside"
 
     engine = Engine.open(out)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from seqeval.scheme import IOB2
 from sklearn import metrics
 
-from burnish.results import ClassRow
+from burnish.results import ClassRow, metrics_of
 from burnish.tasks.classify import Classify
 from burnish.tasks.counts import ClassCounts, Counts, SetCounts, TagCounts
 
@@ -67,6 +67,7 @@ SETS = st.lists(st.sampled_from("abcd"), max_size=4, unique=True)
 @given(st.lists(st.tuples(SETS, st.lists(st.sampled_from(KNOWN), max_size=3, unique=True)), min_size=1, max_size=40))
 def test_several_classes_a_row(pairs: list[tuple[list[str], list[str]]]) -> None:
     counts = counted(SetCounts(KNOWN), [(t, SimpleNamespace(labels=tuple(g))) for t, g in pairs])
+    assert set(counts.metrics()) == set(metrics_of("classify", multi_label=True))
     labels = [*KNOWN, *(["d"] if any("d" in true for true, _ in pairs) else [])]
     true, guess = (np.array([[name in pair[side] for name in labels] for pair in pairs], dtype=int) for side in (0, 1))
     report = metrics.classification_report(true, guess, target_names=labels, output_dict=True, zero_division=0.0)

@@ -84,10 +84,11 @@ def test_the_report_says_when_it_was_chosen_on_the_measured_rows(tmp_path: Path)
 
 
 def test_an_unknown_metric_is_an_error_without_dev_too(tmp_path: Path) -> None:
-    job = tiny.job(tmp_path, "classify", epochs=1, metric="acuracy")
+    job = tiny.job(tmp_path, "classify", epochs=1)
     data = job.data.model_copy(update={"split": job.data.split.model_copy(update={"dev": 0.0})})
+    tune = job.tune.model_copy(update={"metric": "acuracy"})  # as no job file can say
     with pytest.raises(ConfigError, match="accuracy"):
-        flow.tune(job.model_copy(update={"data": data}))
+        flow.tune(job.model_copy(update={"data": data, "tune": tune}))
 
 
 def test_the_plan_makes_an_epoch_when_it_is_due() -> None:
