@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,10 @@ def guess(data: str) -> Start:
 
 
 def _name(path: Path) -> str:
-    """Name of a set: that of its file, or of its folder where the file's says nothing."""
-    return path.resolve().parent.name if path.stem in ("train", "dev", "test", "data") else path.stem
+    """Name of a set: that of its folder or file, or of the folder above where the file's says nothing."""
+    path = Path(os.path.abspath(path.expanduser()))
+    own = path.name if path.is_dir() else path.stem
+    return (path.parent.name if own in ("train", "dev", "test", "data") else own) or "model"
 
 
 def _model(rows: Rows, found: guessing.Guess, reasons: list[str]) -> str:

@@ -199,3 +199,14 @@ def test_a_name_that_says_nothing_gives_way_to_the_folders(tmp_path: Path) -> No
     random.Random(0).shuffle(rows)
     (tmp_path / "hotels" / "train.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
     assert yaml.safe_load(guess(str(tmp_path / "hotels" / "train.csv")).text)["out"] == "runs/hotels"
+
+
+def test_a_folder_gives_its_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("set.v1", "set.v2"):
+        (tmp_path / name).mkdir()
+        datasets.Dataset.from_dict({"text": [sentence(i) for i in range(40)], "label": ["a", "b"] * 20}).to_parquet(
+            str(tmp_path / name / "rows.parquet")
+        )
+        assert yaml.safe_load(guess(str(tmp_path / name)).text)["out"] == f"runs/{name}"
+    monkeypatch.chdir(tmp_path / "set.v1")
+    assert yaml.safe_load(guess(".").text)["out"] == "runs/set.v1"
