@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
 from math import inf
@@ -21,6 +21,7 @@ from burnish.data.lines import texts_of
 from burnish.data.reader import Reader
 from burnish.data.readers import READERS, TEXT, kind_of
 from burnish.data.rows import Rows
+from burnish.data.several import parts_of
 from burnish.data.table import Table
 from burnish.data.text import chunked
 from burnish.engine import Engine
@@ -31,6 +32,7 @@ from burnish.tasks import Task
 from burnish.variant import TUNED, Variant, names
 
 _BATCH = 256
+_NO_TEXT = "no text"
 _TIMED = 1000  # rows that forms of a model are timed on
 
 
@@ -55,12 +57,23 @@ def evaluate(
 def compare(
     first: str | Path, second: str | Path, data: str, say: Callable[[str], None] = lambda line: None
 ) -> Comparison:
-    """Compare two tuned models of the same task on the same rows by paired bootstrap; arguments as for `evaluate`."""
+    """Compare two tuned models of the same task on the same rows by paired bootstrap; arguments as for `evaluate`.
+
+    Raises:
+        InputError: as `evaluate` does, and when the two are of different tasks or the second reads what the first does
+            not.
+    """
     from burnish.training import evaluate as measuring
 
     engines = Engine.open(first, TUNED), Engine.open(second, TUNED)
     if engines[0].task.name != engines[1].task.name:
         raise InputError(f"'{first}' is for {engines[0].task.name}, '{second}' for {engines[1].task.name}")
+    reads = [Artifact.open(one, verify=False).inputs for one in (first, second)]
+    if not set(parts_of(reads[1]) or reads[1:]) <= set(parts_of(reads[0]) or reads[:1]):
+        raise InputError(
+            f"'{first}' reads {reads[0]}, and '{second}' reads {reads[1]}; the rows are read as for the first, which "
+            "has to read all that the second does"
+        )
     rows = _rows(first, data, say)
     for engine in engines[: 1 + (engines[0].task.labels != engines[1].task.labels)]:
         _say_unknown(engine.task, rows, say)
@@ -278,7 +291,7 @@ def predict_lines(model: str | Path, given: str, variant: str | None = None) -> 
     """Predict for a text, for the rows of a table or the lines of another file, or for standard input (`-`).
 
     A model that reads files takes the name of one, those that a table names, those in a folder, or their names by
-    standard input. A row whose file cannot be read comes with its `fault` and no prediction.
+    standard input. A row whose file cannot be read, or without a text, comes with its `fault` and no prediction.
 
     Raises:
         InputError: for an empty file, one that is not text, or a name like that of a file where there is none.
@@ -292,7 +305,8 @@ def predict_lines(model: str | Path, given: str, variant: str | None = None) -> 
         yield from _predicted(engine, [given])
     else:
         stated = _job(model, given).data.encoding if os.path.isfile(given) else "auto"
-        yield from _predicted(engine, texts_of(given, stated))
+        where = "standard input" if given == "-" else given if os.path.isfile(given) else ""
+        yield from _predicted(engine, texts_of(given, stated), where)
 
 
 def _is_table(engine: Engine, given: str) -> bool:
@@ -305,23 +319,38 @@ def _is_table(engine: Engine, given: str) -> bool:
 def _predicted_rows(engine: Engine, job: Job, source: str) -> Iterator[dict[str, Any]]:
     from burnish.data.load import load_file
 
+    only_text = engine.artifact is None or engine.artifact.inputs == TEXT
     for chunk in chunked(load_file(source, job, labelled=False), _BATCH):
-        said = iter(engine.predict_rows([row for row in chunk if not row.get("fault")]))
-        for row in chunk:
-            if row.get("fault"):
-                yield {"fault": row["fault"]}
+        faults = [row.get("fault") or (_NO_TEXT if only_text and _lacks(row) else None) for row in chunk]
+        said = iter(engine.predict_rows([row for row, fault in zip(chunk, faults, strict=True) if not fault]))
+        for row, fault in zip(chunk, faults, strict=True):
+            held = {name: row[name] for name in ("text", "text_b", *READERS) if name in row}
+            if fault:
+                yield {**(held if only_text else {}), "fault": fault}
             else:
-                held = {name: row[name] for name in ("text", "text_b", *READERS) if name in row}
                 yield {k: json.loads(v) if k == Table.kind else v for k, v in held.items()} | asdict(next(said))
 
 
-def _predicted(engine: Engine, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    two, kind = engine.task.name == "pair", engine.artifact.inputs if engine.artifact else TEXT
-    may = engine.task.two_texts or (engine.task.paired and kind == TEXT)
-    for chunk in chunked(lines, _BATCH):
-        split = [two or (may and "\t" in line) for line in chunk]
-        inputs: list[Any] = [line.split("\t", 1) if s else line for line, s in zip(chunk, split, strict=True)]
-        if two and any(len(one) != 2 for one in inputs):
-            raise InputError("pair takes two texts a line, separated by a tab")
-        for line, prediction in zip(chunk, engine.predict(inputs), strict=True):
-            yield {kind: line, **asdict(prediction)}
+def _predicted(engine: Engine, lines: Iterable[str], where: str = "") -> Iterator[dict[str, Any]]:
+    """Predictions for lines, two texts with a tab between them where the task has two; `where` they stand."""
+    kind = engine.artifact.inputs if engine.artifact else TEXT
+    for number, chunk in enumerate(chunked(lines, _BATCH)):
+        rows = [_held(engine, kind, line) for line in chunk]
+        if engine.task.name == "pair" and (wrong := [place for place, row in enumerate(rows, 1) if len(row) < 2]):
+            place = f"{where}:line {number * _BATCH + wrong[0]}: " if where else ""
+            raise InputError(f"{place}pair takes two texts a line, separated by a tab")
+        full = [row for row in rows if not _lacks(row)]
+        said = iter(engine.predict([[*row.values()] if len(row) > 1 else row[kind] for row in full]))
+        for row in rows:
+            yield row | ({"fault": _NO_TEXT} if _lacks(row) else asdict(next(said)))
+
+
+def _held(engine: Engine, kind: str, line: str) -> dict[str, str]:
+    """What a line holds, by name."""
+    may = engine.task.name == "pair" or engine.task.two_texts or (engine.task.paired and kind == TEXT)
+    return dict(zip((TEXT, "text_b"), line.split("\t", 1), strict=True)) if may and "\t" in line else {kind: line}
+
+
+def _lacks(row: Mapping[str, Any]) -> bool:
+    """Whether a row has the place of a text and nothing in it."""
+    return any(name in row and not (row[name] or "").strip() for name in (TEXT, "text_b"))

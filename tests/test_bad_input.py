@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from burnish import cli
+from burnish import cli, doctor
 from tests import tiny
 
 
@@ -273,6 +274,16 @@ def test_predict_reads_tables_and_finds_the_encoding(burnish: Any, folder: Path,
         return [json.loads(line)["text"] for line in ran.out.splitlines()]
 
     assert texts("a.csv", b'id,text\n1,"a film, good"\n2,\n') == ["a film, good", None]
+    assert texts("blank.txt", b"a film\n \n\nbad\n") == ["a film", " ", "", "bad"]
+    faults = [
+        json.loads(line).get("fault")
+        for line in burnish("predict", folder / "out", tmp_path / "blank.txt", "--json").out.splitlines()
+    ]
+    assert faults == [None, "no text", "no text", None]
+    assert json.loads(burnish("predict", folder / "out", tmp_path / "a.csv", "--json").out.splitlines()[1]) == {
+        "text": None,
+        "fault": "no text",
+    }
     assert texts("a.txt", "这家店的味道很好\n下次再来\n".encode("gb18030")) == ["这家店的味道很好", "下次再来"]
     ran = burnish("predict", folder / "out", "half a pair \udcff here", "--json")
     assert json.loads(ran.out)["text"] == "half a pair \ufffd here"
@@ -319,6 +330,32 @@ def _spawn(folder: Path, *words: str, limit: int | None = None) -> subprocess.Po
         text=True,
         preexec_fn=lower,
     )
+
+
+def test_a_pipe_gets_utf_8_whatever_the_locale(folder: Path) -> None:
+    words = [sys.executable, "-m", "burnish", "predict", "out", "这家店很好", "--json"]
+    env = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2]), "PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run(words, cwd=folder, env=env, capture_output=True, check=False, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout.decode("utf-8"))["text"] == "这家店很好"
+
+
+def test_a_reader_that_wants_no_more_is_no_failure(folder: Path) -> None:
+    (folder / "many.txt").write_text("the film was very good today\n" * 3000, encoding="utf-8")
+    process = _spawn(folder, "predict", "out", "many.txt", "--json")
+    assert process.stdout
+    assert process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_doctor_names_every_extra(burnish: Any) -> None:
+    project = tomllib.loads((Path(cli.__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = set(project["project"]["optional-dependencies"]) - {"dev"}
+    assert {extra for extra, _ in doctor._EXTRAS.values()} == extras
 
 
 def test_a_full_disk_in_the_middle_of_a_checkpoint(folder: Path) -> None:

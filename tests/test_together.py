@@ -29,6 +29,16 @@ from tests import tiny_images, tiny_tables
 ROW = {"age": 70, "town": "Bonn"}
 
 
+def test_a_model_is_compared_with_one_that_reads_no_more(model: Model) -> None:
+    folder = model.engine.artifact.folder
+    rows = str(folder.parent / "people.csv")
+    assert verbs.compare(folder, folder / "text", rows).rows == 120
+    with pytest.raises(InputError, match=r"text' reads text, and '.*out' reads text\+image\+table"):
+        verbs.compare(folder / "text", folder, rows)
+    with pytest.raises(InputError, match=r"table' reads table, and '.*image' reads image"):
+        verbs.compare(folder / "table", folder / "image", rows)
+
+
 def picture() -> str:
     written = io.BytesIO()
     tiny_images.picture("red", 1).save(written, "PNG")

@@ -136,6 +136,20 @@ def test_damaged_artifact_is_refused(tmp_path: Path) -> None:
         Engine.open(job.out)
 
 
+def test_both_texts_of_a_pair_are_given_back(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "pair", epochs=1)
+    tune(job)
+    (tmp_path / "lines.txt").write_text("good film\tbad\ngood film\t\n", encoding="utf-8")
+    (tmp_path / "rows.csv").write_text("text_a,text_b\ngood film,bad\ngood film,\n", encoding="utf-8")
+    for name, nothing in (("lines.txt", ""), ("rows.csv", None)):
+        first, second = predict_lines(job.out, str(tmp_path / name))
+        assert (first["text"], first["text_b"]) == ("good film", "bad")
+        assert second == {"text": "good film", "text_b": nothing, "fault": "no text"}
+    (tmp_path / "lines.txt").write_text("good film\tbad\n" * 300 + "good film\n", encoding="utf-8")
+    with pytest.raises(burnish.BurnishError, match=r"lines\.txt:line 301: pair takes two texts"):
+        list(predict_lines(job.out, str(tmp_path / "lines.txt")))
+
+
 def test_gates_know_which_way_a_metric_points(tmp_path: Path) -> None:
     job = tiny.job(tmp_path, "score", epochs=1)
     tune(job.model_copy(update={"gates": {"mae": 100.0}}))

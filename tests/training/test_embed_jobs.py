@@ -109,7 +109,7 @@ def test_it_is_searched_with_and_written_out(texts: flow.Tuned, tmp_path: Path) 
     (tmp_path / "lines.txt").write_text("anna lives in rome\nanna lives\tin rome\n", encoding="utf-8")
     one, two = predict_lines(texts.artifact.folder, str(tmp_path / "lines.txt"))
     assert len(one["embedding"]) == 32
-    assert set(two) == {"text", "similarity", "probability"}
+    assert set(two) == {"text", "text_b", "similarity", "probability"}
     from burnish.batch import batch
 
     (tmp_path / "answers.csv").write_text("text_b,n\nthe film of rome,1\n,2\n", encoding="utf-8")
