@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,7 @@ from burnish.cli.terminal import (
 from burnish.errors import InputError
 
 if TYPE_CHECKING:
+    from burnish.artifact import Artifact
     from burnish.config import Job
 
 app = typer.Typer()
@@ -82,23 +83,34 @@ def run(job: JobFile, override: Overrides = None, as_json: AsJson = False) -> No
     if loaded.compress is None:
         _tune(loaded, as_json)
         return
+    from burnish.artifact import Artifact
     from burnish.compression.compress import compress, must_be_measurable, under_way
 
     must_be_measurable(loaded.compress)
-    if not under_way(loaded):
-        _tune(loaded, as_json)
     model = Path(loaded.out)
-    show_compression(compress(model, loaded.compress, quiet=quiet(as_json), say=say), model, as_json)
+    artifact = Artifact.open(model, verify=False) if under_way(loaded) else _tuned(loaded, as_json)
+    report = compress(model, loaded.compress, quiet=quiet(as_json), say=say)
+    show_compression(report, model, as_json, _about(artifact))
 
 
 def _tune(loaded: Job, as_json: bool) -> None:
+    artifact = _tuned(loaded, as_json)
+    if as_json:
+        print_json(_about(artifact))
+
+
+def _tuned(loaded: Job, as_json: bool) -> Artifact:
+    """Tune, and print the report unless JSON is to come in the end."""
     from burnish import job as flow
 
     tuned = flow.tune(loaded, quiet=quiet(as_json), say=say)
-    if as_json:
-        print_json({"model": str(tuned.artifact.folder), "metrics": tuned.report.after.metrics})
-        return
-    from burnish.reporting.text import print_report
+    if not as_json:
+        from burnish.reporting.text import print_report
 
-    print_report(tuned.report, console())
-    print(f"model:  {tuned.artifact.folder}\nreport: {tuned.artifact.folder / 'report.html'}")
+        print_report(tuned.report, console())
+        print(f"model:  {tuned.artifact.folder}\nreport: {tuned.artifact.folder / 'report.html'}")
+    return tuned.artifact
+
+
+def _about(artifact: Artifact) -> dict[str, Any]:
+    return {"model": str(artifact.folder), "metrics": artifact.metrics}

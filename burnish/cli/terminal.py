@@ -81,14 +81,18 @@ def show(found: Any, as_json: bool, printer: str, payload: Any) -> None:
     getattr(text, printer)(found, console())
 
 
-def show_compression(report: CompressReport, model: Path, as_json: bool) -> None:
-    """Print what was found; the exit code says whether it is to be used."""
+def show_compression(report: CompressReport, model: Path, as_json: bool, tuned: dict[str, Any] | None = None) -> None:
+    """Print what was found; the exit code says whether it is to be used.
+
+    Args:
+        tuned: what JSON says of the tuning before, where the two are one command.
+    """
     from burnish.errors import GateFailed
 
     if as_json:
         found = {"before": report.before.metrics[report.metric], "after": report.after.metrics[report.metric]}
         named = {"chosen": report.chosen, "metric": found, "speedup": report.speedup, "size_ratio": report.size_ratio}
-        print_json(named)
+        print_json(named if tuned is None else tuned | {"compress": named})
     else:
         from burnish.reporting.text import print_compression
 

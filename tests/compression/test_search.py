@@ -377,7 +377,13 @@ def test_run_goes_on_with_a_search_that_was_killed(tmp_path: Path, few: None, mo
     monkeypatch.setattr(Search, "_rung", dies)
     monkeypatch.setattr(flow, "tune", lambda *given, **more: (tunings.append(1), tuned(*given, **more))[1])
     assert CliRunner().invoke(app, ["run", str(path)]).exit_code != 0
-    assert CliRunner().invoke(app, ["run", str(path)]).exit_code == 0
+    resumed = CliRunner().invoke(app, ["run", str(path), "--json"])
+    assert resumed.exit_code == 0
     assert tunings == [1]
-    assert CliRunner().invoke(app, ["run", str(path)]).exit_code == 0
+    whole_run = CliRunner().invoke(app, ["run", str(path), "--json"])
+    assert whole_run.exit_code == 0
+    for ran in (resumed, whole_run):  # one document, whichever part was left to do
+        said = json.loads(ran.stdout)
+        assert set(said) == {"model", "metrics", "compress"}
+        assert said["compress"]["chosen"] == "throughput"
     assert tunings == [1, 1]  # nothing was under way any more
