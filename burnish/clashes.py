@@ -17,6 +17,7 @@ def clashes(job: Job) -> Iterator[str]:
     data, tune, freeze = job.data, job.tune, job.tune.freeze
     for where, one in _tunes(job).items():
         yield from _not_of_task(job, where, one)
+    yield from _parts_of_nothing(job)
     yield from _not_measured(job)
     if data.multi_label and job.task != "classify":
         yield "data.multi_label goes with task: classify"
@@ -78,6 +79,18 @@ def _not_of_task(job: Job, where: str, tune: Tune) -> Iterator[str]:
         yield f"{where}.freeze: {freeze!r} is none of none, embeddings, head, top:K"
 
 
+def _kinds(job: Job) -> list[str]:
+    """Kinds of input that the job names columns for."""
+    return [kind for kind in ("text", "image", "audio", "video", "table") if getattr(job.data.columns, kind)]
+
+
+def _parts_of_nothing(job: Job) -> Iterator[str]:
+    """Parts of kinds of input that no column is named for, a line each."""
+    if len(kinds := _kinds(job)) > 1:
+        for name in (name for name in job.parts if name not in kinds):
+            yield f"parts.{name}: data.columns names nothing of that kind; {nearest(name, kinds)}"
+
+
 def _not_measured(job: Job) -> Iterator[str]:
     """Names that are no metrics of the task, a line each."""
     named = [(f"{where}.metric", one.metric) for where, one in _tunes(job).items()]
@@ -100,8 +113,7 @@ def _not_written(job: Job) -> Iterator[str]:
 
 def _not_embedded(job: Job) -> Iterator[str]:
     """What `embed` has no place for, a line each."""
-    columns, tunes = job.data.columns, _tunes(job).values()
-    kinds = [kind for kind in ("text", "image", "audio", "video", "table") if getattr(columns, kind)]
+    columns, kinds, tunes = job.data.columns, _kinds(job), _tunes(job).values()
     if columns.text_b and kinds != ["text"]:
         yield "task: embed takes two texts, text and text_b, or two kinds of input without text_b"
     elif {"table", "video"} & set(kinds) or len(kinds) > 2:
@@ -118,8 +130,7 @@ def _not_embedded(job: Job) -> Iterator[str]:
 
 def _of_several_kinds(job: Job) -> Iterator[str]:
     """What does not go with columns of several kinds of input, a line each."""
-    columns, tunes = job.data.columns, _tunes(job).values()
-    kinds = [kind for kind in ("text", "image", "audio", "video", "table") if getattr(columns, kind)]
+    kinds, tunes = _kinds(job), _tunes(job).values()
     if len(kinds) < 2:
         if job.parts:
             yield "parts goes with data.columns of several kinds of input, such as text and image"

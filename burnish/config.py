@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from burnish.clashes import clashes
 from burnish.defaults import of_kinds, of_method
@@ -19,6 +19,8 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
+_ONE_OR_SEVERAL = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+Names = Annotated[tuple[str, ...], WithJsonSchema(_ONE_OR_SEVERAL)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 
@@ -37,8 +39,8 @@ class Columns(_Section):
     )
     audio: str | None = Field(None, description="File of a sound, in the same way.")
     video: str | None = Field(None, description="File of a video, in the same way.")
-    number: tuple[str, ...] = Field((), description="Columns of a table that hold numbers, for `classify` and `score`.")
-    category: tuple[str, ...] = Field((), description="Columns of a table that hold one of some values each.")
+    number: Names = Field((), description="Columns of a table that hold numbers, for `classify` and `score`.")
+    category: Names = Field((), description="Columns of a table that hold one of some values each.")
     boxes: str | None = Field(
         None,
         description="Four columns with the edges of a box, for `detect`, in a table with a box a row: left, top, "
@@ -291,7 +293,7 @@ class Job(_Section):
     data: Data
     model: str = Field("minilm", description="Bundled name, folder, earlier artifact, hub id, or scratch.")
     out: str = Field("runs/model", description="Folder of the finished model.")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=2**63 - 1)
     check: Check = Check()
     tune: Tune = Tune()
     parts: dict[str, Part] = Field(
@@ -341,7 +343,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Job:
     way = "write one with: burnish init DATA"
     document, lines = read_yaml(Path(path), "job file", "job", way, "keys such as task, data and model")
     for one in overrides:
-        lines[override(document, one)] = OVERRIDDEN
+        lines[override(document, one, Job)] = OVERRIDDEN
     return parse(document, str(path), lines)
 
 

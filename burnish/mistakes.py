@@ -106,8 +106,8 @@ def _model(kind: Any) -> type[BaseModel]:
     return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), BaseModel)
 
 
-def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
-    """Put one dotted value, `tune.epochs=2`, into a document; return the path of its key."""
+def override(document: dict[str, Any], given: str, root: type[BaseModel]) -> tuple[str, ...]:
+    """Put one dotted value, `tune.epochs=2`, into a document of the model `root`; return the path of its key."""
     key, separator, value = given.partition("=")
     if not separator or not key:
         raise ConfigError(f"--set takes key=value, for example tune.epochs=2; given: '{given}'")
@@ -118,7 +118,7 @@ def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
     if isinstance(parsed, str):
         with suppress(ValueError):  # YAML 1.1 reads 5e-5 as text
             parsed = float(parsed) if parsed.lower().count("e") == 1 else parsed
-    *parents, last = key.strip().split(".")
+    *parents, last = _path(key.strip(), root)
     place = document
     for name in parents:
         inner = place.setdefault(name, {})
@@ -129,6 +129,20 @@ def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
         place = inner
     place[last] = parsed
     return (*parents, last)
+
+
+def _path(key: str, root: type[BaseModel]) -> tuple[str, ...]:
+    """The names of a dotted key; below a mapping to numbers all that is left is one, such as `calibration.ece`."""
+    names, section = key.split("."), root
+    for place, name in enumerate(names, 1):
+        field = section.model_fields.get(name)
+        kind = field.annotation if field else None
+        if kind == dict[str, float] and names[place:]:
+            return (*names[:place], ".".join(names[place:]))
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            break
+        section = kind
+    return tuple(names)
 
 
 def lines_of(node: yaml.Node | None) -> tuple[Lines, list[str]]:

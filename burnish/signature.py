@@ -88,7 +88,7 @@ def sign(folder: str | Path, key: str | Path) -> str:
     whole = folder.resolve()
     fresh = whole.with_name(f".{whole.name}.signature")
     try:
-        fresh.write_text(json.dumps(signed, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        fresh.write_text(json.dumps(signed, ensure_ascii=True, indent=1) + "\n", encoding="utf-8")
         os.replace(fresh, folder / FILE)
     except OSError as error:
         fresh.unlink(missing_ok=True)

@@ -75,7 +75,7 @@ def best(artifact: Artifact) -> str | None:
     """Name of the fastest variant that a search has chosen on a processor like this one; None when there is none."""
     found = []
     for name in names(artifact):
-        with suppress(ValueError, OSError, KeyError):
+        with suppress(ValueError, OSError, KeyError, TypeError):
             manifest = json.loads((artifact.folder / FOLDER / name / MANIFEST).read_text(encoding="utf-8"))
             runtime, about = manifest["runtime"], manifest["compressed"]
             fits = manifest["environment"]["cpu_flags"] == " ".join(cpu_flags())

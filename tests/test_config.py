@@ -34,6 +34,11 @@ def test_overrides_reach_nested_keys_and_read_numbers(tmp_path: Path) -> None:
     assert (job.tune.epochs, job.tune.learning_rate, job.data.columns.text, job.out) == (5, 5e-5, "body", "x/y")
 
 
+def test_an_override_names_a_key_with_a_dot_in_it(tmp_path: Path) -> None:
+    job = load(write(tmp_path, GOOD), ("audit.gates.calibration.ece=0.1", "gates.accuracy=0.8"))
+    assert (job.audit.gates, job.gates) == ({"calibration.ece": 0.1}, {"accuracy": 0.8})
+
+
 def test_a_mistake_of_an_override_is_not_laid_to_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD.replace("2", "0"))
     with pytest.raises(ConfigError, match=rf"{path}:5: tune\.epochs.*\n  --set: unknown key 'tune\.epoch'"):
@@ -69,6 +74,8 @@ BOTH = {"task": "embed", "data": {"train": "a.csv", "columns": {"text": "title",
         ({"task": "tag", "data": {"train": "a"}, "tune": {"freeze": "top:x"}}, "'top:x' is none of"),
         ({"task": "tag", "data": {"train": "a"}, "tune": {"epochs": 0}}, "tune.epochs: .*greater than"),
         ({**BOTH, "parts": {"text": {"tune": {"freeze": "nonsense"}}}}, r"parts\.text\.tune\.freeze: 'nonsense' is"),
+        ({**BOTH, "parts": {"imgae": {}}}, r"parts\.imgae: .* nothing of that kind; did you mean 'image'\?"),
+        ({"task": "tag", "data": {"train": "a"}, "seed": 2**64}, "seed: .*less than or equal"),
         ({**BOTH, "parts": {"text": {"tune": {"crf": True}}}}, r"parts\.text\.tune\.crf .* go with task: tag"),
         ({**BOTH, "parts": {"text": {"tune": {"privacy": {"epsilon": 8}}}}}, "no tune.privacy"),
     ],
@@ -126,6 +133,10 @@ def test_round_trip_and_schema() -> None:
     job = parse({"task": "tag", "data": {"train": "a.conll"}})
     assert Job.model_validate(job.model_dump(mode="json")) == job
     assert {"task", "data", "tune"} <= set(schema()["properties"])
+    for name in ("number", "category"):
+        asked = schema()["$defs"]["Columns"]["properties"][name]
+        assert [one["type"] for one in asked["anyOf"]] == ["string", "array"]
+        assert asked["description"]
 
 
 def test_a_date_that_there_is_none_of(tmp_path: Path) -> None:

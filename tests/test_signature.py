@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from burnish import job as flow
-from burnish import signature
+from burnish import signature, variant
+from burnish.artifact import Artifact
 from burnish.errors import InputError
 from tests import tiny
 
@@ -149,6 +151,20 @@ def test_a_damaged_folder_is_not_signed(signed: tuple[Path, Path], tmp_path: Pat
     _weights(model)
     with pytest.raises(InputError, match="changed or damaged"):
         signature.sign(model, signed[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_name_that_is_no_text_is_signed_like_any_other(signed: tuple[Path, Path], tmp_path: Path) -> None:
+    model, _ = copied(signed, tmp_path)
+    (model / os.fsdecode(b"caf\xe9.txt")).write_text("a", encoding="utf-8")
+    assert signature.verify(model, signature.sign(model, signed[1])).good
+
+
+def test_a_manifest_of_a_variant_that_holds_no_object_is_no_best_one(signed: tuple[Path, Path], tmp_path: Path) -> None:
+    model, _ = copied(signed, tmp_path)
+    (model / "variants" / "fast").mkdir(parents=True)
+    (model / "variants" / "fast" / "variant.json").write_text("[]", encoding="utf-8")
+    assert variant.best(Artifact.open(model)) is None
 
 
 def test_a_signed_folder_may_be_tuned_anew(signed: tuple[Path, Path], tmp_path: Path) -> None:

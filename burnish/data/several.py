@@ -42,14 +42,8 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 
 def part(job: Job, kind: str, out: str = "") -> Job:
-    """The job for one kind of input alone.
-
-    Raises:
-        InputError: when the job has parts for kinds that no column is named for.
-    """
+    """The job for one kind of input alone."""
     kinds = kinds_of(job.data.columns)
-    if wrong := [name for name in job.parts if name not in kinds]:
-        raise InputError(f"parts.{wrong[0]}: data.columns names {', '.join(kinds)} and nothing of that kind")
     own = job.parts.get(kind)
     model = own.model if own and own.model else job.model if kind == TEXT else "scratch"
     columns = job.data.columns.without([name for name in kinds if name != kind])
