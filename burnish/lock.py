@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from burnish.errors import InputError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # a system without it goes without the lock
-    fcntl = None  # type: ignore[assignment]
 
 _NAME = "lock"
 
@@ -24,48 +25,46 @@ def alone(folder: Path, busy: str) -> Iterator[None]:
     Raises:
         InputError: `busy`, when somebody holds it already; and when the folder cannot be written.
     """
-    path = folder / _NAME
     try:
-        file = _locked(path)
-    except BlockingIOError:
-        raise InputError(busy) from None
+        file = locked(folder)
     except OSError as error:
         raise InputError(f"'{folder}' could not be written: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # gone with the folder, or the folder holds what a later run goes on from
-            path.unlink()
-            folder.rmdir()
-        os.close(file)
-
-
-def _locked(path: Path) -> int:
-    """Open the file and lock it; one that was removed between the two is no lock, and is made anew."""
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    if file is None:
+        raise InputError(busy)
+    with file:
         try:
-            _lock(file)
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(file)):
+            yield
+        finally:
+            with suppress(OSError):  # gone with the folder, or the folder holds what a later run goes on from
+                (folder / _NAME).unlink()
+                folder.rmdir()
+
+
+def locked(folder: Path) -> IO[bytes] | None:
+    """The lock of `folder`, which is made for it, until the file is closed; None while another process holds it."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file = (folder / _NAME).open("ab")
+        except FileNotFoundError:  # the one that had the folder has just removed it
+            continue
+        if not _lock(file):
+            file.close()
+            return None
+        with suppress(FileNotFoundError):  # a file that was removed meanwhile is no lock
+            if os.path.samestat(os.fstat(file.fileno()), (folder / _NAME).stat()):
                 return file
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(file)
+        file.close()
 
 
-def _lock(file: int) -> None:
-    """Lock an open file.
-
-    Raises:
-        BlockingIOError: when it is locked.
-    """
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError:  # a file system without locks
-        return
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file; False where another process has. True, too, where files cannot be locked."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+    return True

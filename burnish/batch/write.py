@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import csv
-import errno
 import io
 import json
 import math
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -26,13 +23,11 @@ from burnish.data.cells import whole
 from burnish.data.store import REAL, TEXT, TEXTS
 from burnish.data.text import chunked
 from burnish.errors import InputError
+from burnish.lock import locked
 from burnish.tasks import Task
 from burnish.tasks.embed import EmbedPrediction
 from burnish.tasks.score import ScorePrediction
 from burnish.tasks.tag import TagPrediction
-
-if sys.platform != "win32":
-    import fcntl
 
 _ENTITY = {"start": pa.int64(), "end": pa.int64(), "label": TEXT, "text": TEXT, "score": REAL}
 _IN_A_GROUP = 16  # parts that make a row group of a Parquet file
@@ -179,7 +174,7 @@ class Parts:
         if (partial := [p for p in self._others if p.suffix == _PARTS]) and not self._folder.exists():
             listed = ", ".join(f"'{path}'" for path in partial)
             say(f"note: {listed} is a partial result of another input, model or variant; begun anew")
-        lock = _locked(self._folder)
+        lock = locked(self._folder)
         if lock is None:
             raise InputError(f"OUT: another run writes '{out}'; let it end, or choose another name")
         self._lock = lock
@@ -223,7 +218,7 @@ class Parts:
         for folder in self._others:
             if folder.suffix == _GONE:
                 shutil.rmtree(folder, ignore_errors=True)
-            elif lock := _locked(folder):  # nobody is about to go on with it
+            elif lock := locked(folder):  # nobody is about to go on with it
                 with lock:
                     _remove(folder)
 
@@ -249,36 +244,6 @@ class Parts:
         except OSError:
             fresh.unlink(missing_ok=True)
             raise
-
-
-def _locked(folder: Path) -> IO[bytes] | None:
-    """A file in a folder, made where there is none, that no other process has locked; None where one has."""
-    while True:
-        folder.mkdir(exist_ok=True)
-        try:
-            file = (folder / "lock").open("ab")
-        except FileNotFoundError:  # the run that had the folder has just removed it
-            continue
-        if not _alone(file):
-            file.close()
-            return None
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), (folder / "lock").stat()):
-                return file
-        file.close()
-
-
-def _alone(file: IO[bytes]) -> bool:
-    """Lock a file; False where another process has. True, too, where files cannot be locked."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
-    return True
 
 
 def _remove(folder: Path) -> None:
