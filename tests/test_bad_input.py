@@ -184,6 +184,53 @@ def test_a_damaged_manifest(burnish: Any, folder: Path, tmp_path: Path, content:
     assert (tmp_path / "model" / "burnish.json").read_bytes() == content
 
 
+_ALL = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+_REMOTE = json.dumps({"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", None]}}).encode()
+SPOILT: dict[str, tuple[dict[str, bytes | None], tuple[str, ...]]] = {
+    "left out": (dict.fromkeys(_ALL), ("no vocabulary; copy the tokenizer's files beside the weights",)),
+    "empty": (dict.fromkeys(_ALL) | {"vocab.txt": b""}, ("no vocabulary; copy the tokenizer's files",)),
+    "not UTF-8": (dict.fromkeys(_ALL) | {"vocab.txt": "[PAD]\n[UNK]\n好".encode("gbk")}, ("cannot be loaded from",)),
+    "no tokenizer": ({"tokenizer.json": b'{"a": 1}'}, ("cannot be loaded from",)),
+    "of another model": (
+        dict.fromkeys(_ALL)
+        | {"vocab.txt": b"[UNK]\n[PAD]\n[CLS]\n[SEP]\n[MASK]\n" + b"\n".join(b"%d" % i for i in range(500))},
+        ("505 tokens", "vectors for", "that belong to these weights"),
+    ),
+    "code": (
+        {"config.json": b'{"model_type": "own"}', "tokenizer_config.json": _REMOTE, "own.py": b"1 / 0"},
+        ("contains custom code",),
+    ),
+    "no mapping": ({"config.json": b"[]"}, ("config.json' is no mapping",)),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_model_folder_with_other_files(
+    burnish: Any, folder: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("burnish asked"))
+    base = tmp_path / "base"
+    shutil.copytree(folder / "encoder", base)
+    for file, content in SPOILT[name][0].items():
+        (base / file).unlink(missing_ok=True)
+        if content is not None:
+            (base / file).write_bytes(content)
+    ran = burnish("tune", folder / "job.yaml", "--set", f"model={base}", "--set", f"out={tmp_path}/new")
+    assert_refused(ran, *SPOILT[name][1])
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_decoder_that_waits_for_a_text(burnish: Any, folder: Path, tmp_path: Path) -> None:
+    from transformers import T5Config, T5Model
+
+    base = tmp_path / "base"
+    shutil.copytree(folder / "encoder", base)
+    sizes = {"d_model": 16, "num_layers": 2, "num_heads": 2, "d_kv": 8, "d_ff": 32, "decoder_start_token_id": 0}
+    T5Model(T5Config(vocab_size=200, **sizes)).save_pretrained(base)  # type: ignore[arg-type]
+    words = ["tune", folder / "job.yaml", "--set", f"model={base}", "--set", f"out={tmp_path}/new"]
+    assert_refused(burnish(*words), "(t5) has an encoder and a decoder", "tune.pooling: cls")
+
+
 def test_an_unknown_model_name_offline(burnish: Any, folder: Path) -> None:
     ran = burnish("tune", folder / "job.yaml", "--set", "model=minilmm", "--set", f"out={folder}/other")
     assert_refused(ran, "minilmm", "did you mean 'minilm'?", "Offline?")

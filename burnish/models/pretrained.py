@@ -41,11 +41,11 @@ def load(
         InputError: when it cannot be loaded.
     """
     path = Path(place, "config.json")
-    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     known = {name: rate for name, rate in rates.items() if name.endswith("_prob")}
-    made = {**config, **known, **options}
     own: Small | Bert
     try:
+        config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        made = {**config, **known, **options}
         if config.get("model_type") in SMALL:
             if kind != _ANSWERS.get(config["model_type"], "sequence"):
                 raise InputError(f"the network in '{place}' is burnish's own for another task; take model: scratch")
@@ -127,7 +127,7 @@ def _from_transformers(
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(place, **options)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
         for name, value in (*rates.items(), *_AS_IT_IS.items()):
             if hasattr(config, name):
                 setattr(config, name, value)
@@ -140,6 +140,7 @@ def _from_transformers(
         model, info = auto.from_pretrained(
             place,
             config=config,
+            trust_remote_code=False,
             dtype=torch.float32,
             use_safetensors=True,
             ignore_mismatched_sizes=fresh_head,

@@ -12,7 +12,7 @@ from burnish.data.features import IGNORED, by_length, collate
 from burnish.data.rows import Rows
 from burnish.engine.runtime import Eager
 from burnish.errors import InputError
-from burnish.models.load import resolve
+from burnish.models.load import must_know_words, resolve
 from burnish.models.net import Net
 from burnish.models.opening import open_net
 from burnish.tasks import Task, task_named
@@ -27,7 +27,8 @@ def adopt(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
     The classes are those of `tune.labels`, or else of the folder's `config.json`, in the order of the head's outputs.
 
     Raises:
-        InputError: when the folder has no such head, or rows carry classes that it does not give.
+        InputError: when the folder has no such head, its tokenizer belongs to another model, or rows carry classes that
+            the head does not give.
     """
     source = resolve(job.model)
     if source.kind not in ("folder", "bundled"):
@@ -49,6 +50,7 @@ def adopt(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
             "classes as the rows do, in the order of its outputs: tune.labels"
         )
     net = open_net(source.place, task.kind, task.outputs, "cls", False).eval()
+    must_know_words(source, net.words, tokenizer)
     if task.kind == "token":
         _must_begin_as_rows_do(job, task, net, tokenizer, train)
     net.model.config.id2label = dict(enumerate(labels))

@@ -100,7 +100,8 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
     with LoRA where it asks for it.
 
     Raises:
-        InputError: when the model reads something else than the rows hold, or fewer tokens than `tune.max_tokens`.
+        InputError: when the model reads something else than the rows hold, fewer tokens than `tune.max_tokens` or
+            other ones than its tokenizer gives, or has no mean vectors where they are asked for.
     """
     if isinstance(tokenizer, Mixed):
         apart = {kind: net_for(part(job, kind), task, one) for kind, one in tokenizer.by_kind.items()}
@@ -130,12 +131,24 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
         _carry_projection(net, source)
     if net.reads != getattr(tokenizer, "kind", TEXT):
         raise InputError(f"model '{job.model}' reads {one_of(net.reads)}, and the rows hold something else")
+    models.must_know_words(source, net.words, tokenizer)
+    _must_give_means(net, job)
     _must_have_places(net, job)
     _carry_word_shape(net, source)
     freeze(net, "none" if scratch and tune.freeze == "embeddings" else tune.freeze)
     if tune.lora:
         lora.add(net, tune.lora.rank, tune.lora.alpha)
     return net
+
+
+def _must_give_means(net: Net, job: Job) -> None:
+    """Refuse mean vectors of a model whose decoder waits to be given a text of its own, as that of T5."""
+    config = net.model.config
+    if net.pooling == "mean" and getattr(config, "is_encoder_decoder", False) and "t5" in config.model_type:
+        raise InputError(
+            f"model '{job.model}' ({config.model_type}) has an encoder and a decoder, and gives no mean vectors of "
+            "texts; take a model that is an encoder alone, or set tune.pooling: cls where the task is not embed"
+        )
 
 
 def _must_have_places(net: Net, job: Job) -> None:
