@@ -28,7 +28,7 @@ from burnish.results import LOWER_IS_BETTER, Evaluation, Finding, TuneReport
 from burnish.tasks import TASKS, Task
 from burnish.training import transfer
 from burnish.training.adopt import adopt
-from burnish.training.build import net_for, sides_of, task_for, tokenizer_for
+from burnish.training.build import net_for, sides_of, task_for, tokenizer_for, within_places
 from burnish.training.evaluate import Outcome, outcome
 from burnish.training.fit import AS_IT_IS, fit, work_folder
 from burnish.training.fusion import join
@@ -55,6 +55,7 @@ def check(job: Job) -> tuple[Finding, ...]:
     """Look for what is wrong with the data of a job, of each kind of input by itself."""
     parts = load_rows(job)
     if not (kinds := kinds_of(job.data.columns)):
+        job = within_places(job)
         tokenizer = tokenizer_for(job, parts["train"])
         findings = check_rows(parts, job, tokenizer)
         if not TASKS[job.task].stepwise or any(one.verdict == "fail" for one in findings):
@@ -67,7 +68,7 @@ def check(job: Job) -> tuple[Finding, ...]:
 def _found_by_kind(job: Job, kinds: tuple[str, ...], parts: dict[str, Rows]) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for kind in kinds:
-        own, rows = part(job, kind), _only(parts, kind)
+        own, rows = within_places(part(job, kind)), _only(parts, kind)
         found += check_rows(rows, own, tokenizer_for(own, rows["train"]))
     return tuple(found)
 
@@ -99,6 +100,9 @@ def tune(job: Job, quiet: bool = True, say: Say = lambda line: None) -> Tuned:
 def _tuned(job: Job, parts: dict[str, Rows], source: Artifact | None, started: float, quiet: bool, say: Say) -> Tuned:
     """Tune on rows that one network reads, or two with a side each."""
     device.seed_everything(job.seed)
+    asked, job = job.tune.max_tokens, within_places(job)
+    if job.tune.max_tokens < asked:
+        say(f"the model has positions for {job.tune.max_tokens} tokens: longer texts are read up to there")
     tokenizer, sides = tokenizer_for(job, parts["train"]), sides_of(job)
     findings = _found_by_kind(job, sides, parts) if sides else check_rows(parts, job, tokenizer)
     _stop_on(findings, job)
@@ -191,7 +195,7 @@ def _alone(job: Job, parts: dict[str, Rows], quiet: bool, say: Say) -> Artifact:
     folder = Path(job.out)
     if (folder / MANIFEST).is_file():
         found = Artifact.open(folder)
-        same = found.manifest["job"] == job.model_dump(mode="json")
+        same = found.manifest["job"] == within_places(job).model_dump(mode="json")
         if same and found.manifest["data"]["fingerprint"] == fingerprint(usable(parts["train"], job.task)):
             say(f"{folder.name}: kept, as it was tuned from the same rows")
             return found

@@ -37,6 +37,7 @@ from burnish.reporting.jsonable import as_json
 from burnish.results import CompressReport
 from burnish.tasks import task_named
 from burnish.training import evaluate
+from burnish.training.build import within_places
 from burnish.variant import Variant
 
 Say = Callable[[str], None]
@@ -157,7 +158,8 @@ def under_way(job: Job) -> bool:
     out = Path(job.out).resolve()
     if job.compress is None or not (work_folder(out, job.compress) / JOURNAL).is_file():
         return False
-    return (out / MANIFEST).is_file() and Artifact.open(out).manifest["job"] == job.model_dump(mode="json")
+    made = within_places(job).model_dump(mode="json")
+    return (out / MANIFEST).is_file() and Artifact.open(out).manifest["job"] == made
 
 
 def _weights(artifact: Artifact) -> dict[str, str]:

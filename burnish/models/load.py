@@ -113,26 +113,37 @@ def must_read(source: Source, kind: str) -> None:
         )
 
 
-def load_tokenizer(source: Source) -> Any:
+def load_tokenizer(source: Source, of_words: bool = False) -> Any:
     """Load the fast tokenizer of a model.
+
+    Args:
+        of_words: it is given words one by one. A tokenizer of bytes that takes each for the middle of a longer word, as
+            that of RoBERTa does, then puts the space before it that stands there in a text.
 
     Raises:
         InputError: when there is none, it cannot be read or would run code of the model's, or it knows no word.
     """
-    from transformers import AutoTokenizer
-
     folder = Path(source.place)
     if folder.is_dir() and not any(any(folder.glob(name)) for name in _VOCABULARIES):
         raise _no_vocabulary(source)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source.place, trust_remote_code=False)
-    except Exception as error:  # what the libraries raise on a damaged file is of any class
-        raise _not_loaded(source, error) from None
+    tokenizer = _read_tokenizer(source)
     if not tokenizer.is_fast:
         raise InputError(f"'{source.name}' has no fast tokenizer, which word alignment needs; choose another model")
+    if of_words and getattr(tokenizer.backend_tokenizer.pre_tokenizer, "add_prefix_space", None) is False:
+        tokenizer = _read_tokenizer(source, add_prefix_space=True)
+        tokenizer.backend_tokenizer.pre_tokenizer.add_prefix_space = True  # a class of its own may not heed it
     if tokenizer.get_vocab().keys() <= set(tokenizer.all_special_tokens):
         raise _no_vocabulary(source)
     return tokenizer
+
+
+def _read_tokenizer(source: Source, **options: Any) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source.place, trust_remote_code=False, **options)
+    except Exception as error:  # what the libraries raise on a damaged file is of any class
+        raise _not_loaded(source, error) from None
 
 
 def must_know_words(source: Source, words: torch.Tensor | None, tokenizer: Any) -> None:

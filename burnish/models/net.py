@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from burnish.data.shape import SHAPES
 from burnish.models.bert import Bert
 from burnish.models.layers import Dropout
-from burnish.models.pretrained import Kind
+from burnish.models.pretrained import Kind, places_in
 from burnish.models.small import Small
 from burnish.models.sound import ONE_PITCH, Levelled
 from burnish.models.summary import summary_for
@@ -24,7 +24,6 @@ from burnish.models.vision import CLIPS, Frames, Scaled
 Pooling = Literal["cls", "mean"]
 READ = "read"  # of a batch: what the encoder gives, in place of what it would read
 TOP = ("projector", "classifier")  # of transformers' models: what is new with a head, from below
-_PLACES = ("position_embeddings", "embed_positions", "wpe")  # names that transformers gives to learnt positions
 Front = Scaled | Levelled | Coded
 EXTRAS_FILE = "burnish.safetensors"  # not model*.safetensors: plain transformers must not read it
 
@@ -92,12 +91,7 @@ class Net(nn.Module):
     @property
     def places(self) -> int | None:
         """Tokens of the longest text that it has learnt positions for; None where it takes any number."""
-        for name, module in self.named_modules() if self.reads == "text" else ():
-            if name.rsplit(".", 1)[-1] in _PLACES and isinstance(module, nn.Embedding):
-                # RoBERTa and its kin count from behind the padding token, BART and its kin from an offset.
-                before = 0 if module.padding_idx is None else module.padding_idx + 1
-                return module.num_embeddings - int(getattr(module, "offset", before))
-        return None
+        return places_in(self) if self.reads == "text" else None
 
     @property
     def word_shape(self) -> bool:

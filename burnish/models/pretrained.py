@@ -29,6 +29,8 @@ SMALL: dict[str, Any] = {
     speech.MODEL_TYPE: Speech,
     table.MODEL_TYPE: Tabular,
 }
+PLACES = ("position_embeddings", "embed_positions", "wpe")  # names that transformers gives to learnt positions
+_BEFORE = 16  # positions that no token of a text gets, at the most
 _ANSWERS = {detector.MODEL_TYPE: "boxes", speech.MODEL_TYPE: "token"}  # small networks that do not give classes
 
 
@@ -81,6 +83,38 @@ def width(place: str) -> int:
     if not found:
         raise InputError(f"the model '{place}' does not say how wide its states are")
     return int(found)
+
+
+def places_in(module: nn.Module) -> int | None:
+    """Tokens of the longest text that a network has learnt positions for; None where it takes any number."""
+    for name, one in module.named_modules():
+        if name.rsplit(".", 1)[-1] in PLACES and isinstance(one, nn.Embedding):
+            # RoBERTa and its kin count from behind the padding token, BART and its kin from an offset.
+            before = 0 if one.padding_idx is None else one.padding_idx + 1
+            return one.num_embeddings - int(getattr(one, "offset", before))
+    return None
+
+
+def places_of(place: str, wanted: int) -> int:
+    """How many of the `wanted` tokens of a text a pretrained model has learnt positions for, as its config has it.
+
+    A network is built for it only where the config leaves doubts; what cannot be read is left to whoever loads it.
+    """
+    from transformers import AutoConfig, AutoModel, PretrainedConfig
+
+    try:
+        found, _ = PretrainedConfig.get_config_dict(place)
+        stated = [
+            found[name] for name in ("max_position_embeddings", "n_positions") if isinstance(found.get(name), int)
+        ]
+        if not stated or min(stated) >= wanted + _BEFORE or found.get("model_type") in SMALL:
+            return wanted
+        with torch.random.fork_rng(devices=[]):
+            model = AutoModel.from_config(AutoConfig.from_pretrained(place, trust_remote_code=False))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return wanted
+    places = places_in(model) if reads(model) == "text" else None
+    return wanted if places is None else min(wanted, places)
 
 
 def reads(model: Any) -> str:

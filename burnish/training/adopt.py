@@ -17,6 +17,7 @@ from burnish.models.net import Net
 from burnish.models.opening import open_net
 from burnish.tasks import Task, task_named
 from burnish.tasks.score import Score
+from burnish.training.build import must_have_places
 
 _LOOK = 200  # sentences that show how entities begin
 
@@ -27,8 +28,8 @@ def adopt(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
     The classes are those of `tune.labels`, or else of the folder's `config.json`, in the order of the head's outputs.
 
     Raises:
-        InputError: when the folder has no such head, its tokenizer belongs to another model, or rows carry classes that
-            the head does not give.
+        InputError: when the folder has no such head, another model's tokenizer or fewer positions than
+            `tune.max_tokens`, or rows carry classes that the head does not give.
     """
     source = resolve(job.model)
     if source.kind not in ("folder", "bundled"):
@@ -51,6 +52,7 @@ def adopt(job: Job, train: Rows, tokenizer: Any) -> tuple[Task, Net]:
         )
     net = open_net(source.place, task.kind, task.outputs, "cls", False).eval()
     must_know_words(source, net.words, tokenizer)
+    must_have_places(net, job)
     if task.kind == "token":
         _must_begin_as_rows_do(job, task, net, tokenizer, train)
     net.model.config.id2label = dict(enumerate(labels))

@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 
 from burnish.artifact import Artifact
-from burnish.config import Job
+from burnish.config import Job, Tune
 from burnish.data.mixed import Mixed
 from burnish.data.readers import TEXT, kind_of, one_of, reader_of, ready
 from burnish.data.rows import Row, Rows
@@ -21,6 +21,7 @@ from burnish.models import lora
 from burnish.models.freeze import freeze
 from burnish.models.net import EXTRAS_FILE, Net, Pooling
 from burnish.models.opening import start_net
+from burnish.models.pretrained import places_of
 from burnish.models.towers import Towers, start_projection
 from burnish.tasks import Task, task_named
 from burnish.tasks.base import LossOptions
@@ -47,7 +48,7 @@ def tokenizer_for(job: Job, train: Rows) -> Any:
         models.must_read(source, kind)
         return reader_of(kind, job.task).start(source.place, job.tune, train)
     if source.kind != "scratch":
-        return models.load_tokenizer(source)
+        return models.load_tokenizer(source, of_words=task_named(job.task).kind == "token")
     return models.scratch_tokenizer(_texts(train), job.tune.scratch, job.tune.max_tokens)
 
 
@@ -133,7 +134,7 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
         raise InputError(f"model '{job.model}' reads {one_of(net.reads)}, and the rows hold something else")
     models.must_know_words(source, net.words, tokenizer)
     _must_give_means(net, job)
-    _must_have_places(net, job)
+    must_have_places(net, job)
     _carry_word_shape(net, source)
     freeze(net, "none" if scratch and tune.freeze == "embeddings" else tune.freeze)
     if tune.lora:
@@ -151,10 +152,28 @@ def _must_give_means(net: Net, job: Job) -> None:
         )
 
 
-def _must_have_places(net: Net, job: Job) -> None:
-    """Refuse a number of tokens, other than the usual one, that a model of texts has not learnt places for."""
-    usual = type(job.tune).model_fields["max_tokens"].default
-    if net.places is not None and job.tune.max_tokens > net.places and job.tune.max_tokens != usual:
+def within_places(job: Job) -> Job:
+    """The job, with as many tokens as its model of texts has learnt places for where it names no number of its own.
+
+    Raises:
+        InputError: when there is no such model.
+    """
+    source = models.resolve((part(job, TEXT) if TEXT in sides_of(job) else job).model)
+    if source.kind == "scratch" or job.tune.max_tokens != Tune.model_fields["max_tokens"].default:
+        return job
+    places = places_of(source.place, job.tune.max_tokens)
+    if places >= job.tune.max_tokens:
+        return job
+    return job.model_copy(update={"tune": job.tune.model_copy(update={"max_tokens": places})})
+
+
+def must_have_places(net: Net, job: Job) -> None:
+    """Refuse a number of tokens that a model of texts has not learnt places for.
+
+    Raises:
+        InputError: naming both numbers.
+    """
+    if net.places is not None and job.tune.max_tokens > net.places:
         raise InputError(
             f"tune.max_tokens is {job.tune.max_tokens:,}, and the model '{job.model}' has positions for "
             f"{net.places:,} tokens; set tune.max_tokens to {net.places} or less"

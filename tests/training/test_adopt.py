@@ -130,3 +130,9 @@ def test_options_that_add_to_a_model_are_refused(tmp_path: Path) -> None:
             parse({**job, "tune": {**job["tune"], **tune}})
     kept = parse({**job, "tune": {**job["tune"], "method": "adopt", "labels": [0, 1]}})
     assert kept.tune.labels == ("0", "1")
+
+
+def test_a_model_with_fewer_positions_than_the_job_states_is_refused(tmp_path: Path) -> None:
+    place, *_ = elsewhere(tmp_path, "Sequence", ("pos", "neg"))
+    with pytest.raises(InputError, match="positions for 64 tokens"):
+        flow.tune(job_of(tmp_path, "classify", place, max_tokens=65))

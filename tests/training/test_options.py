@@ -13,6 +13,7 @@ from burnish import job as flow
 from burnish.config import Job, Tune, parse
 from burnish.data.features import IGNORED
 from burnish.data.load import load
+from burnish.data.text import encode_words
 from burnish.engine import Engine
 from burnish.errors import BurnishError, InputError
 from burnish.models.load import load_tokenizer, resolve
@@ -171,6 +172,18 @@ def test_no_row_may_be_longer_than_the_model_has_positions(tmp_path: Path) -> No
             assert net_for(job, task, tokenizer)(batch).shape == (1, 2)
 
 
+def test_the_usual_number_of_tokens_gives_way_to_the_positions_of_a_model(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(tiny.rows_of("classify") + "good film " * 100 + ",pos\n", encoding="utf-8")
+    dump = tiny.job(tmp_path, "classify", epochs=1).model_dump(mode="json")
+    del dump["tune"]["max_tokens"]
+    said: list[str] = []
+    tuned = flow.tune(parse(dump), say=said.append)
+    assert any("positions for 64 tokens" in line for line in said)
+    assert tuned.artifact.max_tokens == tuned.report.job["tune"]["max_tokens"] == 64
+    assert Engine.open(tuned.artifact.folder).predict(["good film " * 100])
+    assert {f.name: f.count for f in flow.check(parse(dump))}["too_long"] == 1
+
+
 @pytest.mark.parametrize("tune", [{}, {"r_drop": 1.0}])
 def test_a_batch_without_a_labelled_word_loses_nothing(tune: dict[str, Any], tmp_path: Path) -> None:
     job = tiny.job(tmp_path, "tag", **tune)
@@ -193,3 +206,27 @@ def test_a_model_from_scratch_learns_in_all_layers(tmp_path: Path, monkeypatch: 
         flow.tune(parse(dump | {"model": model or dump["model"]}))
         assert set(seen) == {places}
         seen.clear()
+
+
+def test_words_of_a_tokenizer_of_bytes_keep_the_space_before_them(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import AutoTokenizer
+
+    made, place = Tokenizer(models.BPE()), tmp_path / "bytes"
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    made.train_from_iterator(["so Anna lives in Paris today"] * 9, trainer)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = RobertaConfig(vocab_size=400, max_position_embeddings=66, **sizes)
+    RobertaModel(config).save_pretrained(place)
+    made.model.save(str(place))
+    job = tiny.job(tmp_path, "tag", epochs=1).model_copy(update={"model": str(place)})
+    out = flow.tune(job).artifact.folder
+    (_, window), *_ = encode_words(Engine.open(out).tokenizer, [["Anna", "lives", "in", "Paris"]], 32)
+    plain = AutoTokenizer.from_pretrained(out)
+    assert plain.convert_ids_to_tokens(window.input_ids) == ["<s>", "ĠAnna", "Ġlives", "Ġin", "ĠParis", "</s>"]
+    assert window.words == [-1, 0, 1, 2, 3, -1]
+    assert plain(["Anna", "lives", "in", "Paris"], is_split_into_words=True)["input_ids"] == window.input_ids
