@@ -11,6 +11,7 @@ from itertools import takewhile
 import torch
 from torch import nn
 
+from burnish.errors import InputError
 from burnish.models.net import Net
 
 _LAYER = re.compile(r"\.(?:layer|layers|h|block|blocks)\.\d+\.")
@@ -18,7 +19,10 @@ _STAGE = re.compile(r"\.stages\.\d+\.")  # of ConvNeXt, ResNet and their kind, e
 
 _ENTRY = ".feature_extractor."
 _STEMS = (".embedder.", ".conv_stem.")
-_LOWEST = ("embeddings", _ENTRY, ".feature_projection.", ".encoder.conv", *_STEMS)  # what stands below all layers
+_WORDS = (".wte.", ".embed_tokens.", ".shared.", ".word_embedding.", ".layernorm_embedding.")
+_POSITIONS = (".wpe.", ".embed_positions.", ".pos_conv_embed.")
+_SOUNDS = (_ENTRY, ".feature_projection.", ".encoder.conv")
+_LOWEST = ("embeddings", *_WORDS, *_POSITIONS, *_SOUNDS, *_STEMS)  # what stands below all layers
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,27 @@ class Group:
 
 def freeze(net: Net, what: str) -> None:
     """Stop weights from learning: `none`, `embeddings` (the word matrix, or the convolutions that a wave enters by),
-    `head` or `top:K` (only those learn)."""
+    `head` or `top:K` (only those learn). What does not learn in the first place, such as sinusoids, stays so.
+
+    Raises:
+        InputError: when the top layers are asked for of a network that does not number its layers.
+    """
     fresh, heights = net.head_parameters(), Heights(net)
     words = net.words
+    if what.startswith("top:") and not layers(net):
+        raise InputError(
+            f"tune.freeze: {what} counts the layers of the network, and this one has none with weights and a number of "
+            "their own; set it to none, embeddings or head"
+        )
     for name, parameter in net.named_parameters():
         if what == "none" or name in fresh:
             continue
         if what == "embeddings":
-            parameter.requires_grad_(parameter is not words and _ENTRY not in name)
-        elif what == "head":
-            parameter.requires_grad_(False)
+            still = parameter is words or _ENTRY in name
         else:
-            parameter.requires_grad_(heights.of(name) <= int(what.removeprefix("top:")))
+            still = what == "head" or heights.of(name) > int(what.removeprefix("top:"))
+        if still:
+            parameter.requires_grad_(False)
 
 
 def layers(net: Net) -> list[nn.Module]:

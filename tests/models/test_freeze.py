@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from burnish.errors import InputError
 from burnish.models.freeze import Heights, freeze, groups, layers, learning_from
 from burnish.models.net import Net
 from burnish.models.opening import start_net
@@ -103,3 +105,61 @@ def test_the_top_layers_alone_learn_and_lower_ones_more_slowly(tmp_path: Path) -
     learning = {name for name, p in trained.named_parameters() if p.requires_grad and name not in fresh}
     inside = {id(p) for p in last.parameters()}
     assert inside == {id(p) for n, p in trained.named_parameters() if n in learning and ".layer." in n}
+
+
+SIZES = {"vocab_size": 40, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
+GPT = {"vocab_size": 40, "n_embd": 8, "n_layer": 2, "n_head": 2}
+XLNET = {"vocab_size": 40, "d_model": 8, "n_layer": 2, "n_head": 2, "d_inner": 8}
+T5 = {
+    "vocab_size": 40,
+    "d_model": 8,
+    "num_layers": 2,
+    "num_heads": 2,
+    "d_kv": 4,
+    "d_ff": 8,
+    "decoder_start_token_id": 0,
+}
+BART = {"vocab_size": 40, "d_model": 8, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 8}
+BART |= {"decoder_ffn_dim": 8, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+WAVES: dict[str, Any] = SIZES | {"conv_dim": (8, 8), "conv_stride": (5, 2), "conv_kernel": (10, 3)}
+WAVES |= {"num_feat_extract_layers": 2, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes", "lowest"),
+    [
+        ("GPT2", GPT, ("wte.", "wpe.")),
+        ("Qwen2", SIZES | {"num_key_value_heads": 2}, ("embed_tokens.",)),
+        ("Bart", BART, ("shared.", "embed_positions.", "layernorm_embedding.")),
+        ("T5", T5, ("shared.",)),
+        ("XLNet", XLNET, ("word_embedding.",)),
+        ("Wav2Vec2", WAVES, ("pos_conv_embed.", "feature_projection.", "feature_extractor.")),
+    ],
+)
+def test_words_and_positions_stand_below_the_layers(kind: str, sizes: dict[str, Any], lowest: tuple[str, ...]) -> None:
+    import transformers
+
+    config = getattr(transformers, f"{kind}Config")(**sizes)
+    model = getattr(transformers, f"{kind}ForSequenceClassification")(config)
+    heights, names = Heights(model), [name for name, _ in model.named_parameters()]
+    below = {name for name in names if any(part in name for part in lowest)}
+    assert all(any(part in name for name in below) for part in lowest)
+    assert below == {name for name in names if heights.of(name) == 3}
+
+
+def test_what_does_not_learn_is_not_made_to(tmp_path: Path) -> None:
+    for what in ("none", "embeddings", "top:2", "top:9"):
+        trained = net(tmp_path)
+        positions = trained.model.bert.embeddings.position_embeddings.weight.requires_grad_(False)
+        freeze(trained, what)
+        assert not positions.requires_grad
+
+
+def test_the_top_of_a_network_that_numbers_no_layers_is_refused(tmp_path: Path) -> None:
+    from transformers import AlbertConfig, AlbertModel
+
+    AlbertModel(AlbertConfig(**SIZES, embedding_size=8)).save_pretrained(tmp_path)
+    options = {"dropout": 0.0, "attention_dropout": 0.0, "pooling": "mean", "word_shape": False}
+    started = start_net(str(tmp_path), "sequence", ("a", "b"), **options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"tune\.freeze: top:1 counts the layers"):
+        freeze(started, "top:1")
