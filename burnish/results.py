@@ -221,7 +221,7 @@ class TuneReport:
         privacy: what it cost; `findings` and what is fitted to rows are then left out. inputs: what the model reads.
         own: whether the network is burnish's own, which plain transformers cannot load.
         shares: by kind of input, where there are several: its mean share in what an answer gains in log-probability
-            over the frequency of its class (Shapley 1953). They add up to one, and one below zero misled.
+            over the frequency of its class (Shapley 1953). Their sizes add up to one, and one below zero misled.
     """
 
     task: str

@@ -208,10 +208,12 @@ def alone_words(report: TuneReport) -> str:
     """Say what plain transformers reaches with the folder, with and without what it cannot express."""
     if report.shares:
         named = ", ".join(f"{kind} {share:.0%}" for kind, share in report.shares.items())
-        return (
+        said = (
             "Each kind of input has a model in a folder of its name; their log-probabilities are added, with weights "
-            f"fitted on dev. Shares in the answers, by Shapley values: {named}."
+            "fitted on dev."
         )
+        gained = sum(report.shares.values()) > 0  # over the frequencies of the classes alone
+        return f"{said} Shares in the answers, by Shapley values: {named}." if gained else said
     if report.task == "embed" and report.inputs == "text":
         return (
             "Sentence-transformers loads this folder and gives the same vectors; plain transformers loads the encoder, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -20,6 +20,8 @@ from burnish.errors import ConfigError, nearest
 from burnish.results import LOWER_IS_BETTER, Comparison, Evaluation, HardRow, Interval
 from burnish.tasks import Task
 from burnish.tasks.counts import Counts
+
+_AT_ONCE = 1 << 21  # numbers of resamples that are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,20 @@ def _with(metric: str, metrics: dict[str, float], task: Task) -> dict[str, float
     return metrics
 
 
-def resampled(sums: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:
-    """Sums of `count` bootstrap resamples of the rows, shape (count, k)."""
-    generator = np.random.default_rng(seed)
-    rows = len(sums)
-    found = np.empty((count, sums.shape[1]))
-    for i in range(count):
-        found[i] = sums[generator.integers(0, rows, rows)].sum(0)
+def resampled(task: Task, several: Sequence[NDArray[np.float64]], count: int, seed: int) -> NDArray[np.float64]:
+    """The task's metric in `count` bootstrap resamples of the rows, shape (models, count).
+
+    Args:
+        several: tallies of models on the same rows, (rows, k) each; the same rows are drawn for all of them.
+    """
+    generator, (rows, numbers) = np.random.default_rng(seed), several[0].shape
+    portion = max(1, _AT_ONCE // max(rows, numbers))
+    found = np.empty((len(several), count))
+    for start in range(0, count, portion):
+        draws = (generator.integers(0, rows, rows) for _ in range(min(portion, count - start)))
+        often = np.array([np.bincount(drawn, minlength=rows) for drawn in draws], dtype=np.float64)
+        for place, tallies in enumerate(several):
+            found[place, start : start + portion] = task.score(often @ tallies)
     return found
 
 
@@ -122,7 +131,7 @@ def evaluation(
     metrics = _with(metric or task.metric, found.counts.metrics(), task)
     intervals = {}
     if bootstrap and len(found.tallies) > 1:
-        low, high = np.percentile(task.score(resampled(found.tallies, bootstrap, seed)), [2.5, 97.5])
+        low, high = np.percentile(resampled(task, [found.tallies], bootstrap, seed), [2.5, 97.5])
         intervals[task.metric] = Interval(float(low), float(high))
     labels, matrix = found.counts.confusion()
     return Evaluation(
@@ -184,11 +193,8 @@ def compare(
         first: tallies, shape (rows, k); see `Outcome`.
         second: those of the other model, in the same order of rows.
     """
-    generator = np.random.default_rng(seed)
-    differences = np.empty(resamples)
-    for i in range(resamples):
-        drawn = generator.integers(0, len(first), len(first))
-        differences[i] = float(task.score(second[drawn].sum(0)) - task.score(first[drawn].sum(0)))
+    before, after = resampled(task, [first, second], resamples, seed)
+    differences = after - before
     low, high = np.percentile(differences, [2.5, 97.5])
     other = min(float((differences <= 0).mean()), float((differences >= 0).mean()))
     return Comparison(

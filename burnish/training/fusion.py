@@ -113,8 +113,14 @@ def join(job: Job, engines: Mapping[str, Engine], parts: Mapping[str, Rows]) -> 
         {name: evaluated(one, split) for name, one in alone.items()},
         compare(task, alone[best].tallies, found.tallies, names=(best, name_of(kinds))),
         further,
-        {kind: float(one / added.sum()) for kind, one in zip(kinds, added, strict=True)},
+        shares_of(dict(zip(kinds, added.tolist(), strict=True))),
     )
+
+
+def shares_of(added: Mapping[str, float]) -> dict[str, float]:
+    """What kinds of input add, by the sum of its sizes: they stay comparable where one adds what another takes away."""
+    whole = sum(map(abs, added.values()))
+    return {kind: one / whole if whole else 0.0 for kind, one in added.items()}
 
 
 def fitted(pool: Pool, task: Classify, said: _Said) -> Pool:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from burnish import job as flow
 from burnish.config import parse
@@ -15,6 +16,7 @@ from burnish.engine import Engine, run
 from burnish.errors import ConfigError, InputError
 from burnish.results import Evaluation
 from burnish.tasks.score import Score
+from burnish.training import evaluate as evaluating
 from burnish.training.evaluate import evaluate, metric_value, outcome
 from burnish.training.plan import Losses, Plan
 from tests import tiny
@@ -115,3 +117,24 @@ def test_the_curve_of_the_loss_is_bounded_and_keeps_its_mean() -> None:
     assert 1000 <= len(losses.points) < 2000
     assert losses.points[-1][0] == 16_000
     assert np.mean([value for _, value in losses.points]) == pytest.approx(values.mean())
+
+
+def test_resamples_are_scored_many_at_a_time_and_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(Score):
+        asked = 0
+
+        def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+            self.asked += 1
+            return sums[..., 0] / sums[..., 1]
+
+    task, generator = Counting(0.0, 1.0), np.random.default_rng(3)
+    first, second = (np.stack([generator.integers(0, 2, 50), np.ones(50)], 1).astype(float) for _ in range(2))
+    drawing = np.random.default_rng(7)
+    drawn = [drawing.integers(0, 50, 50) for _ in range(30)]
+    alone = [[float(one[rows, 0].mean()) for rows in drawn] for one in (first, second)]
+    monkeypatch.setattr(evaluating, "_AT_ONCE", 400)  # eight of them
+    assert evaluating.resampled(task, [first, second], 30, 7) == pytest.approx(np.array(alone))
+    assert task.asked == 8
+    found = evaluating.compare(task, first, second, names=("a", "b"), resamples=30, seed=7)
+    low, high = np.percentile(np.subtract(alone[1], alone[0]), [2.5, 97.5])
+    assert (found.difference.low, found.difference.high) == pytest.approx((low, high))

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError, InputError
 from burnish.models.fusion import Pool, shapley, subsets
-from burnish.training.fusion import _weights
+from burnish.reporting.wording import alone_words
+from burnish.training.fusion import _weights, shares_of
 from tests import tiny, tiny_images
 
 KINDS = ("text", "image")
@@ -271,3 +273,11 @@ def test_shares_add_up_to_what_the_answer_gains() -> None:
     assert added[1, 2] == 0
     same = shapley(pool, logs[:, :1].expand(-1, 3, -1), torch.ones(5, 3, dtype=torch.bool))
     assert torch.allclose(same, same[:, :1].expand(-1, 3), atol=1e-5)
+
+
+def test_shares_stay_readable_where_one_input_takes_what_another_adds() -> None:
+    assert shares_of({"text": -0.49, "image": 0.51}) == pytest.approx({"text": -0.49, "image": 0.51})
+    assert shares_of({"text": 0.0, "image": 0.0}) == {"text": 0.0, "image": 0.0}
+    for text, said in ((-0.4, True), (-0.6, False)):
+        report = SimpleNamespace(shares=shares_of({"text": text, "image": 0.5}))
+        assert ("by Shapley values" in alone_words(report)) is said  # type: ignore[arg-type]
