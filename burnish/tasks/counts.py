@@ -67,7 +67,7 @@ class ClassCounts(Counts):
         from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
         true, guess, weights = self._weighted()
-        options: dict[str, Any] = {"labels": self.labels, "sample_weight": weights, "zero_division": 0.0}
+        options: dict[str, Any] = {"sample_weight": weights, "zero_division": 0.0}
         return {
             "accuracy": float(accuracy_score(true, guess, sample_weight=weights)),
             **{f"{a}_f1": float(f1_score(true, guess, average=a, **options)) for a in ("micro", "macro", "weighted")},
@@ -83,18 +83,20 @@ class ClassCounts(Counts):
         return sum(self.pairs[name, name] / count for name, count in due.items()) / max(1, len(due))
 
     def table(self) -> tuple[ClassRow, ...]:
-        from sklearn.metrics import classification_report
-
-        true, guess, weights = self._weighted()
-        if not true:
+        """All classes, then the averages over those that occur, given or due."""
+        due, given, labels = Counter[str](), Counter[str](), self.labels
+        for (true, guess), count in self.pairs.items():
+            due[true] += count
+            given[guess] += count
+        rows = [_marked(name, self.pairs[name, name], given[name], due[name]) for name in labels]
+        occurring = [row for row in rows if due[row.label] or given[row.label]]
+        if not occurring:
             return ()
-        report = classification_report(
-            true, guess, labels=self.labels, sample_weight=weights, output_dict=True, zero_division=0.0
-        )
-        return tuple(
-            ClassRow(str(name), float(v["precision"]), float(v["recall"]), float(v["f1-score"]), round(v["support"]))
-            for name, v in report.items()
-            if isinstance(v, dict)
+        total = due.total()
+        return (
+            *rows,
+            _averaged("macro avg", occurring, [1 / len(occurring)] * len(occurring), total),
+            _averaged("weighted avg", rows, [row.support / total for row in rows], total),
         )
 
     def confusion(self) -> tuple[tuple[str, ...], Matrix]:
@@ -196,10 +198,8 @@ class TagCounts(Counts):
         total = self.words.pairs.total()
         right = sum(count for (true, guess), count in self.words.pairs.items() if true == guess) / max(1, total)
         micro = ClassRow("micro avg", right, right, right, total)
-        rows = {row.label: row for row in self.words.table()}
-        # scikit-learn gives the micro average as one number, the accuracy, which is no row.
-        averages = [rows.pop(f"{kind} avg") for kind in ("macro", "weighted")] if rows else []
-        return (*rows.values(), *averages, micro) if rows else ()
+        rows = self.words.table()
+        return (*rows, micro) if rows else ()
 
     def confusion(self) -> tuple[tuple[str, ...], Matrix]:
         return self.words.confusion()

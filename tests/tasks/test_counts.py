@@ -39,6 +39,13 @@ def assert_rows(rows: Sequence[ClassRow], report: dict[str, Any]) -> None:
         assert row.support == wanted["support"]
 
 
+def reported(true: Sequence[str], guess: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
+    """Rows of all labels, and averages over those that occur."""
+    options: dict[str, Any] = {"output_dict": True, "zero_division": 0.0}
+    rows = metrics.classification_report(true, guess, labels=labels, **options)
+    return {**rows, "macro avg": metrics.classification_report(true, guess, **options)["macro avg"]}
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(KNOWN)), min_size=1, max_size=60))
 def test_one_class_a_row(pairs: list[tuple[str, str]]) -> None:
@@ -51,13 +58,20 @@ def test_one_class_a_row(pairs: list[tuple[str, str]]) -> None:
     recalls = metrics.recall_score(true, guess, labels=sorted(set(true)), average="macro", zero_division=0.0)
     assert found["balanced_accuracy"] == pytest.approx(recalls, abs=1e-12)
     for average in ("micro", "macro", "weighted"):
-        expected = metrics.f1_score(true, guess, labels=labels, average=average, zero_division=0.0)
+        expected = metrics.f1_score(true, guess, average=average, zero_division=0.0)
         assert found[f"{average}_f1"] == pytest.approx(expected, abs=1e-12)
-    report = metrics.classification_report(true, guess, labels=labels, output_dict=True, zero_division=0.0)
-    assert_rows(counts.table(), report)
+    assert_rows(counts.table(), reported(true, guess, labels))
     named, matrix = counts.confusion()
     assert list(named) == labels
     assert np.array_equal(matrix, metrics.confusion_matrix(true, guess, labels=labels))
+
+
+def test_a_class_may_be_called_as_an_average_is() -> None:
+    names = ("accuracy", "macro avg", "weighted avg")
+    pairs = [(names[0], names[0]), (names[1], names[0]), (names[1], names[1]), (names[2], names[2])]
+    counts = counted(ClassCounts(names), [((t,), SimpleNamespace(label=g)) for t, g in pairs])
+    assert [row.label for row in counts.table()] == [*names, "macro avg", "weighted avg"]
+    assert [row.support for row in counts.table()] == [1, 2, 1, 4, 4]
 
 
 SETS = st.lists(st.sampled_from("abcd"), max_size=4, unique=True)
@@ -101,7 +115,7 @@ def test_entities_and_their_words(pairs: list[tuple[list[str], list[str]]]) -> N
         assert found["precision"] == pytest.approx(seqeval.metrics.precision_score(true, guess, **strict), abs=1e-12)
         assert found["recall"] == pytest.approx(seqeval.metrics.recall_score(true, guess, **strict), abs=1e-12)
     flat = [tag for tags in true for tag in tags], [tag for tags in guess for tag in tags]
-    report = metrics.classification_report(*flat, labels=list(TAGS), output_dict=True, zero_division=0.0)
+    report = reported(*flat, TAGS)
     accuracy = report.pop("accuracy")
     report["micro avg"] = {"precision": accuracy, "recall": accuracy, "f1-score": accuracy, "support": len(flat[0])}
     assert_rows(counts.token_table(), report)
