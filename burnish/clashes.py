@@ -17,6 +17,7 @@ def clashes(job: Job) -> Iterator[str]:
     data, tune, freeze = job.data, job.tune, job.tune.freeze
     for where, one in _tunes(job).items():
         yield from _not_of_task(job, where, one)
+        yield from _not_of_loss(job, where, one)
     yield from _parts_of_nothing(job)
     yield from _not_measured(job)
     if data.multi_label and job.task != "classify":
@@ -100,6 +101,20 @@ def _not_measured(job: Job) -> Iterator[str]:
         if name is not None and not is_metric(name, job.task, multi_label):
             told = nearest(name, metrics_of(job.task, multi_label))
             yield f"{where}: '{name}' is no metric of {job.task}; {told}"
+
+
+def _not_of_loss(job: Job, where: str, tune: Tune) -> Iterator[str]:
+    """Options that change the cross entropy of one class, where the loss is another one, a line each."""
+    balanced = tune.class_weights != "none"
+    if job.task == "score" and (balanced or tune.label_smoothing or tune.focal):
+        yield f"score has a loss of its own; leave out {where}.class_weights, label_smoothing and focal"
+    if job.data.multi_label and (balanced or tune.label_smoothing or tune.focal):
+        yield (
+            "data.multi_label asks for each class by itself; leave out "
+            f"{where}.class_weights, label_smoothing and focal"
+        )
+    if job.task == "tag" and balanced:
+        yield f"{where}.class_weights goes with one class a row, so not with tag"
 
 
 def _not_written(job: Job) -> Iterator[str]:

@@ -246,11 +246,10 @@ def imbalance(evidence: Evidence) -> Finding:
     ratio, share = most / least, most / labels.total()
     verdict: Verdict = "warn" if share > 0.95 or ratio > 100 else "note" if ratio > 10 else "ok"
     message = f"{quoted(top)} is {percent(share)} of all labels and {ratio:,.0f} times as frequent as {quoted(bottom)}"
-    advice = (
-        ""
-        if verdict == "ok" or evidence.job.task == "detect"
-        else "choose on macro F1 and compare with tune.class_weights: balanced"
-    )
+    job, advice = evidence.job, ""
+    if verdict != "ok" and job.task != "detect":
+        weighed = job.task in ("classify", "pair") and not job.data.multi_label
+        advice = "choose on macro F1" + (" and compare with tune.class_weights: balanced" if weighed else "")
     return Finding("imbalance", verdict, message, least, advice=advice)
 
 

@@ -105,6 +105,10 @@ def test_average_is_the_mean_of_the_steps_and_gives_the_weights_back() -> None:
         ("classify", {"crf": True}, "task: tag"),
         ("tag", {"crf": True, "focal": 1.0}, "focal"),
         ("score", {"r_drop": 1.0}, "r_drop"),
+        ("score", {"class_weights": "balanced"}, "a loss of its own"),
+        ("score", {"focal": 2.0}, "a loss of its own"),
+        ("score", {"label_smoothing": 0.1}, "a loss of its own"),
+        ("tag", {"class_weights": "balanced"}, "one class a row"),
         ("tag", {"context": 8}, "splitting rows off"),
         ("tag", {"context": 8, "augment": {"casing": 0.1}}, "augmented ones"),
         ("classify", {"method": "few-shot", "tokens_per_step": 64}, "a way of its own"),
@@ -113,6 +117,14 @@ def test_average_is_the_mean_of_the_steps_and_gives_the_weights_back() -> None:
 def test_options_that_do_not_fit_are_named(task: str, tune: dict[str, Any], word: str, tmp_path: Path) -> None:
     with pytest.raises(BurnishError, match=word):
         tiny.job(tmp_path, task, **tune)
+
+
+@pytest.mark.parametrize("tune", [{"class_weights": "balanced"}, {"label_smoothing": 0.1}, {"focal": 2.0}])
+def test_several_classes_a_row_have_a_loss_of_their_own(tune: dict[str, Any], tmp_path: Path) -> None:
+    dump = tiny.job(tmp_path, "classify", **tune).model_dump(mode="json")
+    dump["data"]["multi_label"] = True
+    with pytest.raises(BurnishError, match="each class by itself"):
+        parse(dump)
 
 
 def test_context_needs_documents() -> None:
