@@ -49,7 +49,7 @@ def _sample(train: Rows, size: Callable[[Row], int], budget: int) -> tuple[list[
     return kept, f" of {len(kept):,} rows" if len(kept) < len(train) else ""
 
 
-def _words(task: Tag, train: Rows, rows: Iterable[Row]) -> tuple[str, Iterator[Any]]:
+def _words(task: Tag, train: Rows, rows: Iterable[Row]) -> tuple[str, Iterator[Any]] | None:
     """A linear model of each word's form and its neighbours', with the same search for a legal sequence."""
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import SGDClassifier
@@ -59,7 +59,10 @@ def _words(task: Tag, train: Rows, rows: Iterable[Row]) -> tuple[str, Iterator[A
     ids = {label: i for i, label in enumerate(task.labels)}
     labels = np.array([ids[tag] for row in kept for tag in row["tags"]])
     model = SGDClassifier(alpha=1e-6, max_iter=5, tol=None, random_state=0)
-    model.fit(hasher.transform(_forms(kept)), labels)
+    try:
+        model.fit(hasher.transform(_forms(kept)), labels)
+    except ValueError:  # one tag only in what was read
+        return None
 
     def guesses() -> Iterator[Any]:
         for chunk in chunked(rows, _TOGETHER):

@@ -138,3 +138,10 @@ def test_resamples_are_scored_many_at_a_time_and_as_one_by_one(monkeypatch: pyte
     found = evaluating.compare(task, first, second, names=("a", "b"), resamples=30, seed=7)
     low, high = np.percentile(np.subtract(alone[1], alone[0]), [2.5, 97.5])
     assert (found.difference.low, found.difference.high) == pytest.approx((low, high))
+
+
+def test_words_of_one_tag_have_no_baseline_and_a_model(tmp_path: Path) -> None:
+    (tmp_path / "train.conll").write_text("\n\n".join(["Anna B-PER"] * 12), encoding="utf-8")
+    tuned = flow.tune(tiny.job(tmp_path, "tag", epochs=1))
+    assert not tuned.report.before
+    assert Engine.open(tuned.artifact.folder).predict(["Anna"])
