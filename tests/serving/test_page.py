@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from typing import Any
@@ -92,6 +93,60 @@ def test_nothing_is_asked_without_a_text(page: Any, fake: Fake) -> None:
     expect(page.locator("#status")).to_have_text("Write a text first.")
     expect(page.get_by_label("Text", exact=True)).to_be_focused()
     assert not fake.asked
+
+
+# ---- a guard
+
+
+def redact(page: Any, taken: str, answers: int = 1) -> None:
+    """Let the next answers be those to a text in which a placeholder stands for what is `taken` out."""
+
+    def answer(route: Any) -> None:
+        asked = route.request.post_data_json
+        (given,) = asked["inputs"]
+        answered = route.fetch(post_data=json.dumps({**asked, "inputs": [given.replace(taken, "<EMAIL>")]}))
+        finding = {"text": 0, "check": "personal", "kind": "email", "start": given.index(taken), "action": "redact"}
+        told = {"input": 0, "action": "human", "findings": [finding, {**finding, "action": "human"}]}
+        route.fulfill(response=answered, json={**answered.json(), "guard": [told]})
+
+    page.route("**/v1/predict", answer, times=answers)
+
+
+def test_entities_of_a_redacted_text_stand_in_a_table_alone(page: Any) -> None:
+    text = "To anna.berger@example.org: Amara Okafor is in Oslo."
+    redact(page, "anna.berger@example.org")
+    predict(page, text)
+    expect(page.locator("#answer .notice")).to_contain_text("Places are those of the text as it was read")
+    assert marks(page) == []
+    row = page.locator("#answer tbody tr").first
+    assert row.locator("th, td").all_inner_texts() == ["Amara Okafor", "PER", "98.7 %", "12–24"]
+    expect(page.locator(".correction, .why-fold")).to_have_count(0)
+    page.locator("#language").click()
+    expect(page.locator("#answer .notice")).to_contain_text("位置以去除后的文本为准")
+    page.locator("#language").click()
+    predict(page, text)
+    expect(page.locator("#answer .notice")).to_have_count(0)
+    assert marks(page) == [("Amara Okafor", "PER"), ("Oslo", "LOC")]
+    expect(page.locator(".correction")).to_have_count(1)
+
+
+def test_a_class_of_a_redacted_text_is_told_as_one(page: Any) -> None:
+    redact(page, "a@b.org")
+    predict(page, "where is my refund, a@b.org", model="intents")
+    expect(page.locator("#answer .notice")).to_contain_text("The guard took something out of this text")
+    expect(page.locator("#answer .notice")).not_to_contain_text("Places")
+    expect(page.locator(".correction, .why-fold")).to_have_count(0)
+
+
+def test_variants_are_compared_on_a_redacted_text(page: Any) -> None:
+    redact(page, "anna.berger@example.org", answers=12)
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_label("Text", exact=True).fill("To anna.berger@example.org: Amara Okafor is in Oslo.")
+    page.get_by_role("button", name="Compare").click()
+    page.locator(".sides").wait_for()
+    expect(page.locator("#comparison .notice")).to_contain_text("Places are those of the text as it was read")
+    assert marks(page, "#comparison") == []
+    assert page.locator(".side tbody th").all_inner_texts() == ["Amara Okafor", "Amara Okafor", "Oslo only here"]
 
 
 # ---- explain

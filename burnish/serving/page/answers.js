@@ -8,9 +8,12 @@ const SHOWN = 5; // classes before "show all"
 const EARLIER = 20; // values of a model that its scale remembers
 const seen = new Map(); // model name -> values it gave on this page
 
-/** Show a prediction. `order` is the prediction whose classes give the order of the bars. */
-export function showAnswer(model, text, prediction, { other, order } = {}) {
-  if (model.task === "tag") return tagAnswer(model, text, prediction, other);
+/**
+ * Show a prediction. `order` is the prediction whose classes give the order of the bars; of a text that was `redacted`
+ * entities have no places to be marked in.
+ */
+export function showAnswer(model, text, prediction, { other, order, redacted = false } = {}) {
+  if (model.task === "tag") return tagAnswer(model, redacted ? null : text, prediction, other);
   if (model.task === "score") return scaleAnswer(model, prediction.value, other);
   if (prediction.embedding) {
     const first = prediction.embedding.slice(0, 8).map(figure).join("  ");
@@ -20,10 +23,19 @@ export function showAnswer(model, text, prediction, { other, order } = {}) {
   return classAnswer(prediction, other, order ?? prediction);
 }
 
+/** What there is to know about an answer to a text that a guard took something out of. */
+export function redactedNote(model) {
+  return make("p", { class: "notice", say: model.task === "tag" ? "redactedPlaces" : "redacted" });
+}
+
+/** Entities over their text and as a table; as a table alone where `text` is null. */
 function tagAnswer(model, text, { entities }, other) {
   const differs = (entity) => Boolean(other) && !other.entities.some((known) => alike(known, entity));
   const found = make("div", { class: "answer" });
-  found.append(make("p", { class: "text", dir: "auto", translate: "no" }, ...marks(text, entities, model.labels, { differs })));
+  if (text !== null) {
+    const words = marks(text, entities, model.labels, { differs });
+    found.append(make("p", { class: "text", dir: "auto", translate: "no" }, ...words));
+  }
   if (!entities.length) {
     found.append(make("p", { class: "soft", say: "noEntities" }));
     return found;
@@ -34,11 +46,11 @@ function tagAnswer(model, text, { entities }, other) {
     const entry = [make("span", { class: `swatch ${hueOf(label, model.labels)}` }), `${label} `, make("b", {}, String(number))];
     if (number) legend.append(make("li", {}, ...entry));
   }
-  found.append(legend, entityTable(entities, differs));
+  found.append(legend, entityTable(entities, differs, text === null));
   return found;
 }
 
-function entityTable(entities, differs) {
+function entityTable(entities, differs, open) {
   const head = ["columnText", "columnLabel", "columnScore", "columnPlace"];
   const rows = entities.map((entity) => {
     const only = differs(entity) ? [" ", make("small", { class: "badge", say: "onlyHere" })] : [];
@@ -48,7 +60,7 @@ function entityTable(entities, differs) {
   });
   return make(
     "details",
-    { class: "figures" },
+    { class: "figures", open },
     make("summary", { say: "asTable" }),
     table(head, rows),
   );

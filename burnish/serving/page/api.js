@@ -39,7 +39,8 @@ export async function call(path, body, signal) {
 /**
  * Ask a model about one input, waiting for one that is starting; `waiting` hears of each wait.
  *
- * Returns the prediction, the variant that made it, the request's id, and times in milliseconds: whole, queue, model.
+ * Returns the prediction, the variant that made it, the request's id, whether a guard took something out of the input
+ * (`redacted`), and times in milliseconds: whole, queue, model.
  */
 export async function predict(model, input, { variant, signal, waiting = () => {} } = {}) {
   for (let waited = 0; ; ) {
@@ -47,7 +48,8 @@ export async function predict(model, input, { variant, signal, waiting = () => {
     try {
       const { data, headers } = await call("v1/predict", { model, inputs: [input], variant }, signal);
       const times = { whole: performance.now() - begun, ...serverTiming(headers.get("Server-Timing") ?? "") };
-      return { prediction: data.predictions[0], variant: data.variant, requestId: headers.get("X-Request-Id"), times };
+      const [prediction, requestId] = [data.predictions[0], headers.get("X-Request-Id")];
+      return { prediction, variant: data.variant, requestId, redacted: isRedacted(data.guard), times };
     } catch (problem) {
       waited += problem.retryAfter ?? 0;
       if (problem.status !== 503 || !problem.retryAfter || waited > PATIENCE) throw problem;
@@ -55,6 +57,11 @@ export async function predict(model, input, { variant, signal, waiting = () => {
       await pause(problem.retryAfter, signal);
     }
   }
+}
+
+/** Whether notes of a guard tell of something that it took out; a graver finding may stand beside it. */
+function isRedacted(notes = []) {
+  return notes.some(({ findings }) => findings.some(({ action }) => action === "redact"));
 }
 
 /** Parts of a Server-Timing header: name -> milliseconds. */

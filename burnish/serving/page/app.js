@@ -1,6 +1,6 @@
 /** The page of `burnish serve`: try a model, compare its variants, correct it, watch the traffic. */
 
-import { showAnswer } from "./answers.js";
+import { redactedNote, showAnswer } from "./answers.js";
 import { call, predict } from "./api.js";
 import { compareVariants } from "./compare.js";
 import { correction } from "./correct.js";
@@ -210,9 +210,12 @@ function compare(input, signal) {
 async function answer(input, signal) {
   const waiting = ({ retryAfter }) => tell(byId("status"), "waiting", { n: retryAfter });
   const found = await predict(model.name, input, { signal, waiting });
-  byId("answer").replaceChildren(showAnswer(model, input, found.prediction));
-  const folds = model.task === "embed" ? [] : [explanation(model, input, found), correction(model, input, found)];
-  byId("after").replaceChildren(timeline(found.times), copyButton(found.prediction), ...folds);
+  const { prediction, redacted } = found;
+  const note = redacted ? [redactedNote(model)] : [];
+  byId("answer").replaceChildren(...note, showAnswer(model, input, prediction, { redacted }));
+  const whole = model.task !== "embed" && !redacted; // the page does not have the text that a redacted answer is about
+  const folds = whole ? [explanation(model, input, found), correction(model, input, found)] : [];
+  byId("after").replaceChildren(timeline(found.times), copyButton(prediction), ...folds);
 }
 
 /** Where the time went: in words and as one bar. */

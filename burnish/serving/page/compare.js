@@ -1,6 +1,6 @@
 /** Two variants of a model side by side: both answers, how long they took, and what differs. */
 
-import { showAnswer } from "./answers.js";
+import { redactedNote, showAnswer } from "./answers.js";
 import { predict } from "./api.js";
 import { make, tell } from "./dom.js";
 import { alike } from "./entities.js";
@@ -13,7 +13,10 @@ export async function compareVariants(model, input, variants, { place, status, s
   const waiting = (problem) => tell(status, "waiting", { n: problem.retryAfter });
   const sides = variants.map((variant) => ({ variant, whole: [], model: [] }));
   const ask = (side) => predict(model.name, input, { variant: side.variant, signal, waiting });
-  for (const side of sides) side.prediction = (await ask(side)).prediction; // also starts the variant
+  for (const side of sides) {
+    const { prediction, redacted } = await ask(side); // also starts the variant
+    Object.assign(side, { prediction, redacted });
+  }
   for (let done = 1; done <= REPEATS; done += 1) {
     tell(status, "compareRun", { done, n: REPEATS });
     for (const side of done % 2 ? sides : sides.toReversed()) {
@@ -24,9 +27,10 @@ export async function compareVariants(model, input, variants, { place, status, s
   }
   tell(status);
   const summary = make("div", { class: "verdict" }, ...differences(model, sides), speed(sides));
+  const note = sides[0].redacted ? [redactedNote(model)] : [];
   const columns = sides.map((side, index) => column(model, input, side, sides[1 - index].prediction, sides[0].prediction));
   const how = make("p", { class: "soft", say: ["compareHow", { n: REPEATS }] });
-  place.replaceChildren(summary, make("div", { class: "sides" }, ...columns), how);
+  place.replaceChildren(...note, summary, make("div", { class: "sides" }, ...columns), how);
 }
 
 function column(model, input, side, other, order) {
@@ -35,7 +39,7 @@ function column(model, input, side, other, order) {
   if (side.model.length) entry("p50Model", median(side.model));
   entry("p50Whole", median(side.whole));
   const title = make("h3", { translate: "no" }, side.variant);
-  return make("section", { class: "side" }, title, times, showAnswer(model, input, side.prediction, { other, order }));
+  return make("section", { class: "side" }, title, times, showAnswer(model, input, side.prediction, { other, order, redacted: side.redacted }));
 }
 
 function differences(model, [{ prediction: left }, { prediction: right }]) {
