@@ -117,6 +117,53 @@ def test_a_sound_is_recorded_and_sent_as_wav(visit: Visit, fake: Fake) -> None:
         assert file.getnframes() > 0.1 * file.getframerate()
 
 
+@pytest.fixture
+def clips(visit: Visit, fake: Fake) -> Any:
+    """A page with a model of sounds and another, and a microphone that keeps silent once it is granted."""
+    clips = _model("clips", "classify", CLASSES, {"accuracy": 0.9}, inputs="audio", tokens_each=4)
+    fake.models = [clips, _model("urgency", "score", [], {"pearson": 0.92})]
+    page = opened(visit, fake.address)
+    page.evaluate(
+        """() => {
+            const out = new AudioContext().createMediaStreamDestination();
+            window.stream = out.stream;
+            navigator.mediaDevices.getUserMedia = () => new Promise((resolve) => {
+                window.grant = () => resolve(out.stream);
+            });
+        }"""
+    )
+    return page
+
+
+def test_the_longest_recording_can_be_sent(clips: Any, fake: Fake) -> None:
+    clips.evaluate(
+        """() => {
+            AudioContext.prototype.decodeAudioData = async function () {
+                return this.createBuffer(1, 31 * this.sampleRate, this.sampleRate);
+            };
+        }"""
+    )
+    clips.get_by_role("button", name="Record").click()
+    clips.evaluate("window.grant()")
+    clips.get_by_role("button", name="Stop").click()
+    expect(clips.locator("audio.preview")).to_be_visible()
+    clips.locator("#predict").click()
+    expect(clips.locator("#answer")).to_contain_text("71.0 %")
+    content = base64.b64decode(fake.asked[0]["inputs"][0].partition(",")[2])
+    with wave.open(io.BytesIO(content)) as file:
+        assert (file.getnframes(), file.getframerate()) == (30 * 44_100, 44_100)
+
+
+def test_the_microphone_is_asked_for_once_and_turned_off_with_another_model(clips: Any) -> None:
+    button = clips.get_by_role("button", name="Record")
+    button.click()
+    expect(button).to_be_disabled()
+    clips.evaluate("window.grant()")
+    expect(clips.get_by_role("button", name="Stop")).to_be_visible()
+    clips.locator("#model").select_option("urgency")
+    clips.wait_for_function("() => !window.stream.active")
+
+
 def test_a_refusal_is_shown(people: Any, fake: Fake) -> None:
     fake.problem = (422, "inputs[0]: 'old' in column 'age' is no number", {})
     people.get_by_label("age").fill("old")

@@ -106,6 +106,60 @@ def test_a_picture_of_the_camera_is_sent(photos: Any, fake: Fake) -> None:
     assert fake.asked[0]["inputs"][0].startswith("data:image/jpeg;base64,")
 
 
+CAMERAS = """() => {
+    window.streams = [];
+    navigator.mediaDevices.getUserMedia = () => new Promise((resolve) => {
+        window.grant = () => {
+            const canvas = document.createElement("canvas");
+            canvas.getContext("2d").fillRect(0, 0, 8, 8);
+            window.streams.push(canvas.captureStream(5));
+            resolve(window.streams.at(-1));
+        };
+    });
+}"""
+ON = "() => window.streams.map((stream) => stream.active)"
+
+
+@pytest.fixture
+def two(visit: Visit, fake: Fake) -> Any:
+    """A page with a model of images, and another."""
+    photos = _model("photos", "classify", CLASSES, {"accuracy": 0.9}, inputs="image", tokens_each=4)
+    fake.models = [photos, _model("urgency", "score", [], {"pearson": 0.92})]
+    page = opened(visit, fake.address)
+    page.evaluate(CAMERAS)
+    return page
+
+
+def test_another_model_turns_the_camera_off(two: Any) -> None:
+    two.get_by_role("button", name="Use the camera").click()
+    two.evaluate("window.grant()")
+    expect(two.locator("video")).to_be_visible()
+    assert two.evaluate(ON) == [True]
+    two.locator("#model").select_option("urgency")
+    assert two.evaluate(ON) == [False]
+
+
+def test_a_camera_that_is_allowed_too_late_is_turned_off(two: Any) -> None:
+    two.get_by_role("button", name="Use the camera").click()
+    two.locator("#model").select_option("urgency")
+    two.evaluate("window.grant()")
+    two.wait_for_function("() => !window.streams[0].active")
+
+
+def test_the_camera_is_asked_for_once(two: Any) -> None:
+    button = two.get_by_role("button", name="Use the camera")
+    button.click()
+    expect(button).to_be_disabled()
+    two.evaluate("window.grant()")
+    expect(two.locator("video")).to_be_visible()
+    two.locator("#model").select_option("urgency")
+    two.locator("#model").select_option("photos")
+    two.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no')); }")
+    button.click()
+    expect(two.locator(".drop .outcome")).to_contain_text("gives this page no camera")
+    expect(button).to_be_enabled()
+
+
 def test_the_answer_is_explained_by_a_map(photos: Any, fake: Fake, tmp_path: Path) -> None:
     photos.locator("input[type=file]").set_input_files(png(tmp_path))
     photos.locator("#predict").click()

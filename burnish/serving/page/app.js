@@ -84,6 +84,7 @@ function forgetKey() {
 /** Show a model; one that is shown already keeps its texts and answers. One that is not ready has no task to show. */
 function chooseModel(chosen) {
   const anew = chosen.name !== model?.name || !model.task;
+  if (anew) picker?.close();
   model = chosen;
   tell(byId("notice"), { starting: "modelStarting", failed: "modelFailed" }[model.state]);
   byId("model").value = model.name;

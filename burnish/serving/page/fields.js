@@ -6,7 +6,10 @@ import { say } from "./say.js";
 
 let lists = 0; // of values, each of which needs a name
 
-/** The element, value(): what was filled in, by name, or null, and focus(). What is left empty counts as missing. */
+/**
+ * The element, value(): what was filled in, by name, or null, focus(), and close(), which turns devices off. What is left
+ * empty counts as missing.
+ */
 export function fieldForm(fields, inner = false) {
   const parts = Object.entries(fields).map(([name, about]) => ({ name, ...MAKERS[about.type](name, about) }));
   const value = () => {
@@ -19,7 +22,8 @@ export function fieldForm(fields, inner = false) {
   if (parts.some((part) => part.usual)) hint.append(fill);
   const grid = make("div", { class: "fields" }, ...parts.map((part) => part.node));
   const node = inner ? grid : make("div", { class: "stack" }, grid, hint);
-  return { node, value, focus: () => parts[0].focus(), usual };
+  const close = () => parts.forEach((part) => part.close?.());
+  return { node, value, focus: () => parts[0].focus(), usual, close };
 }
 
 function cell(name, about, more = {}) {

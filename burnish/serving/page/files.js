@@ -8,7 +8,7 @@ const SIDE = 2048; // pixels to which the longer side of a larger one is brought
 
 const HINTS = { image: "imageHint", audio: "audioHint" };
 
-/** The element, and value(): the image or the sound as a data URI, or null. */
+/** The element, value(): the image or the sound as a data URI, or null, focus(), and close(), which turns a device off. */
 export function filePicker(kind = "image") {
   const heard = kind === "audio";
   let found = null;
@@ -32,8 +32,8 @@ export function filePicker(kind = "image") {
   };
   picker.addEventListener("change", () => picker.files[0] && take(picker.files[0]));
   const hint = make("p", { class: "soft", say: HINTS[kind] });
-  const device = heard ? microphone : camera;
-  const row = make("div", { class: "row" }, picker, ...device(take, outcome));
+  const device = (heard ? microphone : camera)(take, outcome);
+  const row = make("div", { class: "row" }, picker, ...device.parts);
   const node = make("div", { class: "drop stack tight" }, make("span", { say: kind }), row, hint, preview, outcome);
   const over = (event, on) => {
     event.preventDefault();
@@ -47,7 +47,7 @@ export function filePicker(kind = "image") {
     if (file) take(file);
   });
   node.addEventListener("paste", (event) => event.clipboardData.files[0] && take(event.clipboardData.files[0]));
-  return { node, value: () => found, focus: () => picker.focus() };
+  return { node, value: () => found, focus: () => picker.focus(), close: device.close };
 }
 
 /** A file as a data URI; one that is larger than the service takes is made smaller. Throws for what is no image. */
@@ -83,9 +83,9 @@ function drawn(source, width, height) {
   return canvas.toDataURL("image/jpeg", 0.92);
 }
 
-/** Buttons and the picture of a camera, where the browser lets a page have one. */
+/** Buttons and the picture of a camera, where the browser lets a page have one, and close(), which turns it off. */
 function camera(take, outcome) {
-  if (!navigator.mediaDevices?.getUserMedia) return [];
+  if (!navigator.mediaDevices?.getUserMedia) return { parts: [], close: () => {} };
   let stream = null;
   const video = make("video", { class: "preview", playsinline: true, muted: true, hidden: true });
   const open = make("button", { type: "button", say: "cameraOpen" });
@@ -97,15 +97,19 @@ function camera(take, outcome) {
     open.hidden = false;
   };
   open.addEventListener("click", async () => {
+    open.disabled = true; // until the browser has asked
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     } catch {
       return tell(outcome, "cameraFailed");
+    } finally {
+      open.disabled = false;
     }
+    if (!open.isConnected) return close(); // another model was chosen meanwhile
     video.srcObject = stream;
     video.hidden = shoot.hidden = false;
     open.hidden = true;
-    await video.play();
+    await video.play().catch(() => {}); // it was closed before it began
   });
   shoot.addEventListener("click", async () => {
     const uri = drawn(video, video.videoWidth, video.videoHeight);
@@ -113,5 +117,5 @@ function camera(take, outcome) {
     const bytes = Uint8Array.from(atob(uri.split(",")[1]), (letter) => letter.charCodeAt(0));
     await take(new Blob([bytes], { type: "image/jpeg" }));
   });
-  return [open, shoot, video];
+  return { parts: [open, shoot, video], close };
 }
