@@ -123,6 +123,38 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_only(visit: Visit, fake: Fake) -
     assert page.evaluate("sessionStorage.length") == 0
 
 
+def test_a_key_that_may_not_predict_can_be_forgotten(visit: Visit, fake: Fake) -> None:
+    fake.keyed = True
+    page = opened(visit, fake.address)
+    field = page.get_by_label("API key")
+    field.fill(KEY)
+    refusal = {"status": 403, "detail": "this key is not for predict"}
+    page.route("**/v1/models", lambda route: route.fulfill(status=403, json=refusal), times=1)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Your key does not allow this.")
+    page.get_by_role("button", name="Forget the key").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(field).to_be_focused()
+    expect(page.locator("#forget")).to_be_hidden()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_key_is_sent_where_storage_is_blocked(profile: Callable[..., Visit], fake: Fake) -> None:
+    visit = profile()
+    visit.page.add_init_script(
+        """for (const name of ["localStorage", "sessionStorage"]) {
+            Object.defineProperty(window, name, { get() { throw new DOMException("blocked", "SecurityError"); } });
+        }"""
+    )
+    fake.keyed = True
+    page = opened(visit, fake.address)
+    page.get_by_label("API key").fill(KEY)
+    page.keyboard.press("Enter")
+    predict(page, TEXT)
+    page.get_by_role("button", name="Forget the key").click()
+    expect(page.get_by_label("API key")).to_be_visible()
+
+
 def test_problems_are_told_in_plain_words(page: Any, fake: Fake) -> None:
     told: list[tuple[int, dict[str, str], list[str]]] = [
         (413, {}, ["The text is too long for this service. Shorten it."]),

@@ -42,9 +42,10 @@ async function loadModels() {
     showProblem(problem, byId("notice"), loadModels);
     byId("service").hidden = true;
     return;
+  } finally {
+    byId("forget").hidden = !remembered("key", "sessionStorage"); // also one that is not for predict can be forgotten
   }
   byId("key-form").hidden = true;
-  byId("forget").hidden = !remembered("key", "sessionStorage");
   byId("service").hidden = !models.length;
   byId("model-field").hidden = models.length < 2;
   byId("model").replaceChildren(...models.map(({ name }) => make("option", { value: name }, name)));
