@@ -60,6 +60,30 @@ def test_one_that_is_too_large_is_made_smaller(photos: Any, fake: Fake, tmp_path
     assert Image.open(io.BytesIO(content)).size == (2048, 2048)
 
 
+def answer_with(page: Any, vectors: dict[str, list[float]]) -> None:
+    """Let each variant answer with a vector, for one comparison."""
+
+    def answer(route: Any) -> None:
+        variant = route.request.post_data_json["variant"]
+        route.fulfill(json={"variant": variant, "predictions": [{"embedding": vectors[variant]}]})
+
+    page.route("**/v1/predict", answer, times=12)
+
+
+def test_vectors_of_two_variants_are_compared_by_their_cosine(visit: Visit, fake: Fake, tmp_path: Path) -> None:
+    fake.models = [_model("vectors", "embed", [], {}, inputs="image", tokens_each=4)]
+    page = opened(visit, fake.address)
+    page.get_by_role("link", name="Compare").click()
+    page.locator("input[type=file]").set_input_files(png(tmp_path))
+    expect(page.locator("img.preview")).to_be_visible()
+    answer_with(page, {"torch": [1, 0], "throughput": [0.6, 0.8]})
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".verdict")).to_contain_text("They differ: the cosine of the two vectors is 0.6000.")
+    answer_with(page, {"torch": [1, 0], "throughput": [2, 0]})
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".verdict")).to_contain_text("Both give the same answer.")
+
+
 def test_a_large_file_that_is_no_image_is_told(photos: Any, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x" * 3_000_000)
     photos.locator("input[type=file]").set_input_files(tmp_path / "a.png")

@@ -50,6 +50,10 @@ function differences(model, [{ prediction: left }, { prediction: right }]) {
     const [onLeft, onRight] = [missing(left, right), missing(right, left)];
     return [onLeft + onRight ? line("compareEntities", { left: onLeft, right: onRight }) : same];
   }
+  if (left.embedding) {
+    const cosine = cosineOf(left.embedding, right.embedding).toFixed(4);
+    return [Number(cosine) < 1 ? line("compareVectors", { cosine }) : same];
+  }
   if (["score", "embed"].includes(model.task)) {
     const value = ({ value, similarity }) => value ?? similarity;
     const difference = Math.abs(value(left) - value(right));
@@ -61,6 +65,12 @@ function differences(model, [{ prediction: left }, { prediction: right }]) {
   const label = Object.keys(left.probabilities).reduce((a, b) => (shift(b) > shift(a) ? b : a));
   const points = (100 * shift(label)).toFixed(1);
   return points > 0 ? [verdict, line("compareShift", { points, label })] : [verdict];
+}
+
+/** How near two vectors are: 1 for those of the same direction. */
+function cosineOf(a, b) {
+  const product = (one, other) => one.reduce((sum, value, index) => sum + value * other[index], 0);
+  return product(a, b) / Math.sqrt(product(a, a) * product(b, b));
 }
 
 /** Which one is faster: by the model's own time where the service says it, else by the whole. */
