@@ -274,6 +274,29 @@ def test_a_correction_that_fails_can_be_sent_again(page: Any, fake: Fake) -> Non
     assert send(page, fake)["label"] == 4.2
 
 
+def test_a_correction_whose_answer_is_lost_may_have_been_kept(page: Any, fake: Fake) -> None:
+    predict(page, "hello", model="urgency")
+    open_correction(page)
+
+    def lose(route: Any) -> None:
+        route.fetch()
+        route.abort()
+
+    def cut(route: Any) -> None:
+        route.fulfill(status=201, content_type="application/json", body='{"id": ')
+
+    for broken in (lose, cut):
+        page.route("**/v1/feedback", broken, times=1)
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("alert")).to_contain_text("If you send it again, it may be kept twice.")
+        page.locator(".correction .outcome").evaluate("outcome => outcome.replaceChildren()")
+    assert len(fake.feedback) == 1
+    fake.problem = (403, "this key is not for feedback", {})
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your key does not allow this.")
+    expect(page.get_by_role("alert")).not_to_contain_text("kept twice")
+
+
 def test_correct_entities_with_the_mouse(page: Any, fake: Fake) -> None:
     predict(page, EMOJI)
     open_correction(page)

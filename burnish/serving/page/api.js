@@ -4,7 +4,7 @@ import { remembered } from "./remember.js";
 
 const PATIENCE = 60; // seconds that a model may take to start before its 503 is shown
 
-/** What went wrong, as the service's problem document says it; status 0 when there was no answer. */
+/** What went wrong, as the service's problem document says it; status 0 when no answer came, or not the whole of it. */
 export class Problem extends Error {
   constructor(status, detail = "", retryAfter = 0, requestId = "") {
     super(detail);
@@ -33,7 +33,7 @@ export async function call(path, body, signal) {
   signal?.throwIfAborted();
   if (answer.ok && data !== null) return { data, headers: answer.headers };
   const retryAfter = Number(answer.headers.get("Retry-After")) || 0;
-  throw new Problem(answer.status, data?.detail, retryAfter, answer.headers.get("X-Request-Id") ?? "");
+  throw new Problem(answer.ok ? 0 : answer.status, data?.detail, retryAfter, answer.headers.get("X-Request-Id") ?? "");
 }
 
 /**

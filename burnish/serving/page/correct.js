@@ -30,7 +30,9 @@ export function correction(model, input, { prediction, requestId }) {
       const { data } = await call("v1/feedback", { ...body, comment: comment.value.trim() || undefined });
       tell(outcome, "sent", { id: data.id });
     } catch (problem) {
-      outcome.replaceChildren(problemNotice(problem));
+      const notice = problemNotice(problem);
+      if (problem.status === 0) notice.append(make("p", { say: "sentPerhaps" }));
+      outcome.replaceChildren(notice);
       button.disabled = false;
     }
   });
