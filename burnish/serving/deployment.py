@@ -74,13 +74,16 @@ class Worker(asyncio.Protocol):
         self.transport = cast(asyncio.WriteTransport, transport)
 
     def send(self, batch: list[Item], now: float) -> None:
+        """Send a batch, but for inputs that are no Unicode text: those fail."""
+        batch, content = _written(batch)
+        if not batch:
+            return
         self._number = self._number % ((1 << 32) - 1) + 1  # 0 is for what is no answer
         self.busy_since = self.busy_since if self.running else now
         for item in batch:
             if not item.owner.started:
                 item.owner.started = now
         self.running[self._number] = batch
-        content = json.dumps([item.value for item in batch], ensure_ascii=False).encode()
         self.transport.write(wire.frame(self._number, wire.BATCH, content))
 
     def left(self, now: float, pace: float) -> float:
@@ -207,7 +210,7 @@ class Deployment:
         share = int(share / max(1, len(self.workers)))
         share = share if share >= self.worth else 1  # one by one, where rows gain nothing from each other
         for worker in free:
-            if batch := self.queue.take(min(share, self.budget), now):
+            while not worker.running and (batch := self.queue.take(min(share, self.budget), now)):
                 worker.send(batch, now)
         for worker in self.workers:  # those that are busy need not wait for the next one
             if len(worker.running) == 1 and self.queue.tokens >= _FULL * self.budget:
@@ -331,3 +334,14 @@ class Deployment:
     def _turn(self, state: State) -> None:
         self.state, self.since = state, asyncio.get_running_loop().time()
         self.changed.set()
+
+
+def _written(batch: list[Item]) -> tuple[list[Item], bytes]:
+    """The inputs that can be sent, and their JSON."""
+    try:
+        return batch, json.dumps([item.value for item in batch], ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        if len(batch) > 1:
+            return _written([item for item in batch if _written([item])[0]])
+    batch[0].owner.fail(Problem(422, "an input holds half of a surrogate pair, which is no character"))
+    return [], b""

@@ -181,7 +181,10 @@ def _object(place: int, one: Any, fields: Mapping[str, Any], limits: Limits) -> 
     texts = (value for name, value in one.items() if fields[name]["type"] == "text" and isinstance(value, str))
     if sum(map(len, texts)) > limits.max_characters:
         raise Problem(413, f"inputs[{place}] has more than {limits.max_characters:,} characters; send it in parts")
-    return orjson.dumps(one).decode()
+    try:
+        return orjson.dumps(one).decode()
+    except TypeError as error:
+        raise Problem(422, f"inputs[{place}]: {error}") from None
 
 
 def _file(place: int, one: Any, kind: str) -> str:

@@ -86,6 +86,8 @@ class Service:
             else:
                 scope["state"] = {**scope.get("state", {}), "id": identity}
                 content = b"" if access.is_open(scope) else await intake.body(scope, receive, self.limits.max_bytes)
+                if content and scope["method"] == "POST":
+                    intake.parsed(content)  # FastAPI lets pass what is no JSON, such as NaN and half a surrogate pair
                 await self.inner(scope, _given(content, receive), named)
         except Exception as error:
             if begun:

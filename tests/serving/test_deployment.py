@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from burnish.errors import BurnishError
+from burnish.serving.batcher import Item
 from burnish.serving.deployment import Deployment, Limits, Worker
 from burnish.serving.errors import Problem
 from burnish.serving.registry import Registry, Served
@@ -83,6 +84,27 @@ def test_a_free_process_leaves_a_share_to_one_that_is_free_soon() -> None:
         assert wires[1].batches == [1, 4, 2]
 
     deployed(2, check)
+
+
+def test_what_cannot_be_sent_fails_and_holds_up_nothing() -> None:
+    def check(deployment: Deployment, wires: list[Wire]) -> None:
+        (worker,) = deployment.workers
+        broken = deployment.submit([{"explain": "abc \ud83d", "target": None, "at": None}], 30.0)
+        with pytest.raises(Problem, match="surrogate") as told:
+            broken.answer.result()
+        assert (told.value.status, worker.running) == (422, {})
+        deployment.submit([TEXT], 30.0)
+        second, third = deployment.submit([TEXT, "\ud83d" + TEXT], 30.0), deployment.submit([TEXT], 30.0)
+        worker.running.clear()
+        deployment.pump()
+        assert wires[0].batches == [1, 2]  # the others of a batch go
+        assert (second.over, third.over) == (True, False)
+        worker.running.clear()
+        deployment.queue.add([Item("\ud83d", 3, second, 0), Item([TEXT], 102, third, 0)])
+        deployment.pump()
+        assert wires[0].batches == [1, 2, 1]  # and so does what waits in another lane
+
+    deployed(1, check)
 
 
 def test_rows_go_one_by_one_where_they_gain_nothing_together() -> None:

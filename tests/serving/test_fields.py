@@ -151,5 +151,9 @@ def test_a_store_keeps_a_row_as_it_came() -> None:
     for odd in ({"text": "a", "image": None}, {"image": 7}):  # the process of the model says what is wrong with it
         (one,) = intake.fitting([odd], "classify", Limits(), "text+image", both)
         assert json.loads(intake.kept(one, "text+image", both)) == odd
+    for odd in ({"age": 10**30}, {"age": "\ud83d"}):
+        with pytest.raises(Problem, match=r"inputs\[0\]: ") as told:
+            intake.fitting([odd], "classify", Limits(), "table", fields)
+        assert told.value.status == 422
     with pytest.raises(Problem, match="knows no 'agee'"):
         intake.fitting([{"agee": 3}], "classify", Limits(), "table", fields)

@@ -140,6 +140,16 @@ def test_what_is_wrong_has_its_status(content: bytes, kind: str, status: int, ru
     assert "/" not in re.sub(r"application/|multipart/|\.\./classify", "", document["detail"])
 
 
+@pytest.mark.parametrize("path", ["/v1/explain", "/v1/feedback"])
+@pytest.mark.parametrize("broken", [b'"abc \\ud83d"', b'{"age": NaN}', b'"\xff"'])
+def test_what_is_no_json_is_none_on_any_path(path: str, broken: bytes, running: Running) -> None:
+    with running.client() as client:
+        body = b'{"model": "classify", "label": "pos", "input": ' + broken + b"}"
+        answer = client.post(path, content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert "not valid JSON" in answer.json()["detail"]
+
+
 def test_keys_and_scopes(running: Running) -> None:
     for key, status in (("", 401), ("wrong", 401), (READER, 200)):
         answer = predict(running, key, model="classify", inputs=["good"])
