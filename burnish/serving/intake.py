@@ -64,9 +64,11 @@ async def pieces(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
             yield data
             continue
         try:
-            while data and not unpack.eof:
+            while data:
+                if unpack.eof:  # one more of several, as `cat a.gz b.gz` makes them
+                    unpack = zlib.decompressobj(wbits=31)
                 yield unpack.decompress(data, _PIECE)
-                data = unpack.unconsumed_tail
+                data = unpack.unconsumed_tail or unpack.unused_data
         except zlib.error:
             raise Problem(400, "the body says that it is gzip, and is not") from None
     if unpack and not unpack.eof:
@@ -175,6 +177,8 @@ def _object(place: int, one: Any, fields: Mapping[str, Any], limits: Limits) -> 
     if not isinstance(one, dict):
         named = ", ".join(f'"{name}"' for name in list(fields)[:_NAMED]) + (", ..." if len(fields) > _NAMED else "")
         raise Problem(422, f"inputs[{place}]: this model takes an object with any of {named}, not {_kind(one)}")
+    if "" in one and "" not in fields:
+        raise Problem(422, f"inputs[{place}]: this model knows no column without a name")
     if wrong := next((name for name in one if name not in fields), None):
         told = nearest(wrong[:_LONGEST], fields)
         raise Problem(422, f"inputs[{place}]: this model knows no '{wrong[:_LONGEST]}'; {told}")

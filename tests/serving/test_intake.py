@@ -39,6 +39,15 @@ def test_a_body_is_read_in_pieces_and_unpacked() -> None:
     assert read([packed[:7], packed[7:]], content_encoding="gzip") == b"x" * 900
 
 
+def test_gzip_of_several_members_is_read_to_its_end() -> None:
+    packed = gzip.compress(b"x" * 300) + gzip.compress(b"") + gzip.compress(b"y" * 300)
+    for pieces in ([packed], [packed[i : i + 1] for i in range(len(packed))]):
+        assert read(pieces, content_encoding="gzip") == b"x" * 300 + b"y" * 300
+    assert status(lambda: read([packed * 2], content_encoding="gzip")) == 413
+    assert status(lambda: read([packed + b"no gzip"], content_encoding="gzip")) == 400
+    assert status(lambda: read([packed[:-9]], content_encoding="gzip")) == 400
+
+
 def test_what_is_too_large_is_refused_before_it_is_held() -> None:
     assert status(lambda: read([b"x"], content_length="2000")) == 413
     assert status(lambda: read([b"x" * 600] * 2)) == 413
