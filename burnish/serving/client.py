@@ -7,12 +7,12 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from itertools import islice, tee
 from pathlib import Path
 from typing import Any, Self, overload
 
-from burnish.errors import InputError
+from burnish.errors import BurnishError, InputError
 from burnish.serving.exchange import (
     Errors,
     Exchange,
@@ -162,11 +162,17 @@ class AsyncClient(Shared):
 
     async def _in_order(self, exchanges: Iterator[Exchange[list[T]]]) -> AsyncIterator[T]:
         running: deque[asyncio.Task[list[T]]] = deque()
+        fault: BurnishError | None = None  # of an input; those before it are answered first
         try:
             while True:
-                for exchange in islice(exchanges, AT_ONCE - len(running)):
-                    running.append(asyncio.create_task(self._run(exchange)))
+                try:
+                    for exchange in islice(exchanges, AT_ONCE - len(running)):
+                        running.append(asyncio.create_task(self._run(exchange)))
+                except BurnishError as error:
+                    fault = error
                 if not running:
+                    if fault:
+                        raise fault
                     return
                 for one in await running.popleft():
                     yield one
@@ -200,9 +206,10 @@ def predict_lines(client: Client, source: str) -> Iterator[dict[str, Any]]:
     if os.path.isfile(source) and Path(source).suffix.lower() in TABLES:
         raise InputError(f"'{source}' holds more than lines; give a file with a text a line, or use burnish predict")
     asked = [one for one in client.models() if client.model in (None, one["name"])]
+    place = "standard input" if source == "-" else source if os.path.isfile(source) else ""
     if any(one.get("fields") for one in asked):
-        given, objects = tee(map(_object, texts_of(source)))
-        yield from ({"input": one} | said for one, said in zip(given, client.stream(objects), strict=False))
+        given, objects = tee(_each(_object, texts_of(source), place))
+        yield from ({"input": one} | said for said, one in zip(client.stream(objects), given, strict=False))
         return
     kinds = {one.get("inputs", "text") for one in asked}
     if kinds and "text" not in kinds and source != "-":
@@ -210,9 +217,18 @@ def predict_lines(client: Client, source: str) -> Iterator[dict[str, Any]]:
         return
     texts, inputs = tee(texts_of(source))
     tasks = {one["task"] for one in asked}
-    sent: Iterator[Any] = map(_parted, inputs) if tasks == {"pair"} else inputs
-    for text, prediction in zip(texts, client.stream(sent), strict=False):
+    sent: Iterator[Any] = _each(_parted, inputs, place) if tasks == {"pair"} else inputs
+    for prediction, text in zip(client.stream(sent), texts, strict=False):  # in this order: the stream raises
         yield {"text": text, **prediction}
+
+
+def _each(read: Callable[[str], T], lines: Iterable[str], place: str) -> Iterator[T]:
+    """What is in each line; one that cannot be read is named by its number and the `place` of the lines, if any."""
+    for number, line in enumerate(lines, 1):
+        try:
+            yield read(line)
+        except InputError as error:
+            raise InputError(f"{place}:line {number}: {error}" if place else str(error)) from None
 
 
 def _parted(line: str) -> list[str]:

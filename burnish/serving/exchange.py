@@ -97,7 +97,7 @@ class Shared:
     def _predictions(self, inputs: list[Any]) -> Iterator[Exchange[list[Prediction]]]:
         named = [b'"%s": %s' % (name.encode(), _encoded(value, name)) for name, value in self._asked.items()]
         end = 0
-        for block in _blocks(inputs, self._batch):
+        for block in _blocks(_written(inputs), self._batch):
             start, end = end, end + len(block)
             about = f"of inputs {start + 1} to {end}: " if len(block) < len(inputs) else ""
             body = b"{%s}" % b", ".join([*named, b'"inputs": [%s]' % b", ".join(block)])
@@ -107,9 +107,12 @@ class Shared:
     def _lines(self, inputs: Iterable[Any]) -> Iterator[Exchange[list[Prediction]]]:
         if isinstance(inputs, str):
             raise InputError("stream takes many inputs; give [text], or use predict")
-        for block in _blocks(inputs, self._batch):
+        faults: list[BurnishError] = []
+        for block in _blocks(_before(_written(inputs), faults), self._batch):
             sent = _sent(b"\n".join([*block, b""]), "x-ndjson") | {"params": self._asked}
             yield Exchange(self, "POST", "/v1/predict", _counted(_read_lines, len(block)), sent)
+        if faults:
+            raise faults[0]
 
     def _line(self, number: int, line: Prediction, errors: Errors) -> Prediction:
         if errors == "raise" and "error" in line:
@@ -250,12 +253,23 @@ def _sent(body: bytes, kind: str = "json") -> dict[str, Any]:
     return {"content": body, "headers": {"Content-Type": f"application/{kind}"}}
 
 
-def _blocks(inputs: Iterable[Any], batch: int) -> Iterator[list[bytes]]:
+def _written(inputs: Iterable[Any]) -> Iterator[bytes]:
+    return (_encoded(one, f"input {number}") for number, one in enumerate(inputs, 1))
+
+
+def _before(lines: Iterator[bytes], faults: list[BurnishError]) -> Iterator[bytes]:
+    """The lines before the first that cannot be read, and in `faults` why that one cannot."""
+    try:
+        yield from lines
+    except BurnishError as error:
+        faults.append(error)
+
+
+def _blocks(lines: Iterable[bytes], batch: int) -> Iterator[list[bytes]]:
     """Inputs as JSON, up to `batch` and `_BYTES` together; a longer one alone. None is taken before it is needed."""
     block: list[bytes] = []
     size = 0
-    for number, one in enumerate(inputs, 1):
-        line = _encoded(one, f"input {number}")
+    for line in lines:
         if block and size + len(line) > _BYTES:
             yield block
             block, size = [], 0

@@ -63,6 +63,28 @@ def test_stream_raises_after_what_came_before() -> None:
     assert found == [*"abcdef"]
 
 
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_stream_answers_what_came_before_an_input_that_cannot_be_read(kind: type[Client] | type[AsyncClient]) -> None:
+    def inputs() -> Iterator[Any]:
+        yield from "abc"
+        raise InputError("no more can be read")
+
+    async def run(client: AsyncClient, given: Any) -> None:
+        async for one in client.stream(given):
+            found.append(one["label"])
+
+    for given, told in (inputs(), "no more can be read"), ([*"abc", {1}, "e"], "input 4 cannot be written as JSON"):
+        found: list[str] = []
+        client = kind(batch=2, transport=httpx.MockTransport(Service()))
+        with pytest.raises(InputError, match=told):  # noqa: PT012
+            if isinstance(client, AsyncClient):
+                asyncio.run(run(client, given))
+            else:
+                for one in client.stream(given):
+                    found.append(one["label"])
+        assert found == [*"abc"]
+
+
 def test_stream_sends_a_block_again_whose_lines_failed_for_now(ask: Callable[..., Asked], clock: Clock) -> None:
     busy = json.dumps({"error": {"status": 503, "detail": "the model process died"}})
     service = Service(httpx.Response(200, content='{"label": "a"}\n' + busy))
@@ -229,6 +251,25 @@ def test_lines_for_pair() -> None:
     assert list(predict_lines(lines_client("pair"), "a\tb\tc")) == [{"text": "a\tb\tc", "label": ["a", "b\tc"]}]
     with pytest.raises(InputError, match="two texts a line, separated by a tab"):
         list(predict_lines(lines_client("pair"), "a b"))
+
+
+def test_a_line_for_pair_without_a_tab_is_named_after_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pairs.txt"
+    path.write_text("a\tb\nc\td\ne\tf\nno tab\ng\th\n")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(path.read_bytes())))
+    for source, place in ((str(path), str(path)), ("-", "standard input")):
+        found = []
+        with pytest.raises(InputError, match=f"^{place}:line 4: pair takes two texts a line"):  # noqa: PT012
+            for one in predict_lines(lines_client("pair"), source):
+                found.append(one["text"])
+        assert found == ["a\tb", "c\td", "e\tf"]
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"good\nb\xffad\nfine\n")))
+    with pytest.raises(InputError, match="standard input:line 2: not valid UTF-8"):  # noqa: PT012
+        said = predict_lines(lines_client(), "-")
+        assert next(said)["text"] == "good"
+        next(said)
 
 
 def test_lines_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

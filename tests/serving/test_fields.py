@@ -77,6 +77,7 @@ def test_cells_may_be_missing_null_or_new(served: Running, folder: Path) -> None
     ("given", "status", "told"),
     [
         ({"agee": 3}, 422, "did you mean 'age'"),
+        ({"": 0, "age": 41}, 422, "knows no column without a name"),
         ({"age": "old"}, 422, "'old' in column 'age' is no number"),
         ({"age": True}, 422, "no number"),
         ({"age": [3]}, 422, "column 'age' takes one number or text"),
