@@ -25,6 +25,13 @@ _SECONDS = 60.0  # that a whole body may take
 _NAMED, _LONGEST = 5, 100  # names of fields in a message, and characters of one
 
 
+class Gone(Problem):
+    """The client has gone before its body was complete."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "the client is gone")
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request to predict: of which model, what it is called, and the trace that it is a part of."""
@@ -58,7 +65,7 @@ async def pieces(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Problem(400, "the client is gone")
+            raise Gone
         data, more = message.get("body", b""), message.get("more_body", False)
         if unpack is None:
             yield data

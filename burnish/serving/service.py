@@ -180,15 +180,16 @@ class Service:
         await _answer(send, 200, embeddings.answer(parts, given, served.name), [(b"server-timing", timing)])
 
     async def answered(
-        self, asked: intake.Asked, inputs: list[Any], last: bool = True
+        self, asked: intake.Asked, inputs: list[Any], last: bool = True, each: bool = False
     ) -> tuple[list[bytes], dict[str, Any], bytes]:
         """A part for each input, what answered, and what it took.
 
         Args:
             last: whether the request is not sent again where it is refused for now; one that is counts once.
+            each: whether the inputs are answered each by itself, also where others of them cannot be.
         """
         loop = asyncio.get_running_loop()
-        started, name, status, waited, counts = loop.time(), "", 500, 0.0, True
+        started, name, status, waited, counts, rows = loop.time(), "", 500, 0.0, True, 0
         try:
             served = self.registry.get(asked.model)
             name = served.name
@@ -214,6 +215,10 @@ class Service:
             parts = await request.answer
             waited = request.started - request.since
             status = _status(admitted.parts(parts) if admitted else parts)
+            rows = sum(part[:1] == b"+" for part in parts) if each or status == 200 else 0
+        except asyncio.CancelledError:  # the client has gone
+            counts = False
+            raise
         except (Problem, TimeoutError) as error:
             late = Problem(503, "this variant is still starting; try again in a moment", 2)
             problem = error if isinstance(error, Problem) else late
@@ -222,7 +227,7 @@ class Service:
         finally:
             spent = loop.time() - started
             if counts:
-                self.stats.note(name, spent, waited, len(inputs), status)
+                self.stats.note(name, spent, waited, rows, status)
             if self.traces and counts:
                 told: dict[str, str | int] = {
                     "burnish.model": name,

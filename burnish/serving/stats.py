@@ -48,11 +48,9 @@ class Traffic:
         second.requests += 1
         second.errors += status >= 500
         self.statuses[status] += 1
-        if status != 200:
-            return
         second.rows += rows
         self.rows += rows
-        if len(second.latencies) < _KEPT:
+        if status == 200 and len(second.latencies) < _KEPT:
             second.latencies.append(milliseconds)
 
     def as_json(self, queued: int) -> dict[str, Any]:
@@ -90,7 +88,7 @@ class Stats:
         self.started = time.time()
         self._prometheus = of = CollectorRegistry()
         self._requests = Counter("burnish_requests", "Requests by model and status.", ["model", "status"], registry=of)
-        self._rows = Counter("burnish_inputs", "Inputs of requests that were answered.", ["model"], registry=of)
+        self._rows = Counter("burnish_inputs", "Inputs that were answered.", ["model"], registry=of)
         self._latency = Histogram(
             "burnish_request_seconds", "From the last byte in to the answer.", ["model"], buckets=_BUCKETS, registry=of
         )
@@ -117,14 +115,15 @@ class Stats:
         return note
 
     def note(self, name: str, seconds: float, waited: float, rows: int, status: int) -> None:
-        """A request that has come to its end."""
+        """A request that has come to its end, and how many of its inputs were answered."""
         if name not in self.traffic:
             self.traffic[name] = Traffic()
         self.traffic[name].note(1000 * seconds, rows, status)
         self._count(name, status).inc()
-        if status == 200:
+        if rows or status == 200:
             answered, latency, queue = self._of(name)
             answered.inc(rows)
+        if status == 200:
             latency.observe(seconds)
             queue.observe(waited)
 

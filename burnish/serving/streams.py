@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
@@ -13,7 +12,7 @@ from burnish.serving import intake
 from burnish.serving.deployment import Limits
 from burnish.serving.errors import Problem
 from burnish.serving.intake import Asked, Receive, Scope, Send
-from burnish.serving.registry import Registry
+from burnish.serving.registry import Registry, Served
 
 NDJSON = "application/x-ndjson"
 _CHUNK, _AHEAD = 64, 4  # inputs of a part, and parts that are under way
@@ -25,32 +24,43 @@ class Answering(Protocol):
     registry: Registry
     limits: Limits
 
-    async def answered(self, asked: Asked, inputs: list[Any], last: bool) -> tuple[list[bytes], dict[str, Any], bytes]:
+    async def answered(
+        self, asked: Asked, inputs: list[Any], last: bool, each: bool
+    ) -> tuple[list[bytes], dict[str, Any], bytes]:
         """A part for each input, what answered, and what it took."""
 
 
 async def stream(service: Answering, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
-    """A line of answer for each line of input, some parts ahead of what was answered.
+    """A line of answer for each line of input, each as soon as it is known, while others are still read. What comes
+    before a mistake in the body is answered, and the mistake told behind it.
 
     Raises:
         Problem: for a model that is not served.
     """
-    service.registry.get(asked.model)
+    served = service.registry.get(asked.model)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", NDJSON.encode())]})
-    running: deque[asyncio.Task[bytes]] = deque()
     try:
-        async for lines in _chunks(service, scope, receive):
-            running.append(asyncio.create_task(_lines(service, asked, lines)))
-            while len(running) >= _AHEAD or (running and running[0].done()):
-                await send({"type": "http.response.body", "body": await running.popleft(), "more_body": True})
-        while running:
-            await send({"type": "http.response.body", "body": await running.popleft(), "more_body": True})
-    except Problem as problem:
-        error = {"error": {"status": problem.status, "detail": problem.detail}}
-        await send({"type": "http.response.body", "body": orjson.dumps(error) + b"\n", "more_body": True})
-    finally:
-        for task in running:
-            task.cancel()
+        async with asyncio.TaskGroup() as group:
+            room, parts = asyncio.Semaphore(_AHEAD), asyncio.Queue[asyncio.Task[bytes] | None]()
+            group.create_task(_sent(parts, room, send))
+            try:
+                async for lines in _chunks(service, scope, receive):
+                    await room.acquire()
+                    parts.put_nowait(group.create_task(_lines(service, asked, served, lines)))
+            except intake.Gone:
+                raise
+            except Problem as problem:
+                parts.put_nowait(group.create_task(_told(problem)))
+            parts.put_nowait(None)
+    except* intake.Gone:
+        pass  # nobody waits for the rest
+
+
+async def _sent(parts: asyncio.Queue[asyncio.Task[bytes] | None], room: asyncio.Semaphore, send: Send) -> None:
+    """Send what becomes of each part, in order, up to None, and make room for one more."""
+    while part := await parts.get():
+        await send({"type": "http.response.body", "body": await part, "more_body": True})
+        room.release()
     await send({"type": "http.response.body", "body": b""})
 
 
@@ -73,11 +83,11 @@ async def _chunks(service: Answering, scope: Scope, receive: Receive) -> AsyncIt
         yield [bytes(rest)]
 
 
-async def _lines(service: Answering, asked: Asked, lines: list[bytes]) -> bytes:
+async def _lines(service: Answering, asked: Asked, served: Served, lines: list[bytes]) -> bytes:
     """Answers of some lines, with an error in the place of each that cannot be answered."""
     found: list[bytes | None] = [None] * len(lines)
     inputs, places = [], []
-    about = service.registry.get(asked.model).active.about
+    about = served.active.about
     for place, line in enumerate(lines):
         try:
             value = intake.parsed(line)
@@ -103,11 +113,15 @@ async def _patiently(service: Answering, asked: Asked, inputs: list[Any]) -> lis
     while True:
         last = loop.time() > end
         try:
-            return (await service.answered(asked, inputs, last))[0]
+            return (await service.answered(asked, inputs, last, each=True))[0]
         except Problem as problem:
             if last or not problem.passing:
                 raise
             await asyncio.sleep(0.2)
+
+
+async def _told(problem: Problem) -> bytes:
+    return _failed(problem.status, problem.detail) + b"\n"
 
 
 def _failed(status: int, detail: str) -> bytes:

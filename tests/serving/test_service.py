@@ -31,7 +31,7 @@ from burnish.serving.registry import Registry, Served
 from burnish.serving.request import Request
 from burnish.serving.serve import Options, serve
 from burnish.serving.service import Service, _decision_equal
-from burnish.serving.stats import Stats
+from burnish.serving.stats import Stats, Traffic
 from tests.serving.conftest import ADMIN, READER, Running, start, stop
 
 INPUTS: dict[str, list[Any]] = {
@@ -197,6 +197,100 @@ def test_a_stream_answers_line_by_line(running: Running) -> None:
         assert found[8]["error"]["status"] == 422
         missing = client.post("/v1/predict?model=no", content=b"1", headers={"content-type": "application/x-ndjson"})
         assert missing.status_code == 404
+
+
+class Echo:
+    """A deployment without processes: it says each input again after a while, but for "bad"."""
+
+    state, about = "ready", {"task": "classify", "inputs": "text", "version": "v", "variant": "torch"}
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+
+    def submit(self, inputs: list[str], timeout: float) -> Request:
+        loop = asyncio.get_running_loop()
+        request = Request(len(inputs), loop.time(), timeout)
+        for place, one in enumerate(inputs):
+            part = b'-{"status":422,"detail":"bad"}' if one == "bad" else b"+" + json.dumps({"label": one}).encode()
+            loop.call_later(self.seconds, request.put, place, part)
+        return request
+
+
+def streamed(*body: Any, end: str = "http.request", seconds: float = 0.0) -> tuple[list[Any], Traffic]:
+    """What a stream answers, and what is counted of it.
+
+    Args:
+        body: its pieces, and between them what is to be done before the next, given the registry and the answer so far.
+        end: the message behind the last piece.
+        seconds: until the model has answered.
+    """
+    answer = bytearray()
+
+    async def send(message: Any) -> None:
+        answer.extend(message.get("body", b""))
+
+    async def run() -> Traffic:
+        stats, limits = Stats(), Limits(max_bytes=1000)
+        registry = Registry(limits, None, stats.seen)
+        registry.served["m"] = Served("m", Echo(seconds))  # type: ignore[arg-type]
+        left = iter(body)
+
+        async def receive() -> Any:
+            for one in left:
+                if isinstance(one, bytes):
+                    return {"type": "http.request", "body": one, "more_body": True}
+                await one(registry, answer)
+            return {"type": end}
+
+        service = Service(registry, stats, None, limits, local=False)
+        scope = {"type": "http", "path": "/v1/predict", "method": "POST", "query_string": b"model=m"}
+        await service(scope | {"headers": [(b"content-type", b"application/x-ndjson")]}, receive, send)
+        await asyncio.sleep(2 * seconds)
+        return stats.traffic.get("m", Traffic())
+
+    counted = asyncio.run(run())
+    return [json.loads(line) for line in answer.splitlines()], counted
+
+
+def test_a_stream_tells_a_mistake_behind_the_answers_to_what_came_before() -> None:
+    lines, counted = streamed(b'"one"\n"two"\n', b'"three"\n"' + b"x" * 2000, seconds=0.05)
+    assert lines[:3] == [{"label": one} for one in ("one", "two", "three")]
+    assert [line["error"]["status"] for line in lines[3:]] == [413]
+    assert (counted.rows, counted.statuses) == (3, {200: 2})
+
+
+def test_a_stream_answers_a_line_before_the_next_one_comes() -> None:
+    async def answered(_: Registry, answer: bytearray) -> None:
+        async with asyncio.timeout(5):
+            while not answer:
+                await asyncio.sleep(0.01)
+
+    assert streamed(b'"one"\n', answered, b'"two"\n')[0] == [{"label": "one"}, {"label": "two"}]
+
+
+def test_what_a_client_that_has_gone_asked_for_is_no_failure() -> None:
+    lines, counted = streamed(b'"one"\n' * 200, end="http.disconnect", seconds=0.05)
+    assert (lines, counted.rows, dict(counted.statuses)) == ([], 0, {})
+
+
+def test_inputs_beside_one_that_fails_count_as_answered() -> None:
+    lines, counted = streamed(b'"one"\n"bad"\n"three"\n')
+    assert [line.get("label") for line in lines] == ["one", None, "three"]
+    assert (counted.rows, counted.statuses) == (2, {422: 1})
+    assert sum(second["rows"] for second in counted.as_json(0)["seconds"]) == 2
+    stats = Stats()
+    stats.note("m", 0.1, 0.0, 2, 422)
+    assert b'burnish_inputs_total{model="m"} 2.0' in stats.prometheus()
+
+
+def test_a_stream_outlives_its_model() -> None:
+    async def gone(registry: Registry, _: bytearray) -> None:
+        await asyncio.sleep(0.05)
+        registry.served.clear()
+
+    lines, _ = streamed(b'"one"\n', gone, b'"two"\n')
+    assert lines[0] == {"label": "one"}
+    assert [line["error"]["status"] for line in lines[1:]] == [404]
 
 
 def test_a_process_that_dies_is_replaced(running: Running) -> None:
