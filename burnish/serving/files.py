@@ -33,7 +33,7 @@ def encoded(one: Any, kind: str) -> str:
 def digest(one: str) -> str:
     """SHA-256 of the content of a file, as a store keeps it in place of the file, and a data folder names its files."""
     try:
-        content = b64decode(one.rpartition(",")[2], validate=True)
+        content = b64decode("".join(one.rpartition(",")[2].split()), validate=True)
     except (binascii.Error, ValueError):
         content = one.encode(errors="replace")
     return hashlib.sha256(content).hexdigest()

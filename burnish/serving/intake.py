@@ -192,10 +192,22 @@ def _object(place: int, one: Any, fields: Mapping[str, Any], limits: Limits) -> 
     texts = (value for name, value in one.items() if fields[name]["type"] == "text" and isinstance(value, str))
     if sum(map(len, texts)) > limits.max_characters:
         raise Problem(413, f"inputs[{place}] has more than {limits.max_characters:,} characters; send it in parts")
+    held = {name: _unwrapped(place, name, value, fields[name]) for name, value in one.items()}
     try:
-        return orjson.dumps(one).decode()
+        return orjson.dumps(held).decode()
     except TypeError as error:
         raise Problem(422, f"inputs[{place}]: {error}") from None
+
+
+def _unwrapped(place: int, name: str, value: Any, field: Mapping[str, Any]) -> Any:
+    """What an object holds under a name: of a file {"file": base64} its base64 alone."""
+    if field["type"] != "file" or not isinstance(value, dict):
+        return value
+    try:
+        return files.encoded(value, field["kind"])
+    except Problem:
+        told = f"'{name}' takes the base64 of a file, alone or as {{\"file\": base64}}"
+        raise Problem(422, f"inputs[{place}]: {told}") from None
 
 
 def _file(place: int, one: Any, kind: str) -> str:

@@ -149,6 +149,10 @@ def test_a_store_keeps_a_row_as_it_came() -> None:
     held = json.loads(intake.kept(one, "text+image", both))
     assert held["text"] == "a"
     assert len(held["image"]) == 64
+    (wrapped,) = intake.fitting([{"text": "a", "image": {"file": "YQ=="}}], "classify", Limits(), "text+image", both)
+    assert wrapped == one  # as the client sends a path
+    with pytest.raises(Problem, match="'image' takes the base64 of a file"):
+        intake.fitting([{"image": {"path": "a.png"}}], "classify", Limits(), "text+image", both)
     for odd in ({"text": "a", "image": None}, {"image": 7}):  # the process of the model says what is wrong with it
         (one,) = intake.fitting([odd], "classify", Limits(), "text+image", both)
         assert json.loads(intake.kept(one, "text+image", both)) == odd

@@ -173,6 +173,7 @@ def test_a_model_of_texts_takes_no_file() -> None:
 
 def test_a_store_keeps_the_name_of_a_content() -> None:
     assert files.digest(TEXT) == files.digest(f"data:image/png;base64,{TEXT}") == hashlib.sha256(RED).hexdigest()
+    assert files.digest(base64.encodebytes(RED).decode()) == hashlib.sha256(RED).hexdigest()  # in lines
     assert len(files.digest("no base64")) == 64
 
 
