@@ -149,7 +149,8 @@ class Registry:
             folder: its name in the root; None for the folder that is served, which may have been written anew.
 
         Raises:
-            Problem: for a folder that is not there, and for a model that cannot be opened or has another task.
+            Problem: for a folder that is not there, and for a model that cannot be opened or has another task or reads
+                other inputs.
         """
         async with self._lock:
             served = self.served.get(name)
@@ -164,11 +165,9 @@ class Registry:
                 raise Problem(409, f"the model cannot be opened: {type(error).__name__}; the log says why") from error
             if served is None:
                 served = self.served[name] = Served(name, fresh)
-            elif fresh.about["task"] != served.active.about.get("task"):
+            elif (here := _purpose(served.active)) != (this := _purpose(fresh)):
                 await fresh.stop(0)
-                raise Problem(
-                    409, f"'{name}' is for {served.active.about.get('task')}, this is for {fresh.about['task']}"
-                )
+                raise Problem(409, f"'{name}' is for {here}, this is for {this}")
             elif role == "active":
                 self._activate(served, fresh)
             else:
@@ -181,16 +180,19 @@ class Registry:
         """Make the canary, or else the shadow (promote), or the previous one (rollback) the active one, in one step.
 
         Raises:
-            Problem: 409 when there is none.
+            Problem: 409 when there is none, or it is not ready.
         """
         async with self._lock:
             served = self.get(name)
             for role in ("previous",) if to == "rollback" else ("canary", "shadow"):
                 fresh: Deployment | None = getattr(served, role)
-                if fresh and fresh.state == "ready":
-                    setattr(served, role, None)
-                    self._activate(served, fresh)
-                    return served
+                if fresh is None:
+                    continue
+                if fresh.state != "ready":
+                    raise Problem(409, f"the {role} version is not ready; try again")
+                setattr(served, role, None)
+                self._activate(served, fresh)
+                return served
             raise Problem(409, f"'{name}' has nothing to {to}" + (" to" if to == "rollback" else ""))
 
     async def unload(self, name: str, role: str | None) -> None:
@@ -239,3 +241,8 @@ class Registry:
         if name not in there:
             raise Problem(404, f"no model folder has the name '{name[:100]}'; {nearest(name[:100], there)}")
         return there[name]
+
+
+def _purpose(one: Deployment) -> str:
+    """What a model is for, which a name stands for as long as it is served."""
+    return f"{one.about.get('task')} of inputs of the kind {one.about.get('inputs')}"

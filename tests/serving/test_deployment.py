@@ -191,3 +191,46 @@ def test_a_variant_that_cannot_be_opened_is_let_go_and_tried_again_later() -> No
 
     asyncio.run(run())
     assert asked == ["small", "small"]
+
+
+def standing(state: str, **about: Any) -> Any:
+    """A deployment that is in a state, and stays so."""
+
+    async def nothing(*_: Any) -> None: ...
+
+    return SimpleNamespace(state=state, about=about, folder=Path(), reason="", start=nothing, stop=nothing, queue=[])
+
+
+def test_nothing_takes_the_place_of_a_canary_that_is_not_ready() -> None:
+    async def run() -> None:
+        registry = Registry(Limits(), None, lambda _: lambda *_: None)
+        first, canary, shadow = standing("ready"), standing("starting"), standing("ready")
+        served = registry.served["m"] = Served("m", first, canary=canary, shadow=shadow)
+        with pytest.raises(Problem, match="the canary version is not ready; try again") as told:
+            await registry.turn("m", "promote")
+        assert (told.value.status, served.active, served.canary, served.shadow) == (409, first, canary, shadow)
+        canary.state = "ready"
+        assert (await registry.turn("m", "promote")).active is canary
+        assert (await registry.turn("m", "promote")).active is shadow
+        with pytest.raises(Problem, match="nothing to promote"):
+            await registry.turn("m", "promote")
+        canary.state = "starting"
+        with pytest.raises(Problem, match="the previous version is not ready"):
+            await registry.turn("m", "rollback")
+
+    asyncio.run(run())
+
+
+def test_a_version_that_reads_something_else_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        registry = Registry(Limits(), None, lambda _: lambda *_: None)
+        first, fresh = (standing("ready", task="classify", inputs=kind) for kind in ("text", "image"))
+        served = registry.served["m"] = Served("m", first)
+        monkeypatch.setattr(registry, "_made", lambda *_: fresh)
+        with pytest.raises(Problem, match="this is for classify of inputs of the kind image") as told:
+            await registry.load("m", None, None, "active", 10.0)
+        assert (told.value.status, served.active) == (409, first)
+        fresh.about["inputs"] = "text"
+        assert (await registry.load("m", None, None, "active", 10.0)).active is fresh
+
+    asyncio.run(run())
