@@ -90,6 +90,8 @@ def test_any_of_the_inputs_gives_the_answer_of_the_engine(model: Model) -> None:
     for (well, told), right in zip(said(model, *inputs), own, strict=True):
         assert well, told
         assert told["probabilities"]["yes"] == pytest.approx(right.probabilities["yes"], abs=1e-4)
+    alone, wrapped = said(model, {"image": picture()}, {"image": {"file": picture()}})  # as the client sends a path
+    assert alone == wrapped
     assert model.about["inputs"] == "text+image+table"
     assert [field["type"] for field in model.about["fields"].values()] == ["text", "file", "object"]
     assert list(model.about["fields"]["table"]["fields"]) == ["age", "income", "town"]
@@ -105,7 +107,8 @@ def test_any_of_the_inputs_gives_the_answer_of_the_engine(model: Model) -> None:
         ({"text": "  "}, "holds none of"),
         ({"text": 7}, "takes a text"),
         ({"image": "photos/red.png"}, "no path"),
-        ({"image": {"file": "x"}}, "'image' takes the base64 of a file"),
+        ({"image": {"file": "x"}}, "no path"),
+        ({"image": 7}, "'image' takes the base64 of a file"),
         ({"table": '{"age": 3}'}, "'table' takes an object of its columns"),
         ({"table": {"agee": 3}}, "did you mean 'age'"),
     ],
@@ -117,7 +120,11 @@ def test_what_does_not_fit_is_named(given: dict[str, Any], told: str, model: Mod
 
 
 def test_what_the_service_refuses_itself(model: Model) -> None:
-    for given, told in (("a visitor", "takes an object"), ({"note": "x"}, "knows no 'note'")):
+    for given, told in (
+        ("a visitor", "takes an object"),
+        ({"note": "x"}, "knows no 'note'"),
+        ({"image": {"path": "x"}}, "'image' takes the base64 of a file"),
+    ):
         with pytest.raises(Problem, match=told):
             said(model, given)
     with pytest.raises(Problem, match="100,000 characters"):
