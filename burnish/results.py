@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "rmse", "brier", "ece", "wer", "cer", "error"})
+_ROUNDING = 1e-9  # by which a difference of two metrics may be off
 _RANKS = ("mrr", "recall@1", "recall@5", "recall@10")
 _ONE_CLASS = ("accuracy", "micro_f1", "macro_f1", "weighted_f1", "mcc", "balanced_accuracy")
 _CLASSES = ("f1", "subset_accuracy", "micro_f1", "macro_f1", "weighted_f1")
@@ -19,6 +20,11 @@ _METRICS = {
     "detect": ("map_50", "map"),
 }
 Verdict = Literal["ok", "note", "warn", "fail"]
+
+
+def within(lost: float, budget: float) -> bool:
+    """Whether a loss keeps to a budget: one of just the budget does, and what is not a number does not."""
+    return lost <= budget + _ROUNDING
 
 
 def metrics_of(task: str, multi_label: bool = False) -> tuple[str, ...]:
@@ -355,6 +361,11 @@ class CompressReport:
             return self.judged.first_value - self.judged.second_value
         lost = self.before.metrics[self.metric] - self.after.metrics[self.metric]
         return -lost if self.metric in LOWER_IS_BETTER else lost
+
+    @property
+    def kept(self) -> bool:
+        """Whether the variant keeps to the budget."""
+        return within(self.lost, self.budget)
 
     @property
     def faster(self) -> bool:

@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 
 from burnish.compression.prune import Shape
+from burnish.results import within
 
 CANDIDATES = 8
 
@@ -46,9 +47,9 @@ def affordable(shapes: list[Shape], epochs: Sequence[float], seconds: float) -> 
 def survivors(lost: Mapping[Shape, float], table: Mapping[Shape, float], budget: float, patience: float) -> list[Shape]:
     """Half of the shapes: the cheapest one that keeps to the budget (or, as long as none does, the one that has lost
     least), and of the cheaper ones that have lost at most `patience` budgets the cheapest and the nearest in turn."""
-    kept = [shape for shape in lost if lost[shape] <= budget]
+    kept = [shape for shape in lost if within(lost[shape], budget)]
     safe = min(kept, key=lambda shape: table[shape]) if kept else min(lost, key=lambda shape: lost[shape])
-    hopeful = [s for s in lost if table[s] < table[safe] and lost[s] <= patience * budget]
+    hopeful = [s for s in lost if table[s] < table[safe] and within(lost[s], patience * budget)]
     going = [safe]
     while hopeful and len(going) < max(2, ceil(len(lost) / 2)):
         order = table if len(going) % 2 else lost
@@ -62,8 +63,8 @@ def cheapest(
 ) -> Shape | None:
     """The cheapest shape that keeps to the budget by a standard error and more; where none does, the one that keeps to
     it best, if any."""
-    good = [shape for shape in lost if lost[shape] <= budget]
-    sure = [shape for shape in good if lost[shape] + error(shape) <= budget]
+    good = [shape for shape in lost if within(lost[shape], budget)]
+    sure = [shape for shape in good if within(lost[shape] + error(shape), budget)]
     if sure:
         return min(sure, key=lambda shape: table[shape])
     return min(good, key=lambda shape: lost[shape], default=None)

@@ -114,7 +114,7 @@ def _compressed(
         journal.once(f"written {found.shape}", _taught, tuned, teacher.runtime, found, folder, work / "last", quiet)
         say("measuring")
         report, about = _report(tuned, parts, options, found, folder, journal, work)
-        if report.lost <= report.budget or options.made:
+        if report.kept or options.made:
             break
         found, folder = found.next(), whole
         other = "back to the network as it is" if found.shape is None else "the next dearer one"
@@ -291,7 +291,7 @@ def _report(
         rows={**found.rows, split: len(rows)},
         seconds=journal.spent(),
     )
-    if report.lost > report.budget or not report.faster:
+    if not (report.kept and report.faster):
         report = replace(report, chosen=None)
     about = {
         "shape": report.shape,

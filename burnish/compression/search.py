@@ -34,7 +34,7 @@ from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import BurnishError
 from burnish.models.bert import Bert
 from burnish.models.net import Net
-from burnish.results import Comparison, Trial
+from burnish.results import Comparison, Trial, within
 from burnish.training.evaluate import compare, metric_value, outcome
 
 Say = Callable[[str], None]
@@ -122,9 +122,11 @@ class Search:
             if len(found) == 1:
                 self.base = value["score"]
             self._note(f"form {form}", str(form), value)
-        lost = {form: max(0.0, self.base - value["score"]) for form, value in found.items()}
-        good = [form for form in found if lost[form] <= self.budget / 2]
-        return min(good, key=lambda form: self._cost(found[form]) * (1 + lost[form] / max(self.budget, 1e-9)))
+        first, *others = found
+        lost = {form: self.base - found[form]["score"] for form in others}
+        good = [first, *(form for form in others if within(lost[form], self.budget / 2))]
+        parts = {form: max(0.0, lost.get(form, 0.0)) / max(self.budget, 1e-9) for form in good}
+        return min(good, key=lambda form: self._cost(found[form]) * (1 + parts[form]))
 
     def share(self, form: Form) -> bool:
         """For size: let words that the rows do not use share the vectors of others, unless that takes half of the
@@ -134,7 +136,7 @@ class Search:
         fewer, name = self.world.merged(), f"{form}-shared"
         value = self.journal.once(f"words {name}", self._written, fewer.net, form, self.work / "forms" / name)
         self._note(f"words {name}", name, value)
-        if self.base - value["score"] > self.budget / 2:
+        if not within(self.base - value["score"], self.budget / 2):
             return False
         self.world = fewer
         return True
@@ -221,7 +223,7 @@ class Search:
             nearest = min(alive, key=lambda shape: lost[shape])
             self.say(f"no smaller network kept to the budget: {nearest} came nearest, with {lost[nearest]:.4f} lost")
             return ()
-        dearer = [s for s in lost if lost[s] <= self.budget and table[s] > table[best]]
+        dearer = [s for s in lost if within(lost[s], self.budget) and table[s] > table[best]]
         learnt = epochs[best] * epoch(best, 1)  # one that left early gets as much time
         later = [(s, max(epochs[s], round(learnt / epoch(s, 1)))) for s in sorted(dearer, key=lambda s: table[s])]
         return ((best, epochs[best]), *later)
@@ -304,7 +306,7 @@ class Search:
     def _note(self, step: str, name: str, value: Mapping[str, float], epochs: int = 0, learnt: float = 0.0) -> None:
         lost, seconds = self.base - value["score"], self.journal.steps()[step].seconds + learnt
         size, pace = int(value["size"]), value["pace"]
-        self.trials.append(Trial(name, epochs, value["score"], pace, size, seconds, lost <= self.budget))
+        self.trials.append(Trial(name, epochs, value["score"], pace, size, seconds, within(lost, self.budget)))
         unit = "rows/s one by one" if self.goal == "latency" else "rows/s"
         self.say(
             f"  {name}: {self.metric} {value['score']:.4f} ({-lost:+.4f}), {pace:,.0f} {unit}, {size / 1e6:.1f} MB"

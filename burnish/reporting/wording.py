@@ -130,7 +130,7 @@ def compression_words(report: CompressReport) -> str:
         f"{report.lost:.4f} of {report.metric} lost on {report.after.split}, {report.budget:g} allowed; "
         f"{report.flips:,} of {report.decisions:,} decisions differ."
     )
-    if report.lost > report.budget:
+    if not report.kept:
         return f"{said} That is more than the budget, so that it is used only where it is asked for by name."
     if not report.chosen:
         return (

@@ -28,7 +28,9 @@ from burnish.engine import Engine
 from burnish.engine.openvino import OpenVino
 from burnish.engine.runtime import Eager
 from burnish.errors import InputError
+from burnish.reporting.wording import compression_words
 from burnish.results import Speed
+from burnish.training import evaluate
 from tests import tiny
 from tests.training.test_adopt import elsewhere, job_of
 
@@ -79,6 +81,15 @@ def test_the_cheapest_is_taken_where_it_is_sure_enough() -> None:
     assert cheapest(lost, lambda shape: 0.003, table, 0.01) == middle
     assert cheapest(lost, lambda shape: 0.05, table, 0.01) == dear  # too few rows to be sure: the safest one
     assert cheapest({bad: 0.02}, lambda shape: 0.0, table, 0.01) is None
+
+
+def test_a_loss_of_just_the_budget_keeps_to_it() -> None:
+    just, cheap = Shape(2, 12, 64), Shape(1, 12, 64)
+    lost, table = {just: 0.95 - 0.94, cheap: float("nan")}, {just: 2.0, cheap: 1.0}
+    assert lost[just] > 0.01  # by rounding alone
+    assert cheapest(lost, lambda shape: 0.0, table, 0.01) == just
+    assert cheapest({just: 0.94 - 0.94}, lambda shape: 0.95 - 0.94, {just: 2.0}, 0.01) == just
+    assert survivors(lost, table, 0.01, 3.0) == [just]
 
 
 @pytest.mark.parametrize("single", [False, True])
@@ -240,6 +251,34 @@ def test_a_budget_that_no_smaller_network_keeps_to(tmp_path: Path, few: None, mo
     assert any("came nearest, with 0.5000 lost" in line for line in said)
     assert report.shape == "3x2x64"
     assert report.final.first_value == report.final.second_value
+
+
+def test_a_form_without_a_score_is_not_taken(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = model(tmp_path, "classify")
+    monkeypatch.setattr(stand_in, "seconds_to_tune", lambda *given: 3600.0)
+    score = iter((0.9, float("nan")))
+    monkeypatch.setattr(Search, "score", lambda self, engine: next(score))
+    monkeypatch.setattr(Search, "_cost", lambda self, value: 1.0 if value["score"] > 0 else 0.1)
+    report = verbs.compress(folder, budget="0.9", minutes=0.1)
+    assert report.form == "torch-f32"
+    assert [trial.within for trial in report.trials] == [True, False]
+
+
+def test_the_last_look_allows_a_loss_of_just_the_budget(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    monkeypatch.setattr(stand_in, "seconds_to_tune", lambda *given: 3600.0)
+    whole, values = evaluate.evaluation, iter((0.95, 0.94))
+    monkeypatch.setattr(
+        evaluate,
+        "evaluation",
+        lambda *given, **more: replace(whole(*given, **more), metrics={"accuracy": next(values)}),
+    )
+    report = verbs.compress(folder, budget="0.01", minutes=0.1)
+    assert report.lost > report.budget  # by rounding alone
+    assert report.chosen == "throughput"
+    assert "more than the budget" not in compression_words(report)
 
 
 def test_a_student_that_fails_the_last_look_gives_way_to_a_dearer_one(
