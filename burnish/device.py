@@ -214,6 +214,14 @@ def environment() -> dict[str, str]:
     return found
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether it was memory that an operation of torch lacked."""
+    import torch
+
+    told = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in told or "can't allocate" in told
+
+
 def peak_memory() -> int:
     """Largest resident size of this process so far, in bytes; 0 where it cannot be read."""
     with suppress(OSError, StopIteration):  # on Linux getrusage counts what the parent had at the fork

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError
 
 from burnish import device, variant
-from burnish.artifact import MANIFEST, Artifact
+from burnish.artifact import MANIFEST, Artifact, disk_error
 from burnish.compression import parity, stand_in
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
@@ -65,7 +66,7 @@ def compress(
         train: file with the training rows, when they are no longer where the job has them.
 
     Raises:
-        InputError: when the model or its rows cannot be read.
+        InputError: when the model or its rows cannot be read, and when the disk does not take what the search writes.
     """
     artifact = Artifact.open(Path(model).resolve())
     artifact.must_go_with("compress")
@@ -89,8 +90,11 @@ def compress(
     work = work_folder(artifact.folder, options)
     given = [_weights(artifact), options.model_dump(), fingerprint(parts["train"]), device.environment()]
     identity = hashlib.sha256(json.dumps(given).encode()).hexdigest()
-    with closing(Journal(work / JOURNAL, identity)) as journal, device.freed_memory_kept():
-        return _compressed(tuned, parts, job, options, journal, work, quiet, say)
+    try:
+        with closing(Journal(work / JOURNAL, identity)) as journal, device.freed_memory_kept():
+            return _compressed(tuned, parts, job, options, journal, work, quiet, say)
+    except (OSError, SafetensorError) as error:
+        raise disk_error(error, work) from None
 
 
 def _compressed(

@@ -29,13 +29,23 @@ class Journal:
         path: the database; one of another `fingerprint` is emptied, and the folders beside it are removed.
 
     Raises:
-        InputError: when another process has it.
+        InputError: when another process has it, it is damaged, or the disk is full.
     """
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._base = sqlite3.connect(path, isolation_level=None, timeout=0)
+        try:
+            self._begin(fingerprint)
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise InputError(
+                f"'{path}' is damaged ({error}); remove '{path.parent}' and run the command again"
+            ) from None
+
+    def _begin(self, fingerprint: str) -> None:
+        path = self._path
         try:
             self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._base.execute("BEGIN EXCLUSIVE")
@@ -84,6 +94,9 @@ class Journal:
         return None if line is None else Done(json.loads(line[0]), line[1])
 
     def _write(self, name: str, done: Done) -> None:
-        self._base.execute(
-            "INSERT OR REPLACE INTO steps VALUES (?, ?, ?)", (name, json.dumps(done.value), done.seconds)
-        )
+        try:
+            self._base.execute(
+                "INSERT OR REPLACE INTO steps VALUES (?, ?, ?)", (name, json.dumps(done.value), done.seconds)
+            )
+        except sqlite3.OperationalError as error:
+            raise InputError(f"'{self._path}' could not be written: {error}") from None

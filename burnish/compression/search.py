@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from burnish import device
 from burnish.compression import forms
@@ -114,7 +115,7 @@ class Search:
         cheaper by as large a part."""
         found: dict[Form, dict[str, float]] = {}
         for form in forms.forms_here():
-            value = self.journal.once(f"form {form}", self._form, form)
+            value = self._form(form, needed=not found)
             if value is None:
                 self.say(f"  {form}: does not run here")
                 continue
@@ -122,11 +123,15 @@ class Search:
             if len(found) == 1:
                 self.base = value["score"]
             self._note(f"form {form}", str(form), value)
+        return Form.named(self.journal.once("choice", self._choice, found))
+
+    def _choice(self, found: Mapping[Form, Mapping[str, float]]) -> str:
+        """The name of the cheapest form; what follows stands for it, also where another one runs by then."""
         first, *others = found
         lost = {form: self.base - found[form]["score"] for form in others}
         good = [first, *(form for form in others if within(lost[form], self.budget / 2))]
         parts = {form: max(0.0, lost.get(form, 0.0)) / max(self.budget, 1e-9) for form in good}
-        return min(good, key=lambda form: self._cost(found[form]) * (1 + parts[form]))
+        return str(min(good, key=lambda form: self._cost(found[form]) * (1 + parts[form])))
 
     def share(self, form: Form) -> bool:
         """For size: let words that the rows do not use share the vectors of others, unless that takes half of the
@@ -255,12 +260,27 @@ class Search:
         net = whole if shape == Shape.of(whole) else shrunk(whole, shape, _any(whole))
         return self._cost(self._look_at(self.world.written(net, form, self.work / "look"), self.work / "look"))
 
-    def _form(self, form: Form) -> dict[str, float] | None:
+    def _form(self, form: Form, needed: bool) -> dict[str, float] | None:
+        """What a form is worth; None where it does not run, which is tried again if the search is killed and goes on.
+
+        Args:
+            needed: whether its errors end the search: the others are held against the first one.
+
+        Raises:
+            BurnishError, OSError, SafetensorError, MemoryError, RuntimeError: for what no other form would change.
+        """
+        step, folder = f"form {form}", self.work / "forms" / str(form)
+        if "choice" in self.journal.steps() and step not in self.journal.steps():
+            return None
         try:
-            return self._written(self.world.net, form, self.work / "forms" / str(form))
-        except (BurnishError, OSError):
+            value: dict[str, float] = self.journal.once(step, self._written, self.world.net, form, folder)
+            return value
+        except (BurnishError, OSError, SafetensorError, MemoryError):
             raise
         except Exception as error:  # each runtime has errors of its own, and one form less is no end
+            if needed or device.out_of_memory(error):
+                raise
+            _must_have_room(folder, self.world.home)
             self.say(f"  {form}: {str(error).strip().split(chr(10))[0][:200]}")
             return None
 
@@ -318,6 +338,19 @@ def _any(net: Net) -> Importance:
     return Importance(
         [torch.arange(float(shape.heads))] * shape.layers, [torch.arange(float(shape.units))] * shape.layers
     )
+
+
+def _must_have_room(folder: Path, weights: Path) -> None:
+    """Tell a runtime that does not know a network from one that could not write it: of the latter few say so.
+
+    Raises:
+        OSError: when the disk does not take a file as large as the weights.
+    """
+    probe = folder / "room"
+    try:
+        probe.write_bytes(bytes(size_of(weights, None)))
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _look(features: Features, pad_id: int, single: bool) -> list[Batch]:

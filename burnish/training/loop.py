@@ -17,7 +17,7 @@ from torch import nn
 from burnish.config import Tune
 from burnish.data.features import Batch, Features, collate, shuffled
 from burnish.data.workers import ahead
-from burnish.device import Precision, generator
+from burnish.device import Precision, generator, out_of_memory
 from burnish.errors import BurnishError
 from burnish.models.net import Net
 from burnish.tasks.base import LossOptions, Task
@@ -161,7 +161,7 @@ class Trainer:
             try:
                 loss, tokens, rows = self._gradients(progress.step)
             except RuntimeError as error:
-                if not _out_of_memory(error) or self.tune.tokens_per_batch >> (progress.halvings + 1) < 16:
+                if not out_of_memory(error) or self.tune.tokens_per_batch >> (progress.halvings + 1) < 16:
                     raise
                 self._let_go()
                 progress.halvings += 1
@@ -310,9 +310,3 @@ class Trainer:
 
 def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return (
-        isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate" in str(error)
-    )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from burnish.compression.journal import Journal
+from burnish.errors import InputError
 
 
 def test_finished_steps_are_not_done_again(tmp_path: Path) -> None:
@@ -70,6 +71,21 @@ def test_two_processes_do_not_search_at_once(tmp_path: Path) -> None:
     assert "is the same search running already?" in failed.stderr
     journal.close()
     assert subprocess.run([sys.executable, "-c", other], capture_output=True).returncode == 0
+
+
+def test_a_damaged_journal_is_told_with_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "work" / "search.sqlite"
+    path.parent.mkdir()
+    path.write_bytes(b"no database " * 1000)
+    with pytest.raises(InputError, match=f"is damaged .*remove '{path.parent}'"):
+        Journal(path, "a")
+
+
+def test_a_step_that_the_disk_does_not_take_is_told(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "search.sqlite", "a")
+    journal._base.execute("PRAGMA max_page_count = 2")
+    with pytest.raises(InputError, match=r"search\.sqlite' could not be written: .*full"):
+        journal.once("step", lambda: "x" * 100_000)
 
 
 def test_the_steps_go_before_what_they_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

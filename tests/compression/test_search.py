@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from typer.testing import CliRunner
 
 from burnish import device, variant, verbs
@@ -262,6 +264,86 @@ def test_a_form_without_a_score_is_not_taken(tmp_path: Path, few: None, monkeypa
     report = verbs.compress(folder, budget="0.9", minutes=0.1)
     assert report.form == "torch-f32"
     assert [trial.within for trial in report.trials] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk is full"),
+        (OSError(errno.EFBIG, "File too large"), "could not be written"),
+        (MemoryError(), None),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), None),
+    ],
+)
+def test_a_form_that_the_machine_had_no_room_for_is_tried_again(
+    error: Exception, told: str | None, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    monkeypatch.setattr(stand_in, "seconds_to_tune", lambda *given: 3600.0)
+    whole, failing = Search._written, [error]
+
+    def full(self: Search, net: Any, form: Form, *given: Any) -> Any:
+        if failing and form.precision == "bf16":
+            raise failing.pop()
+        return whole(self, net, form, *given)
+
+    monkeypatch.setattr(Search, "_written", full)
+    with pytest.raises(InputError if told else type(error), match=told):
+        verbs.compress(folder, budget="0.9", minutes=0.1)
+    report = verbs.compress(folder, budget="0.9", minutes=0.1)
+    assert [trial.name for trial in report.trials] == ["torch-f32", "torch-bf16"]
+
+
+def test_a_form_that_does_not_run_is_left_out_unless_the_disk_is_full(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    monkeypatch.setattr(stand_in, "seconds_to_tune", lambda *given: 3600.0)
+    whole, bytes_of = Search._written, Path.write_bytes
+    failing = {"bf16"}
+
+    def unable(self: Search, net: Any, form: Form, place: Path) -> Any:
+        if form.precision in failing:
+            place.mkdir(parents=True, exist_ok=True)
+            raise RuntimeError("no such operator")
+        return whole(self, net, form, place)
+
+    def full(path: Path, data: bytes) -> int:
+        if path.name == "room":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return bytes_of(path, data)
+
+    monkeypatch.setattr(Search, "_written", unable)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(InputError, match="the disk is full"):
+            verbs.compress(folder, budget="0.9", minutes=0.1)
+    said: list[str] = []
+    report = verbs.compress(folder, budget="0.9", minutes=0.1, say=said.append)
+    assert [trial.name for trial in report.trials] == ["torch-f32"]
+    assert "  torch-bf16: no such operator" in said
+    failing.add("f32")  # which the others are held against
+    with pytest.raises(RuntimeError, match="no such operator"):
+        verbs.compress(folder, budget="0.9", minutes=0.1)
+
+
+def test_a_search_stays_with_its_form_when_another_one_runs_again(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    whole, failing = Search._written, [RuntimeError("not now"), KeyboardInterrupt()]
+
+    def dies(self: Search, net: Any, form: Form, place: Path) -> Any:
+        place.mkdir(parents=True, exist_ok=True)
+        if failing and (form.precision == "bf16" or place.name == "form"):
+            raise failing.pop(0)
+        return whole(self, net, form, place) | {"pace": 1e9 if form.precision == "bf16" else 1.0}
+
+    monkeypatch.setattr(Search, "_written", dies)
+    with pytest.raises(KeyboardInterrupt):
+        verbs.compress(folder, budget="0.9", minutes=0.1)
+    assert not failing
+    assert verbs.compress(folder, budget="0.9", minutes=0.1).form == "torch-f32"
 
 
 def test_the_last_look_allows_a_loss_of_just_the_budget(
