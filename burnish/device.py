@@ -201,7 +201,7 @@ def environment() -> dict[str, str]:
     import torch
 
     names = ("burnish", "torch", "transformers", "tokenizers", "datasets")
-    found = {name: _version(name) for name in names}
+    found = {name: version(name) for name in names}
     found |= {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -235,7 +235,8 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """Version of an installed distribution, in words where there is none."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from burnish import device, variant
 from burnish.artifact import MANIFEST, Artifact, disk_error
-from burnish.compression import parity, stand_in
+from burnish.compression import forms, parity, stand_in
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
 from burnish.compression.measure import measure
@@ -89,6 +89,7 @@ def compress(
     tuned = World(artifact, artifact.folder, task, net, tokenizer, parts["train"], job.seed)
     work = work_folder(artifact.folder, options)
     given = [_weights(artifact), options.model_dump(), fingerprint(parts["train"]), device.environment()]
+    given += [list(map(str, forms.forms_here())), forms.versions()]
     identity = hashlib.sha256(json.dumps(given).encode()).hexdigest()
     try:
         with closing(Journal(work / JOURNAL, identity)) as journal, device.freed_memory_kept():
@@ -229,10 +230,18 @@ def _searched(tuned: World, job: Job, options: Compress, journal: Journal, work:
         search.share(form)
         return search.found(form)
     first = tuned.merged() if search.share(form) else tuned
-    name = None if (variant.best(tuned.artifact) == options.goal) else options.goal  # not in the place of a better one
+    name = None if _chosen(tuned.artifact, options.goal) else options.goal  # not in the place of a better one
     journal.once("written as it is", _written, first, first.net, form, work / "as it is", name)
     seconds = journal.once("time left", lambda: max(0.0, 60 * options.minutes - journal.spent()))
     return search.run(form, seconds, len(tuned.rows) / len(learn))
+
+
+def _chosen(artifact: Artifact, name: str) -> bool:
+    """Whether an earlier search has chosen the variant of that name, and it can be opened."""
+    try:
+        return bool(Variant.open(artifact, name).manifest.get("compressed", {}).get("chosen"))
+    except InputError:
+        return False
 
 
 def _taught(tuned: World, teacher: Runtime, found: Found, folder: Path, work: Path, quiet: bool) -> dict[str, Any]:

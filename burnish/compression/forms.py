@@ -50,6 +50,11 @@ def forms_here() -> list[Form]:
     return found
 
 
+def versions() -> dict[str, str]:
+    """Versions of the libraries that forms are written and run with."""
+    return {name: device.version(name) for name in ("onnxruntime", "onnxscript", "openvino", "nncf")}
+
+
 def write(net: Net, form: Form, folder: Path, example: Batch, max_tokens: int, samples: Sequence[Batch] = ()) -> None:
     """Write a network in some form.
 

@@ -111,6 +111,10 @@ def _costs(self: Any, form: Form) -> dict[Shape, float]:
     return {Shape(n, heads, units): n * (heads + units) for n in range(1, full.layers + 1) for heads, units in widths}
 
 
+def _killed(*given: Any) -> Any:
+    raise KeyboardInterrupt
+
+
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that takes seconds: torch alone, few shapes, timings that are made up, students one after another."""
@@ -344,6 +348,49 @@ def test_a_search_stays_with_its_form_when_another_one_runs_again(
         verbs.compress(folder, budget="0.9", minutes=0.1)
     assert not failing
     assert verbs.compress(folder, budget="0.9", minutes=0.1).form == "torch-f32"
+
+
+@pytest.mark.parametrize("installed", ["another runtime", "another version"])
+def test_a_search_begins_anew_with_other_runtimes(
+    installed: str, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    whole, tunings = stand_in._tune, []
+    monkeypatch.setattr(stand_in, "_tune", lambda *given: (tunings.append(1), whole(*given))[1])
+    monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32")])
+    with monkeypatch.context() as patch:
+        patch.setattr(Search, "_rung", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            verbs.compress(folder, budget="0.9", minutes=0.1)
+    if installed == "another runtime":
+        monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("torch", "bf16")])
+    else:
+        monkeypatch.setattr(forms, "versions", lambda: {"openvino": "another"})
+    verbs.compress(folder, budget="0.9", minutes=0.1)
+    assert len(tunings) == 2
+
+
+@pytest.mark.parametrize("goal", ["size", "throughput"])
+def test_a_chosen_variant_stays_until_a_new_search_is_through(
+    goal: str, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    slow = Speed(100, 99, 101, 9, 9, 9, 1, 200)
+    slower = (
+        replace(slow, rows_per_second=90, size=50) if goal == "size" else replace(slow, low=110, rows_per_second=120)
+    )
+    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": slow, "found": slower})
+    assert verbs.compress(folder, budget="0.9", goal=goal, minutes=0.1).chosen == goal
+    before = variant.Variant.open(Artifact.open(folder), goal).manifest
+    monkeypatch.setattr(Search, "_rung", _killed)
+    for budget in ("0.5", "0.4"):
+        with pytest.raises(KeyboardInterrupt):
+            verbs.compress(folder, budget=budget, goal=goal, minutes=0.1)
+        kept = variant.Variant.open(Artifact.open(folder), goal)
+        if budget == "0.5":
+            assert kept.manifest == before
+            (kept.folder / "model.safetensors").write_bytes(b"damaged")
+    assert "compressed" not in kept.manifest
 
 
 def test_the_last_look_allows_a_loss_of_just_the_budget(
