@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from math import ceil
@@ -82,7 +82,7 @@ def compress(
         raise InputError(f"'{model}' reads sentences with their neighbours (tune.context), and is not compressed yet")
     say("reading the data")
     parts = {name: usable(rows, job.task) for name, rows in load(job).items()}
-    _must_be_the_same(artifact, job, parts["train"], say)
+    _must_be_the_same(artifact, job, parts, say)
     net, tokenizer = net_of(artifact, task).eval(), artifact.tokenizer()
     if isinstance(tokenizer, Reader):
         tokenizer = tokenizer.varying(job.tune)
@@ -172,15 +172,20 @@ def _weights(artifact: Artifact) -> dict[str, str]:
     return {name: sha for name, sha in artifact.manifest["files"].items() if name.endswith((".safetensors", ".json"))}
 
 
-def _must_be_the_same(artifact: Artifact, job: Job, train: Rows, say: Say) -> None:
-    """The last look is at rows that were split off: with other rows, the model may know them.
+def _last_look(parts: Mapping[str, Rows]) -> str:
+    """The part that judges at last: the one that the tuning has looked at least."""
+    return next((name for name in ("test", "dev") if name in parts), "train")
+
+
+def _must_be_the_same(artifact: Artifact, job: Job, parts: Mapping[str, Rows], say: Say) -> None:
+    """The last look may be at rows that were split off: with other rows, the model may know them.
 
     Raises:
-        InputError: when the rows are not those of the tuning and dev and test are split off from them.
+        InputError: when the rows are not those of the tuning, and those of the last look are no file of their own.
     """
-    if fingerprint(train) == artifact.manifest["data"]["fingerprint"]:
+    if fingerprint(parts["train"]) == artifact.manifest["data"]["fingerprint"]:
         return
-    if not (job.data.dev or job.data.test):
+    if {"test": job.data.test, "dev": job.data.dev}.get(_last_look(parts)) is None:
         raise InputError(
             f"'{job.data.train}' does not hold the rows that '{artifact.folder}' was tuned on; name the file with them "
             "(--train), or tune the model again"
@@ -204,7 +209,7 @@ def _recipe(job: Job, options: Compress, found: Found) -> str:
     shape = {} if found.shape is None else {**asdict(found.shape), "epochs": found.epochs}
     made = Made(form=str(found.form), shared_words=found.shared, **shape)
     kept = options.model_copy(update={"made": made})
-    again = job.model_copy(update={"compress": kept, "out": f"{job.out}-again"}).model_dump(mode="json")
+    again = job.model_copy(update={"compress": kept, "out": f"{Path(job.out)}-again"}).model_dump(mode="json")
     text = yaml.safe_dump(again, allow_unicode=True, sort_keys=False)
     return f"# burnish run makes the model and this variant of it again\n{text}"
 
@@ -275,7 +280,7 @@ def _report(
 ) -> tuple[CompressReport, dict[str, Any]]:
     """Look at the rows that no step has looked at, with both forms: the report, and what the variant says of itself."""
     artifact, task, metric = tuned.artifact, tuned.task, str(options.metric)
-    split = next((name for name in ("test", "dev") if name in parts), "train")
+    split = _last_look(parts)
     rows = parts[split]
     before, after = Engine.of(artifact), tuned.opened(found.form, folder)
     reached = [evaluate.outcome(task, engine.stream(rows), rows) for engine in (before, after)]

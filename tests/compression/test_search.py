@@ -24,7 +24,7 @@ from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
 from burnish.compression.prune import Shape
 from burnish.compression.search import Found, Search, _look
-from burnish.config import parse
+from burnish.config import Compress, parse
 from burnish.data.features import Features, Ragged
 from burnish.engine import Engine
 from burnish.engine.openvino import OpenVino
@@ -391,6 +391,33 @@ def test_a_chosen_variant_stays_until_a_new_search_is_through(
             assert kept.manifest == before
             (kept.folder / "model.safetensors").write_bytes(b"damaged")
     assert "compressed" not in kept.manifest
+
+
+def test_the_recipe_of_a_folder_with_a_slash_lies_beside_it(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify").model_copy(update={"out": "runs/model/"})
+    text = flow_of_search._recipe(job, Compress(), Found(Form("torch", "f32")))
+    assert "out: runs/model-again\n" in text
+
+
+def test_other_training_rows_pass_where_the_last_look_is_at_a_file_of_its_own(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1)
+    head, *lines = (tmp_path / "train.csv").read_text(encoding="utf-8").splitlines()
+    for name, some in (("dev", lines[:9]), ("new", lines[::-1])):
+        (tmp_path / f"{name}.csv").write_text("\n".join([head, *some]) + "\n", encoding="utf-8")
+    monkeypatch.setattr(stand_in, "seconds_to_tune", lambda *given: 3600.0)
+    for test in (0.25, 0.0):
+        split = job.data.split.model_copy(update={"test": test})
+        data = job.data.model_copy(update={"dev": str(tmp_path / "dev.csv"), "split": split})
+        own = job.model_copy(update={"data": data, "out": str(tmp_path / f"out{test}")})
+        flow.tune(own)
+        if test:
+            with pytest.raises(InputError, match="does not hold the rows"):
+                verbs.compress(own.out, budget="0.9", minutes=0.1, train=str(tmp_path / "new.csv"))
+        else:
+            report = verbs.compress(own.out, budget="0.9", minutes=0.1, train=str(tmp_path / "new.csv"))
+            assert report.after.split == "dev"
 
 
 def test_the_last_look_allows_a_loss_of_just_the_budget(
