@@ -113,13 +113,14 @@ def bench(model: str | Path, data: str, say: Callable[[str], None] = lambda line
         InputError: when the model, one of its variants or the file cannot be read.
     """
     from burnish.compression.measure import measure
-    from burnish.data.load import load_file
+    from burnish.data.load import load_file, readable
     from burnish.engine.run import unlabelled
 
     artifact = Artifact.open(model)
     folders: dict[str, Path | None] = {TUNED: None}
     folders |= {name: Variant.open(artifact, name).folder for name in names(artifact)}
-    rows = list(islice(unlabelled(load_file(data, _job(model, data), labelled=False)), _TIMED))
+    found = load_file(data, _job(model, data), labelled=False)
+    rows = list(islice(unlabelled(found if artifact.kinds else readable(found)), _TIMED))
     if not rows:
         raise InputError(f"'{data}' has no rows to predict")
     say(f"timing {', '.join(folders)} on {len(rows):,} rows")

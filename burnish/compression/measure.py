@@ -1,7 +1,7 @@
 """How fast forms of a model are here: processes of their own, in turns, from rows to predictions.
 
 `python -m burnish.compression.measure MODEL FOLDER ROWS` is such a process: it opens the variant in FOLDER, or the
-model itself when that is empty, and answers each line it is given with one line of JSON.
+model itself when that is empty, and answers each line it is given with one line: `answer` and JSON.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from burnish.results import Speed
 from burnish.variant import MANIFEST, Variant
 
 SINGLES = 200  # rows predicted one by one in a pass
+_ANSWER = "answer "
 
 
 class _Process:
@@ -53,8 +54,12 @@ class _Process:
         try:
             process.stdin.write(what + "\n")
             process.stdin.flush()
-            return json.loads(process.stdout.readline())
-        except (OSError, ValueError):
+            while line := process.stdout.readline():
+                if line.startswith(_ANSWER):  # others are of libraries
+                    return json.loads(line.removeprefix(_ANSWER))
+            raise EOFError
+        except (OSError, EOFError, ValueError):
+            process.kill()
             process.wait()
             self._words.seek(0)
             words = self._words.read().strip().split("\n")[-1]
@@ -139,7 +144,7 @@ def _answer() -> None:
                 found.append(1000 * (time.perf_counter() - started))
         else:
             found = device.peak_memory()
-        print(json.dumps(found), flush=True)
+        print(f"{_ANSWER}{json.dumps(found)}", flush=True)
 
 
 if __name__ == "__main__":

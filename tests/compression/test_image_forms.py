@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from burnish.artifact import Artifact
-from burnish.compression import forms
+from burnish.compression import forms, measure
 from burnish.compression.export import example_of
 from burnish.compression.forms import Form
 from burnish.compression.parity import compare
@@ -19,7 +19,7 @@ from burnish.errors import BurnishError, InputError
 from burnish.job import tune
 from burnish.models.net import Net
 from burnish.variant import Variant
-from burnish.verbs import export
+from burnish.verbs import bench, export
 from tests import tiny_images
 
 RUNTIMES = ("onnx", "openvino")
@@ -49,6 +49,15 @@ def test_the_same_answers_in_every_runtime(to: str, tuned: Path, tmp_path: Path)
     for found, own in zip([one.probabilities for one in engine.predict(images) + alone], 3 * expected, strict=True):
         assert found == pytest.approx(own, abs=1e-4)
     assert to == "onnx" or getattr(engine.runtime, "_alone")  # noqa: B009
+
+
+def test_images_that_cannot_be_read_are_not_timed(tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = tiny_images.table(tmp_path).with_name("photos")
+    (photos / "none.png").write_bytes(b"no image")
+    timed: list[int] = []
+    monkeypatch.setattr(measure, "measure", lambda model, folders, rows, work: timed.append(len(rows)) or {})
+    bench(tuned, str(photos))
+    assert timed == [24]
 
 
 def _faulty(place: Path) -> Path:
