@@ -121,8 +121,10 @@ def _compressed(
         report, about = _report(tuned, parts, options, found, folder, journal, work)
         if report.kept or options.made:
             break
-        found, folder = found.next(), whole
-        other = "back to the network as it is" if found.shape is None else "the next dearer one"
+        in_time = journal.once(f"time after {found.shape}", _in_time, journal, f"written {found.shape}", options)
+        found, folder = found.next() if in_time else replace(found, dearer=()).next(), whole
+        late = "" if in_time else f" (for a dearer one, give it more than --minutes {options.minutes:g})"
+        other = f"back to the network as it is{late}" if found.shape is None else "the next dearer one"
         say(f"{report.shape} loses {report.lost:.4f} on {report.after.split}, too much: {other}")
     if found.shape is None:
         say("measuring")
@@ -132,6 +134,11 @@ def _compressed(
     _save(tuned.artifact, folder, found.form, options.goal, about)
     journal.remove()
     return report
+
+
+def _in_time(journal: Journal, step: str, options: Compress) -> bool:
+    """Whether there is time for another step like this one."""
+    return journal.spent() + journal.steps()[step].seconds <= 60 * options.minutes
 
 
 def must_be_measurable(options: Compress) -> None:
