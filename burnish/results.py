@@ -314,6 +314,8 @@ class CompressReport:
         form, shape: what the variant is.
         judged: the stand-in for the tuned model against that for the chosen one, on rows that neither has seen; None
             where there was no stand-in.
+        lost_there: what the chosen one lost of `metric` there; None where it was made without a search.
+        by_name: whether the variant, though chosen, is used only by name, as another form is faster.
         before, after: the tuned model and the variant, on rows that the search did not look at.
         final: the two compared there.
         flips, decisions: how many decisions of the variant differ from those of the tuned model there.
@@ -332,6 +334,8 @@ class CompressReport:
     form: str
     shape: str
     judged: Comparison | None
+    lost_there: float | None
+    by_name: bool
     before: Evaluation
     after: Evaluation
     final: Comparison
@@ -355,10 +359,10 @@ class CompressReport:
 
     @property
     def lost(self) -> float:
-        """What is lost of the metric on the rows that the search did not look at; where a job has no such rows, what
-        the stand-in lost on rows that it had not seen."""
-        if self.after.split == "train" and self.judged:
-            return self.judged.first_value - self.judged.second_value
+        """What is lost of the metric on the rows that the search did not look at; where a job has no such rows, on
+        those that judged in it."""
+        if self.after.split == "train" and self.lost_there is not None:
+            return self.lost_there
         lost = self.before.metrics[self.metric] - self.after.metrics[self.metric]
         return -lost if self.metric in LOWER_IS_BETTER else lost
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +72,20 @@ def names(artifact: Artifact) -> list[str]:
 
 
 def best(artifact: Artifact) -> str | None:
-    """Name of the fastest variant that a search has chosen on a processor like this one; None when there is none."""
-    found = []
+    """Name of the variant that is opened where none is named; None when that is the tuned model itself."""
+    return fastest(gains(artifact))
+
+
+def fastest(gains: Mapping[str, float]) -> str | None:
+    """The name with the highest gain; None where none is faster than the tuned model."""
+    gain, name = max(((gain, name) for name, gain in gains.items()), default=(0.0, None))
+    return name if gain > 1 else None
+
+
+def gains(artifact: Artifact) -> dict[str, float]:
+    """How many times as fast as the tuned model those variants are that a search has chosen on a processor like this
+    one."""
+    found = {}
     for name in names(artifact):
         with suppress(ValueError, OSError, KeyError, TypeError):
             manifest = json.loads((artifact.folder / FOLDER / name / MANIFEST).read_text(encoding="utf-8"))
@@ -82,8 +94,8 @@ def best(artifact: Artifact) -> str | None:
             there = runtime == TUNED or have(_LIBRARIES[runtime])
             if about["chosen"] and fits and there and manifest["source"] == artifact.manifest["files"]:
                 tuned, own = about["speeds"]["tuned"], about["speeds"]["found"]
-                found.append((own["rows_per_second"] / tuned["rows_per_second"], name))
-    return max(found)[1] if found and max(found)[0] > 1 else None
+                found[name] = own["rows_per_second"] / tuned["rows_per_second"]
+    return found
 
 
 def save(artifact: Artifact, name: str, fill: Callable[[Path], dict[str, Any]]) -> Variant:

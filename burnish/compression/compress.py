@@ -35,7 +35,7 @@ from burnish.errors import InputError, nearest
 from burnish.models.net import Net
 from burnish.reporting.html import compress_html
 from burnish.reporting.jsonable import as_json
-from burnish.results import CompressReport
+from burnish.results import CompressReport, Speed
 from burnish.tasks import task_named
 from burnish.training import evaluate
 from burnish.training.build import within_places
@@ -304,6 +304,8 @@ def _report(
         form=str(found.form),
         shape=journal.steps()[f"written {found.shape or 'as it is'}"].value["shape"],
         judged=found.judged,
+        lost_there=found.lost,
+        by_name=not _fastest(artifact, options.goal, speeds),
         before=evaluations[0],
         after=evaluations[1],
         final=final,
@@ -332,6 +334,13 @@ def _report(
         },
     }
     return report, about
+
+
+def _fastest(artifact: Artifact, goal: str, speeds: dict[str, Speed]) -> bool:
+    """Whether the variant, once it is chosen, is the one that is opened where none is named."""
+    others = {name: gain for name, gain in variant.gains(artifact).items() if name != goal}
+    own = speeds["found"].rows_per_second / speeds["tuned"].rows_per_second
+    return variant.fastest(others | {goal: own}) == goal
 
 
 def _by_part(journal: Journal) -> dict[str, float]:

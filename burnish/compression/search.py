@@ -74,6 +74,13 @@ class Found:
     judged: Comparison | None = None
     rows: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def lost(self) -> float | None:
+        """What it lost of the metric of the budget on the rows that judge; None where it was not tried."""
+        name = f"{self.form}{'-shared' if self.shared else ''}" if self.shape is None else str(self.shape)
+        scores = {trial.name: trial.score for trial in self.trials}  # of several rungs the last
+        return self.base - scores[name] if name in scores else None
+
     def next(self) -> Found:
         """The next dearer shape; after the last of them the network as it is."""
         (shape, epochs), *others = self.dearer or ((None, 0),)

@@ -125,9 +125,12 @@ def compression_words(report: CompressReport) -> str:
     """Say what a search has come to, and whether its variant is the one to be used."""
     pieces = f" ({report.shape} layers, heads and units, or stages, pitches and channels)" if report.shape else ""
     more = "sparing" if report.goal == "energy" else "fast"
+    where = report.after.split
+    if where == "train" and report.lost_there is not None:
+        where = "the rows that judged in the search"
     said = (
         f"{report.form}{pieces}: {report.speedup:.1f} times as {more} and {100 * report.size_ratio:.1f} % of the size; "
-        f"{report.lost:.4f} of {report.metric} lost on {report.after.split}, {report.budget:g} allowed; "
+        f"{report.lost:.4f} of {report.metric} lost on {where}, {report.budget:g} allowed; "
         f"{report.flips:,} of {report.decisions:,} decisions differ."
     )
     if not report.kept:
@@ -136,6 +139,8 @@ def compression_words(report: CompressReport) -> str:
         return (
             f"{said} It is not clearly better than the tuned model here, and used only where it is asked for by name."
         )
+    if report.by_name:
+        return f"{said} Another form of the model is faster, so that this one is used by name: --variant {report.goal}."
     return said
 
 

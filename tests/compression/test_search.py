@@ -22,6 +22,7 @@ from burnish.compression import compress as flow_of_search
 from burnish.compression import forms, stand_in
 from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
+from burnish.compression.journal import Done, Journal
 from burnish.compression.prune import Shape
 from burnish.compression.search import Found, Search, _look
 from burnish.config import Compress, parse
@@ -31,7 +32,7 @@ from burnish.engine.openvino import OpenVino
 from burnish.engine.runtime import Eager
 from burnish.errors import InputError
 from burnish.reporting.wording import compression_words
-from burnish.results import Speed
+from burnish.results import Speed, Trial
 from burnish.training import evaluate
 from tests import tiny
 from tests.training.test_adopt import elsewhere, job_of
@@ -420,6 +421,73 @@ def test_other_training_rows_pass_where_the_last_look_is_at_a_file_of_its_own(
             assert report.after.split == "dev"
 
 
+def test_a_student_that_fails_late_gives_way_to_the_network_as_it_is(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    whole, taught = flow_of_search._report, Journal.steps
+    seen: list[Found] = []
+
+    def strict(tuned: Any, parts: Any, options: Any, found: Found, *given: Any) -> Any:
+        seen.append(found)
+        report, about = whole(tuned, parts, options, found, *given)
+        return (replace(report, budget=-1.0) if found.shape else report), about
+
+    def slow(self: Journal) -> dict[str, Done]:
+        return {name: replace(done, seconds=7.0) for name, done in taught(self).items()}
+
+    monkeypatch.setattr(flow_of_search, "_report", strict)
+    monkeypatch.setattr(Journal, "steps", slow)
+    said: list[str] = []
+    report = verbs.compress(folder, budget="0.9", minutes=0.1, say=said.append)
+    assert seen[0].dearer
+    assert len(seen) == 2
+    assert report.shape == "3x2x64"
+    assert any("as it is (for a dearer one, give it more than --minutes 0.1)" in line for line in said)
+
+
+def test_without_other_rows_the_budget_is_held_against_its_own_metric(tmp_path: Path, few: None) -> None:
+    job = tiny.job(tmp_path, "score")
+    data = job.data.model_copy(update={"split": job.data.split.model_copy(update={"dev": 0.0})})
+    flow.tune(job.model_copy(update={"data": data}))
+    report = verbs.compress(job.out, budget="mae:1000", minutes=0.1)
+    scores = {trial.name: trial.score for trial in report.trials}
+    assert report.after.split == "train"
+    assert report.base < 0  # an error comes with its sign turned
+    assert report.lost == report.base - scores[report.shape]
+    assert "of mae lost on the rows that judged in the search" in compression_words(report)
+
+
+def test_what_a_found_form_lost_is_that_of_its_own_trial() -> None:
+    form, small, large = Form("torch", "f32"), Shape(1, 2, 64), Shape(2, 2, 64)
+    scores = {"torch-f32": 0.9, "torch-f32-shared": 0.875, "1x2x64": 0.5, "2x2x64": 0.75}
+    trials = [Trial(name, 0, score, 1.0, 1, 1.0, True) for name, score in scores.items()]
+    trials.append(replace(trials[2], score=0.625))  # of a later rung
+    found = Found(form, small, 1, shared=True, dearer=((large, 1),), trials=tuple(trials), base=1.0)
+    lost = [found.lost, found.next().lost, found.next().next().lost, replace(found, shape=None, shared=False).lost]
+    assert lost == pytest.approx([0.375, 0.25, 0.125, 0.1])
+    assert Found(form).lost is None
+
+
+def test_a_chosen_variant_that_is_not_the_fastest_is_used_by_name(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path, "classify")
+    monkeypatch.setattr(stand_in, "seconds_to_tune", lambda *given: 3600.0)
+    slow = Speed(100, 99, 101, 9, 9, 9, 1, 200)
+    rates = iter((90.0, 300.0, 200.0, 400.0))
+    monkeypatch.setattr(
+        flow_of_search,
+        "measure",
+        lambda *given, **more: {"tuned": slow, "found": replace(slow, rows_per_second=next(rates), low=250, size=50)},
+    )
+    for goal, named in (("size", True), ("throughput", False), ("size", True), ("size", False)):
+        report = verbs.compress(folder, budget="0.9", goal=goal, minutes=0.1)
+        assert report.chosen == goal
+        assert (f"--variant {goal}" in compression_words(report)) == named
+        assert (variant.best(Artifact.open(folder)) == goal) != named
+
+
 def test_the_last_look_allows_a_loss_of_just_the_budget(
     tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -450,6 +518,7 @@ def test_a_student_that_fails_the_last_look_gives_way_to_a_dearer_one(
         return (replace(report, budget=-1.0) if len(seen) < 3 else report), about
 
     monkeypatch.setattr(flow_of_search, "_report", strict)
+    monkeypatch.setattr(flow_of_search, "_in_time", lambda *given: True)
     said: list[str] = []
     report = verbs.compress(folder, budget="0.9", minutes=0.1, say=said.append)
     assert report.shape == str(seen[2].shape)
@@ -554,7 +623,7 @@ def test_a_scratch_model_and_one_without_dev_rows_are_searched_as_well(tmp_path:
     report = verbs.compress(job.out, budget="1", minutes=0.1)
     assert report.after.split == "train"
     assert report.judged is not None
-    assert report.lost == report.judged.first_value - report.judged.second_value
+    assert report.lost == pytest.approx(report.judged.first_value - report.judged.second_value)
 
 
 def test_run_goes_on_with_a_search_that_was_killed(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
