@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -95,6 +96,8 @@ def compress(
         with closing(Journal(work / JOURNAL, identity)) as journal, device.freed_memory_kept():
             return _compressed(tuned, parts, job, options, journal, work, quiet, say)
     except (OSError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno in (None, errno.ENOENT):  # of a library, or of what is read
+            raise
         raise disk_error(error, work) from None
 
 
@@ -192,7 +195,7 @@ def _must_be_the_same(artifact: Artifact, job: Job, parts: Mapping[str, Rows], s
     """
     if fingerprint(parts["train"]) == artifact.manifest["data"]["fingerprint"]:
         return
-    if {"test": job.data.test, "dev": job.data.dev}.get(_last_look(parts)) is None:
+    if not {"test": job.data.test, "dev": job.data.dev}.get(_last_look(parts)):
         raise InputError(
             f"'{job.data.train}' does not hold the rows that '{artifact.folder}' was tuned on; name the file with them "
             "(--train), or tune the model again"

@@ -38,6 +38,9 @@ class Journal:
         self._base = sqlite3.connect(path, isolation_level=None, timeout=0)
         try:
             self._begin(fingerprint)
+        except sqlite3.OperationalError as error:
+            self.close()
+            raise InputError(f"'{path}' could not be written: {error}") from None
         except sqlite3.DatabaseError as error:
             self.close()
             raise InputError(

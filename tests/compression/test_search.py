@@ -276,6 +276,7 @@ def test_a_form_without_a_score_is_not_taken(tmp_path: Path, few: None, monkeypa
     [
         (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk is full"),
         (OSError(errno.EFBIG, "File too large"), "could not be written"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "gone.png"), None),
         (MemoryError(), None),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), None),
     ],
