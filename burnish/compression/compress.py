@@ -45,6 +45,7 @@ from burnish.variant import Variant
 Say = Callable[[str], None]
 REPORT, RECIPE, JOURNAL = "report.html", "job.yaml", "search.sqlite"
 _PATIENCE = 0.7  # a stand-in may take this share of the time
+_ROUGHLY = 1.5  # times its minutes that a search may take at the most to learn one more student
 _RESAMPLES = 1000  # of the bootstrap
 _TIMED = 1000  # rows that the final timing is taken on
 
@@ -140,8 +141,8 @@ def _compressed(
 
 
 def _in_time(journal: Journal, step: str, options: Compress) -> bool:
-    """Whether there is time for another step like this one."""
-    return journal.spent() + journal.steps()[step].seconds <= 60 * options.minutes
+    """Whether there is time for another step like this one, when the minutes are meant roughly."""
+    return journal.spent() + journal.steps()[step].seconds <= _ROUGHLY * 60 * options.minutes
 
 
 def must_be_measurable(options: Compress) -> None:
