@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from burnish.errors import nearest
-from burnish.results import is_metric, metrics_of
+from burnish.metrics import is_metric, metrics_of
 
 if TYPE_CHECKING:
     from burnish.config import Job, Tune

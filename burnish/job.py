@@ -23,8 +23,9 @@ from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, GateFailed, InputError, nearest
 from burnish.extras import need
 from burnish.lock import alone
+from burnish.metrics import LOWER_IS_BETTER
 from burnish.models.net import Net
-from burnish.results import LOWER_IS_BETTER, Evaluation, Finding, TuneReport
+from burnish.results import Evaluation, Finding, TuneReport
 from burnish.tasks import TASKS, Task
 from burnish.training import transfer
 from burnish.training.adopt import adopt

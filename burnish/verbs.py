@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from burnish.artifact import Artifact
+from burnish.compressed import CompressReport, Speed
 from burnish.config import Job, parse
 from burnish.data.files import is_folder_of_files
 from burnish.data.formats import TABLES, format_elsewhere
@@ -27,7 +28,7 @@ from burnish.data.text import chunked
 from burnish.engine import Engine
 from burnish.errors import InputError, nearest
 from burnish.explained import Counterfactual, Examples, Explanation, Faithfulness, Overview
-from burnish.results import Comparison, CompressReport, Evaluation, Speed
+from burnish.results import Comparison, Evaluation
 from burnish.tasks import Task
 from burnish.variant import TUNED, Variant, names
 

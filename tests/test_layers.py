@@ -13,7 +13,7 @@ import burnish
 ROOT = Path(burnish.__file__).parent
 LEVELS = {
     "errors": 0, "extras": 0, "config": 0, "clashes": 0, "defaults": 0, "mistakes": 0, "device": 0, "results": 0,
-    "explained": 0, "audited": 0, "lock": 0,
+    "metrics": 0, "compressed": 0, "explained": 0, "audited": 0, "lock": 0,
     "data": 1, "models": 1, "reporting": 1,
     "tasks": 2, "artifact": 2, "variant": 2, "signature": 2,
     "engine": 3, "training": 3.5,

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from burnish.compression.prune import Shape
-from burnish.results import within
+from burnish.metrics import within
 
 CANDIDATES = 8
 

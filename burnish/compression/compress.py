@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 
 from burnish import device, variant
 from burnish.artifact import MANIFEST, Artifact, disk_error
+from burnish.compressed import CompressReport, Speed
 from burnish.compression import forms, parity, stand_in
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
@@ -36,7 +37,6 @@ from burnish.errors import InputError, nearest
 from burnish.models.net import Net
 from burnish.reporting.html import compress_html
 from burnish.reporting.jsonable import as_json
-from burnish.results import CompressReport, Speed
 from burnish.tasks import task_named
 from burnish.training import evaluate
 from burnish.training.build import within_places

@@ -21,10 +21,10 @@ import numpy as np
 
 from burnish import device
 from burnish.artifact import Artifact
+from burnish.compressed import Speed
 from burnish.data.rows import Row
 from burnish.engine import Engine
 from burnish.errors import BurnishError
-from burnish.results import Speed
 from burnish.variant import MANIFEST, Variant
 
 SINGLES = 200  # rows predicted one by one in a pass

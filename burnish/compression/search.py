@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from burnish import device
+from burnish.compressed import Trial
 from burnish.compression import forms
 from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
@@ -33,9 +34,10 @@ from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager, Runtime
 from burnish.errors import BurnishError
+from burnish.metrics import within
 from burnish.models.bert import Bert
 from burnish.models.net import Net
-from burnish.results import Comparison, Trial, within
+from burnish.results import Comparison
 from burnish.training.evaluate import compare, metric_value, outcome
 
 Say = Callable[[str], None]

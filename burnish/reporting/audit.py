@@ -11,11 +11,12 @@ from rich.table import Table as Lines
 from rich.text import Text
 
 from burnish.audited import AuditReport, Cell, Gate, Section
+from burnish.metrics import LOWER_IS_BETTER
 from burnish.reporting import plots, wording
 from burnish.reporting.html import environment
 from burnish.reporting.jsonable import plain
 from burnish.reporting.svg import Scale, axes, dot, line, picture
-from burnish.results import LOWER_IS_BETTER, Interval
+from burnish.results import Interval
 
 _BARS = 12
 

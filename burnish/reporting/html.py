@@ -8,10 +8,11 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from burnish.compressed import CompressReport
 from burnish.reporting import plots, wording
 from burnish.reporting.jsonable import plain
 from burnish.reporting.marks import marked
-from burnish.results import ClassRow, CompressReport, Finding, TuneReport
+from burnish.results import ClassRow, Finding, TuneReport
 
 _TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_TEXT = 600

@@ -10,9 +10,11 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from burnish.compressed import Trial
+from burnish.metrics import LOWER_IS_BETTER
 from burnish.reporting import wording
 from burnish.reporting.svg import Scale, axes, dot, element, fit, line, picture, polyline, text, text_width
-from burnish.results import LOWER_IS_BETTER, Interval, Trial
+from burnish.results import Interval
 
 Matrix = Sequence[Sequence[int]]
 LARGEST_CONFUSION = 25

@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from burnish.compressed import CompressReport, Speed
 from burnish.reporting import wording
-from burnish.results import ClassRow, Comparison, CompressReport, Evaluation, Finding, Speed, TuneReport
+from burnish.results import ClassRow, Comparison, Evaluation, Finding, TuneReport
 
 _STYLES = {"ok": "green", "note": "cyan", "warn": "yellow", "fail": "bold red"}
 

@@ -6,7 +6,9 @@ import math
 import re
 from typing import Any
 
-from burnish.results import LOWER_IS_BETTER, ClassRow, Comparison, CompressReport, Evaluation, TuneReport
+from burnish.compressed import CompressReport
+from burnish.metrics import LOWER_IS_BETTER
+from burnish.results import ClassRow, Comparison, Evaluation, TuneReport
 
 AVERAGES = frozenset({"micro avg", "macro avg", "weighted avg", "samples avg", "accuracy"})
 NOTHING = "–"

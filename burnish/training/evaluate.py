@@ -17,7 +17,8 @@ from burnish.data.reader import Reader
 from burnish.data.rows import Row, Rows
 from burnish.engine import Engine
 from burnish.errors import ConfigError, nearest
-from burnish.results import LOWER_IS_BETTER, Comparison, Evaluation, HardRow, Interval
+from burnish.metrics import LOWER_IS_BETTER
+from burnish.results import Comparison, Evaluation, HardRow, Interval
 from burnish.tasks import Task
 from burnish.tasks.counts import Counts
 

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from burnish import verbs
 from burnish.artifact import Artifact
 from burnish.cli import app
+from burnish.compressed import Speed
 from burnish.compression import compress as flow_of_search
 from burnish.compression import forms
 from burnish.compression.forms import Form
 from burnish.engine import Engine
 from burnish.engine.openvino import OpenVino
 from burnish.job import tune
-from burnish.results import Speed
 from burnish.variant import Variant
 from tests import tiny_images
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from burnish import verbs
 from burnish.artifact import Artifact
+from burnish.compressed import Speed
 from burnish.compression import compress as flow_of_search
 from burnish.compression import forms
 from burnish.compression.distill import lessons, soften
@@ -26,7 +27,6 @@ from burnish.engine import Engine
 from burnish.job import tune
 from burnish.models.net import Net
 from burnish.models.vision import Scaled, Vision, fresh_config
-from burnish.results import Speed
 from burnish.variant import Variant
 from tests import tiny_images
 

@@ -18,6 +18,7 @@ from burnish import device, variant, verbs
 from burnish import job as flow
 from burnish.artifact import Artifact
 from burnish.cli import app
+from burnish.compressed import Speed, Trial
 from burnish.compression import compress as flow_of_search
 from burnish.compression import forms, stand_in
 from burnish.compression.choose import affordable, cheapest, ladder, survivors
@@ -32,7 +33,6 @@ from burnish.engine.openvino import OpenVino
 from burnish.engine.runtime import Eager
 from burnish.errors import InputError
 from burnish.reporting.wording import compression_words
-from burnish.results import Speed, Trial
 from burnish.training import evaluate
 from tests import tiny
 from tests.training.test_adopt import elsewhere, job_of

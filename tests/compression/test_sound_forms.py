@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from burnish import verbs
+from burnish.compressed import Speed
 from burnish.compression import compress as flow_of_search
 from burnish.compression import forms
 from burnish.compression.forms import Form
@@ -17,7 +18,6 @@ from burnish.engine.flat import _longer
 from burnish.engine.openvino import OpenVino
 from burnish.job import tune
 from burnish.models.sound import Sound, fresh_config
-from burnish.results import Speed
 from burnish.verbs import export
 from tests import tiny_sounds
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from burnish import verbs
 from burnish.artifact import Artifact
+from burnish.compressed import Speed
 from burnish.compression import compress as flow_of_search
 from burnish.compression import forms
 from burnish.compression.distill import lessons
@@ -27,7 +28,6 @@ from burnish.engine import Engine
 from burnish.job import tune
 from burnish.models.net import Net
 from burnish.models.sound import Levelled, Sound, fresh_config
-from burnish.results import Speed
 from burnish.variant import Variant
 from tests import tiny_sounds
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from burnish import verbs
+from burnish.compressed import Speed
 from burnish.compression import compress as flow_of_search
 from burnish.compression import forms
 from burnish.compression.forms import Form
@@ -17,7 +18,6 @@ from burnish.config import parse
 from burnish.engine import Engine
 from burnish.errors import InputError
 from burnish.job import tune
-from burnish.results import Speed
 from burnish.verbs import export
 from tests import tiny_tables
 

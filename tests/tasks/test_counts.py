@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from seqeval.scheme import IOB2
 from sklearn import metrics
 
-from burnish.results import ClassRow, metrics_of
+from burnish.metrics import metrics_of
+from burnish.results import ClassRow
 from burnish.tasks.classify import Classify
 from burnish.tasks.counts import ClassCounts, Counts, SetCounts, TagCounts
 
