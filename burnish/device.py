@@ -54,6 +54,16 @@ def _allocate(mmap_threshold: int, trim_threshold: int, top_pad: int) -> bool:
     return all(done)
 
 
+def few_kernels_kept() -> None:
+    """Have oneDNN keep few of the kernels that it compiles, each for one shape and some tenths of a megabyte large.
+
+    By itself it keeps 1,024, to which a process comes that is asked for batches of ever other shapes. Not for a process
+    that learns, as a network of convolutions needs some hundred in each step. To be called before the first of them;
+    what the user has set stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+
+
 def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,27 @@ def test_energy_is_read_from_counters_that_wrap(tmp_path: Path) -> None:
     nothing = device.Meter(tmp_path / "gone")
     assert not nothing.works
     assert nothing.joules() == 0
+
+
+_SHAPES = """
+import torch
+from burnish.device import few_kernels_kept
+
+def held():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon")) / 1024
+
+few_kernels_kept()
+with torch.inference_mode():
+    for rows in range(1, 501):
+        torch.nn.functional.gelu(torch.ones(rows, 64))
+        if rows == 100:
+            before = held()
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_kernels_for_ever_other_shapes_do_not_pile_up() -> None:
+    more = subprocess.run([sys.executable, "-c", _SHAPES], check=True, capture_output=True, text=True).stdout
+    assert float(more) < 20  # MB; 400 kernels that are kept take 60
