@@ -44,6 +44,13 @@ def test_words_stand_where_they_say_and_cover_all_but_space(text: str) -> None:
     assert all(kind(text[i]) == "space" for i in range(len(text)) if i not in covered)
 
 
+@given(st.text(st.characters(max_codepoint=0x7F), max_size=40))
+def test_plain_texts_are_split_as_all_others(text: str) -> None:
+    words, starts = split_words(text)
+    assert split_words(text + " 中") == ([*words, "中"], [*starts, len(text) + 1])
+    assert all(kind(sign) != "space" for word in words for sign in word)
+
+
 @st.composite
 def spans_in_text(draw: st.DrawFn) -> tuple[str, list[tuple[int, int, str]]]:
     text = draw(TEXTS)
