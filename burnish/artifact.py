@@ -22,7 +22,7 @@ from burnish.data.readers import READERS, TEXT, TEXTLESS, reader_of, ready
 from burnish.data.several import parts_of
 from burnish.data.text import Tokenizer
 from burnish.errors import InputError
-from burnish.models.net import Pooling
+from burnish.models.pooling import Pooling
 from burnish.signature import FILE as SIGNATURE
 
 FORMAT = 1
@@ -85,7 +85,8 @@ class Artifact:
 
     @property
     def pooling(self) -> Pooling:
-        return "mean" if self.manifest["network"]["pooling"] == "mean" else "cls"
+        said = self.manifest["network"]["pooling"]
+        return said if said in ("mean", "first") else "cls"
 
     @property
     def word_shape(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from burnish.data.shape import SHAPES
 from burnish.models.bert import Bert
 from burnish.models.layers import Dropout
+from burnish.models.pooling import Pooling, declare
 from burnish.models.pretrained import Kind, places_in
 from burnish.models.small import Small
 from burnish.models.sound import ONE_PITCH, Levelled
@@ -21,7 +22,6 @@ from burnish.models.summary import summary_for
 from burnish.models.table import Coded
 from burnish.models.vision import CLIPS, Frames, Scaled
 
-Pooling = Literal["cls", "mean"]
 READ = "read"  # of a batch: what the encoder gives, in place of what it would read
 TOP = ("projector", "classifier")  # of transformers' models: what is new with a head, from below
 Front = Scaled | Levelled | Coded
@@ -38,7 +38,8 @@ class Net(nn.Module):
         reads: text, image, video, audio or table; a model of all but the first has its own way of pooling, and `scaled`
             prepares what it is given.
         extras: modules that plain transformers does not know, the task's own among them, saved in a file of their own.
-        pooling: `cls` is the model's own way; `mean` averages the last layer and brings its own linear head.
+        pooling: `cls` is the model's own way; `mean` averages the last layer, `first` takes its first token, and both
+            bring their own linear head.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Net(nn.Module):
             with torch.no_grad():
                 shape.weight[0].zero_()
             self.extras["shape"] = shape
-        if kind == "sequence" and pooling == "mean":
+        if kind == "sequence" and pooling != "cls":
             self.extras["dropout"] = Dropout(getattr(model.config, "hidden_dropout_prob", 0.1))
             self.extras["head"] = nn.Linear(hidden, outputs)
         self.extras.update(modules or {})
@@ -141,16 +142,17 @@ class Net(nn.Module):
         return self.scaled.steps(self.model, inputs)
 
     def vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Text vectors (n, hidden): the mean of the last states over the tokens."""
-        return self._mean(self._states(batch), batch)
+        """Text vectors (n, hidden): the mean of the last states over the tokens, or that of the first."""
+        return self._vectors(self._states(batch), batch)
 
     def ends(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Text vectors, and last states of the first tokens, (n, 2, hidden): what the two heads of a text read."""
         states = self._states(batch)
-        return torch.stack([self._mean(states, batch), states[:, 0]], 1)
+        return torch.stack([self._vectors(states, batch), states[:, 0]], 1)
 
-    @staticmethod
-    def _mean(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def _vectors(self, states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if self.pooling == "first":
+            return states[:, 0]
         mask = batch["attention_mask"].unsqueeze(-1).to(states)
         return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
@@ -260,3 +262,5 @@ class Net(nn.Module):
         extras = {name: value.contiguous() for name, value in self.extras.state_dict().items()}
         if extras:
             save_file(extras, folder / EXTRAS_FILE)
+        if self.pooling == "first":
+            declare(folder, self.pooling, self.hidden)

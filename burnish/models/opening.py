@@ -13,7 +13,8 @@ from torch import nn
 
 from burnish.errors import InputError
 from burnish.models.bert import Bert
-from burnish.models.net import EXTRAS_FILE, Front, Net, Pooling
+from burnish.models.net import EXTRAS_FILE, Front, Net
+from burnish.models.pooling import Pooling
 from burnish.models.pretrained import SMALL, Kind, last_line, load, reads
 from burnish.models.sound import Levelled
 from burnish.models.table import Coded
@@ -74,7 +75,7 @@ def open_net(
         if not found:
             raise InputError(f"'{path}' is missing; the model cannot be used without it")
         net.extras.load_state_dict(found)
-    if missing and not (pooling == "mean" and all("classifier" in n or "pooler" in n for n in missing)):
+    if missing and not (pooling != "cls" and all("classifier" in n or "pooler" in n for n in missing)):
         raise InputError(f"weights are missing in '{folder}': {', '.join(sorted(missing)[:5])}")
     return net
 

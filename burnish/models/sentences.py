@@ -1,4 +1,4 @@
-"""What sentence-transformers needs beside an encoder to give the same vectors: mean pooling, projection, length one."""
+"""What sentence-transformers needs beside an encoder to give the same vectors: pooling, projection, length one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from burnish.models.net import EXTRAS_FILE
+from burnish.models.pooling import declare, declared
 
 _MODULES = ("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Dense", "Dense"), ("3_Normalize", "Normalize")
 
 
 def write(folder: Path, longest: int) -> None:
-    """Add its files to a folder with a saved network whose head reads mean vectors.
+    """Add its files to a folder with a saved network whose head reads text vectors.
 
     Args:
         longest: tokens of a text that are read.
@@ -27,10 +28,8 @@ def write(folder: Path, longest: int) -> None:
     ]
     _json(folder / "modules.json", modules)
     _json(folder / "sentence_bert_config.json", {"max_seq_length": longest, "do_lower_case": False})
-    for path, _ in _MODULES[1:3]:
-        (folder / path).mkdir()
-    pooling = {"word_embedding_dimension": before, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
-    _json(folder / "1_Pooling" / "config.json", pooling)
+    (folder / "2_Dense").mkdir()
+    declare(folder, declared(str(folder)), before)
     shape = {"in_features": before, "out_features": after, "bias": True}
     _json(folder / "2_Dense" / "config.json", shape | {"activation_function": "torch.nn.modules.linear.Identity"})
     linear = {name.replace("head.", "linear."): value.contiguous() for name, value in head.items()}

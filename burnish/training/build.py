@@ -19,8 +19,9 @@ from burnish.errors import InputError
 from burnish.models import load as models
 from burnish.models import lora
 from burnish.models.freeze import freeze
-from burnish.models.net import EXTRAS_FILE, Net, Pooling
+from burnish.models.net import EXTRAS_FILE, Net
 from burnish.models.opening import start_net
+from burnish.models.pooling import Pooling, declared
 from burnish.models.pretrained import places_of
 from burnish.models.towers import Towers, start_projection
 from burnish.tasks import Task, task_named
@@ -112,7 +113,9 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
     config = models.scratch_config(tokenizer, tune.scratch, tune.max_tokens, task.kind) if scratch else None
     folds_case = getattr(tokenizer, "do_lower_case", False) is True
     shape = tune.word_shape if tune.word_shape is not None else task.kind == "token" and folds_case
-    pooling: Pooling = "mean" if tune.pooling in ("mean", "auto") and task.kind == "sequence" else "cls"
+    pooling: Pooling = "cls" if tune.pooling == "auto" or task.kind != "sequence" else tune.pooling
+    if tune.pooling == "auto" and task.kind == "sequence":
+        pooling = declared(source.place) if source.place else "mean"
     net = start_net(
         source.place,
         task.kind,
@@ -145,7 +148,7 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
 def _must_give_means(net: Net, job: Job) -> None:
     """Refuse mean vectors of a model whose decoder waits to be given a text of its own, as that of T5."""
     config = net.model.config
-    if net.pooling == "mean" and getattr(config, "is_encoder_decoder", False) and "t5" in config.model_type:
+    if net.pooling != "cls" and getattr(config, "is_encoder_decoder", False) and "t5" in config.model_type:
         raise InputError(
             f"model '{job.model}' ({config.model_type}) has an encoder and a decoder, and gives no mean vectors of "
             "texts; take a model that is an encoder alone, or set tune.pooling: cls where the task is not embed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,3 +187,35 @@ def test_what_does_not_go_says_the_way_out(texts: flow.Tuned, tmp_path: Path) ->
     one = parse({**base, "data": base["data"] | {"columns": {"text": "text"}}})
     with pytest.raises(InputError, match="two sides"):
         flow.tune(one)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False, "include_prompt": True},
+        {"embedding_dimension": 32, "pooling_mode": "cls"},
+    ],
+)
+def test_a_model_whose_vectors_are_those_of_the_first_token_keeps_to_them(said: dict[str, Any], tmp_path: Path) -> None:
+    from transformers import AutoModel, AutoTokenizer
+
+    base = tiny.encoder(tmp_path)
+    (base / "1_Pooling").mkdir()
+    (base / "1_Pooling" / "config.json").write_text(json.dumps(said), encoding="utf-8")
+    job = tiny.job(tmp_path, "embed", epochs=1).model_copy(update={"model": str(base)})
+    folder, given = flow.tune(job).artifact.folder, ["anna lives in rome"]
+    declared = json.loads((folder / "1_Pooling" / "config.json").read_text())
+    assert declared["pooling_mode_cls_token"]
+    assert not declared["pooling_mode_mean_tokens"]
+    batch = AutoTokenizer.from_pretrained(folder)(given, return_tensors="pt")
+    with torch.no_grad():
+        first = AutoModel.from_pretrained(folder).eval()(**batch).last_hidden_state[:, 0]
+    dense = load_file(folder / "2_Dense" / "model.safetensors")
+    plain = torch.nn.functional.normalize(first @ dense["linear.weight"].T + dense["linear.bias"], dim=-1)
+    np.testing.assert_allclose([one.embedding for one in Engine.open(folder).predict(given)], plain, atol=1e-5)
+
+    (tmp_path / "again").mkdir()
+    again = tiny.job(tmp_path / "again", "classify", epochs=1).model_copy(update={"model": str(folder)})
+    classifier = flow.tune(again).artifact
+    assert classifier.pooling == "first"
+    assert Engine.open(classifier.folder).predict(given)[0].label in ("pos", "neg")
