@@ -18,7 +18,7 @@ from burnish.explanation.faithful import faithfulness
 from burnish.explanation.piece import Piece
 from burnish.explanation.target import Target, aim
 from burnish.explanation.training import spread
-from burnish.verbs import _job
+from burnish.predicting import job_for
 
 Way = Callable[[Engine, Piece, Target], Any]
 _STEPS, _BATCH, _TOKENS = 50, 16, 64
@@ -69,7 +69,7 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     torch.set_num_threads(2)
     engine = Engine.open(given["model"], given["variant"])
-    rows = load_file(given["data"], _job(given["model"], given["data"]), labelled=False)
+    rows = load_file(given["data"], job_for(given["model"], given["data"]), labelled=False)
     texts = [text for text in (rows[i]["text"] or "" for i in spread(rows, given["rows"])) if text.strip()]
     found: dict[str, dict[str, list[float]]] = {
         way: {"comprehensiveness": [], "sufficiency": [], "ms": []} for way in given["ways"]

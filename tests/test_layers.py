@@ -19,7 +19,7 @@ LEVELS = {
     "engine": 3, "training": 3.5,
     "audits": 4, "compression": 4, "explanation": 4, "guards": 4, "monitoring": 4,
     "serving": 5,
-    "auditing": 6, "batch": 6, "doctor": 6, "guarding": 6, "job": 6, "starter": 6, "verbs": 6,
+    "auditing": 6, "batch": 6, "doctor": 6, "guarding": 6, "job": 6, "predicting": 6, "starter": 6, "verbs": 6,
     "cli": 7, "__main__": 7,
 }  # fmt: skip
 APART = {"data", "models", "reporting"}  # never each other, though on one level

@@ -37,10 +37,10 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict for a text, each row or line of a file, or each line of standard input; a line of output for each."""
-    from burnish import verbs
+    from burnish.predicting import predict_lines
     from burnish.reporting.wording import in_words
 
-    for prediction in verbs.predict_lines(model, given, variant):
+    for prediction in predict_lines(model, given, variant):
         print(json.dumps(prediction, ensure_ascii=False) if as_json else in_words(prediction))
 
 

@@ -18,27 +18,23 @@ from safetensors import SafetensorError
 
 from burnish import device, variant
 from burnish.artifact import MANIFEST, Artifact, disk_error
-from burnish.compressed import CompressReport, Speed
-from burnish.compression import forms, parity, stand_in
+from burnish.compressed import CompressReport
+from burnish.compression import forms, last_look, stand_in
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
-from burnish.compression.measure import measure
 from burnish.compression.prune import Shape, can_shrink
 from burnish.compression.search import Found, Search
-from burnish.compression.students import Learner, World, spread
+from burnish.compression.students import Learner, World
 from burnish.config import Compress, Job, Made, parse
 from burnish.data.load import fingerprint, load, usable
 from burnish.data.reader import Reader
 from burnish.data.rows import Rows
-from burnish.engine import Engine, net_of
-from burnish.engine.run import unlabelled
+from burnish.engine import net_of
 from burnish.engine.runtime import Runtime
 from burnish.errors import InputError, nearest
 from burnish.models.net import Net
 from burnish.reporting.html import compress_html
-from burnish.reporting.jsonable import as_json
 from burnish.tasks import task_named
-from burnish.training import evaluate
 from burnish.training.build import within_places
 from burnish.variant import Variant
 
@@ -46,8 +42,6 @@ Say = Callable[[str], None]
 REPORT, RECIPE, JOURNAL = "report.html", "job.yaml", "search.sqlite"
 _PATIENCE = 0.7  # a stand-in may take this share of the time
 _ROUGHLY = 1.5  # times its minutes that a search may take at the most to learn one more student
-_RESAMPLES = 1000  # of the bootstrap
-_TIMED = 1000  # rows that the final timing is taken on
 
 
 def compress(
@@ -122,7 +116,7 @@ def _compressed(
         teacher, folder = tuned.opened(found.form, whole), work / str(found.shape)
         journal.once(f"written {found.shape}", _taught, tuned, teacher.runtime, found, folder, work / "last", quiet)
         say("measuring")
-        report, about = _report(tuned, parts, options, found, folder, journal, work)
+        report, about = last_look.look(tuned, parts, options, found, folder, journal, work)
         if report.kept or options.made:
             break
         in_time = journal.once(f"time after {found.shape}", _in_time, journal, f"written {found.shape}", options)
@@ -132,7 +126,7 @@ def _compressed(
         say(f"{report.shape} loses {report.lost:.4f} on {report.after.split}, too much: {other}")
     if found.shape is None:
         say("measuring")
-        report, about = _report(tuned, parts, options, found, whole, journal, work)
+        report, about = last_look.look(tuned, parts, options, found, whole, journal, work)
     (folder / REPORT).write_text(compress_html(report), encoding="utf-8")
     (folder / RECIPE).write_text(_recipe(job, options, found), encoding="utf-8")
     _save(tuned.artifact, folder, found.form, options.goal, about)
@@ -183,11 +177,6 @@ def _weights(artifact: Artifact) -> dict[str, str]:
     return {name: sha for name, sha in artifact.manifest["files"].items() if name.endswith((".safetensors", ".json"))}
 
 
-def _last_look(parts: Mapping[str, Rows]) -> str:
-    """The part that judges at last: the one that the tuning has looked at least."""
-    return next((name for name in ("test", "dev") if name in parts), "train")
-
-
 def _must_be_the_same(artifact: Artifact, job: Job, parts: Mapping[str, Rows], say: Say) -> None:
     """The last look may be at rows that were split off: with other rows, the model may know them.
 
@@ -196,7 +185,7 @@ def _must_be_the_same(artifact: Artifact, job: Job, parts: Mapping[str, Rows], s
     """
     if fingerprint(parts["train"]) == artifact.manifest["data"]["fingerprint"]:
         return
-    if not {"test": job.data.test, "dev": job.data.dev}.get(_last_look(parts)):
+    if not {"test": job.data.test, "dev": job.data.dev}.get(last_look.judging(parts)):
         raise InputError(
             f"'{job.data.train}' does not hold the rows that '{artifact.folder}' was tuned on; name the file with them "
             "(--train), or tune the model again"
@@ -284,85 +273,3 @@ def _save(artifact: Artifact, folder: Path, form: Form, name: str, about: dict[s
         return {**form.manifest, **about}
 
     return variant.save(artifact, name, fill)
-
-
-def _report(
-    tuned: World, parts: dict[str, Rows], options: Compress, found: Found, folder: Path, journal: Journal, work: Path
-) -> tuple[CompressReport, dict[str, Any]]:
-    """Look at the rows that no step has looked at, with both forms: the report, and what the variant says of itself."""
-    artifact, task, metric = tuned.artifact, tuned.task, str(options.metric)
-    split = _last_look(parts)
-    rows = parts[split]
-    before, after = Engine.of(artifact), tuned.opened(found.form, folder)
-    reached = [evaluate.outcome(task, engine.stream(rows), rows) for engine in (before, after)]
-    evaluations = [evaluate.evaluation(task, one, split=split, bootstrap=_RESAMPLES) for one in reached]
-    final = evaluate.compare(task, *(one.tallies for one in reached), names=("tuned", options.goal))
-    agreed = parity.compare(task, tuned.encode(rows), before.runtime, after.runtime, tuned.pad_id)
-    some = list(unlabelled(spread(rows, _TIMED)))
-    speeds = measure(artifact.folder, {"tuned": None, "found": folder}, some, work)
-    report = CompressReport(
-        goal=options.goal,
-        metric=metric,
-        budget=options.budget,
-        chosen=options.goal,
-        form=str(found.form),
-        shape=journal.steps()[f"written {found.shape or 'as it is'}"].value["shape"],
-        judged=found.judged,
-        lost_there=found.lost,
-        by_name=not _fastest(artifact, options.goal, speeds),
-        before=evaluations[0],
-        after=evaluations[1],
-        final=final,
-        flips=len(agreed.flips),
-        decisions=agreed.decisions,
-        speeds=speeds,
-        trials=found.trials,
-        base=found.base,
-        steps=_by_part(journal),
-        rows={**found.rows, split: len(rows)},
-        seconds=journal.spent(),
-    )
-    if not (report.kept and report.faster):
-        report = replace(report, chosen=None)
-    about = {
-        "shape": report.shape,
-        "parity": {**asdict(agreed), "rows_of": split},
-        "compressed": {
-            "goal": report.goal,
-            "budget": {report.metric: report.budget},
-            "epochs": found.epochs,
-            "chosen": report.chosen is not None,
-            "speedup": report.speedup,
-            "final": as_json(final),
-            "speeds": {name: asdict(speed) for name, speed in speeds.items()},
-        },
-    }
-    return report, about
-
-
-def _fastest(artifact: Artifact, goal: str, speeds: dict[str, Speed]) -> bool:
-    """Whether the variant, once it is chosen, is the one that is opened where none is named."""
-    others = {name: gain for name, gain in variant.gains(artifact).items() if name != goal}
-    own = speeds["found"].rows_per_second / speeds["tuned"].rows_per_second
-    return variant.fastest(others | {goal: own}) == goal
-
-
-def _by_part(journal: Journal) -> dict[str, float]:
-    """Seconds of the steps of a search, by what they were for."""
-    named = {
-        "form": "runtimes and precisions",
-        "words": "runtimes and precisions",
-        "cost": "timing layers",
-        "pace": "timing layers",
-        "lessons": "students of the stand-in",
-        "learn": "students of the stand-in",
-        "rung": "students of the stand-in",
-        "stand-in": "stand-in",
-        "written": "the variant itself",
-    }
-    found: dict[str, float] = {}
-    for name, done in journal.steps().items():
-        part = named.get(name.split(" ")[0], "")
-        if part:
-            found[part] = found.get(part, 0.0) + done.seconds
-    return found

@@ -30,9 +30,9 @@ from burnish.engine.runtime import Eager
 from burnish.errors import GateFailed, InputError
 from burnish.models.bigrams import Bigrams
 from burnish.models.net import Net
+from burnish.predicting import predict_lines
 from burnish.tasks.crf import Crf
 from burnish.verbs import export as export_verb
-from burnish.verbs import predict_lines
 from tests import tiny
 
 RUNTIMES = ("onnx", "openvino")

@@ -12,8 +12,7 @@ from burnish import verbs
 from burnish.artifact import Artifact
 from burnish.cli import app
 from burnish.compressed import Speed
-from burnish.compression import compress as flow_of_search
-from burnish.compression import forms
+from burnish.compression import forms, last_look
 from burnish.compression.forms import Form
 from burnish.engine import Engine
 from burnish.engine.openvino import OpenVino
@@ -27,7 +26,7 @@ SLOW, FAST = Speed(100, 99, 101, 9, 9, 9, 1, 200), Speed(300, 290, 310, 3, 3, 3,
 def test_a_search_ends_with_a_variant_that_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("openvino", "int8")])
-    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
+    monkeypatch.setattr(last_look, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
     # Tiny networks take no time, so that costs are made up: the form with more files is the cheaper one.
     monkeypatch.setattr("burnish.compression.search.Search._cost", lambda search, value: 1 / value["size"])
     table = tiny_images.table(tmp_path)

@@ -13,8 +13,7 @@ from torch import nn
 from burnish import verbs
 from burnish.artifact import Artifact
 from burnish.compressed import Speed
-from burnish.compression import compress as flow_of_search
-from burnish.compression import forms
+from burnish.compression import forms, last_look
 from burnish.compression.distill import lessons, soften
 from burnish.compression.forms import Form
 from burnish.compression.narrow import narrowed
@@ -92,7 +91,7 @@ def test_lessons_are_rows_and_varied_ones_with_the_teachers_answers(tmp_path: Pa
 def test_a_search_ends_with_a_narrower_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32")])
-    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
+    monkeypatch.setattr(last_look, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
     full = Shape(2, 1, 32)
     table = {replace(full, units=units): float(units) for units in (8, 16, 32)}
     monkeypatch.setattr(Search, "table", lambda search, form: table)

@@ -20,7 +20,7 @@ from burnish.artifact import Artifact
 from burnish.cli import app
 from burnish.compressed import Speed, Trial
 from burnish.compression import compress as flow_of_search
-from burnish.compression import forms, stand_in
+from burnish.compression import forms, last_look, stand_in
 from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
 from burnish.compression.journal import Done, Journal
@@ -123,7 +123,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("torch", "bf16")])
     monkeypatch.setattr(Search, "table", _costs)
     slow, fast = Speed(100, 99, 101, 9, 9, 9, 1, 200), Speed(300, 290, 310, 3, 3, 3, 1, 100)
-    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": slow, "found": fast})
+    monkeypatch.setattr(last_look, "measure", lambda *given, **more: {"tuned": slow, "found": fast})
 
 
 def model(folder: Path, task: str, **options: Any) -> Path:
@@ -228,7 +228,7 @@ def test_for_energy_the_counters_decide(tmp_path: Path, few: None, monkeypatch: 
     monkeypatch.setattr(device.Meter, "works", True)
     slow = Speed(100, 99, 101, 9, 9, 9, 1, 200, joules=0.5)
     monkeypatch.setattr(
-        flow_of_search, "measure", lambda *given, **more: {"tuned": slow, "found": replace(slow, joules=0.2)}
+        last_look, "measure", lambda *given, **more: {"tuned": slow, "found": replace(slow, joules=0.2)}
     )
     report = verbs.compress(folder, budget="0.9", goal="energy", minutes=0.1)
     assert report.chosen == "energy"
@@ -381,7 +381,7 @@ def test_a_chosen_variant_stays_until_a_new_search_is_through(
     slower = (
         replace(slow, rows_per_second=90, size=50) if goal == "size" else replace(slow, low=110, rows_per_second=120)
     )
-    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": slow, "found": slower})
+    monkeypatch.setattr(last_look, "measure", lambda *given, **more: {"tuned": slow, "found": slower})
     assert verbs.compress(folder, budget="0.9", goal=goal, minutes=0.1).chosen == goal
     before = variant.Variant.open(Artifact.open(folder), goal).manifest
     monkeypatch.setattr(Search, "_rung", _killed)
@@ -426,7 +426,7 @@ def test_a_student_that_fails_late_gives_way_to_the_network_as_it_is(
     tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = model(tmp_path, "classify")
-    whole, taught = flow_of_search._report, Journal.steps
+    whole, taught = last_look.look, Journal.steps
     seen: list[Found] = []
 
     def strict(tuned: Any, parts: Any, options: Any, found: Found, *given: Any) -> Any:
@@ -437,7 +437,7 @@ def test_a_student_that_fails_late_gives_way_to_the_network_as_it_is(
     def slow(self: Journal) -> dict[str, Done]:
         return {name: replace(done, seconds=7.0) for name, done in taught(self).items()}
 
-    monkeypatch.setattr(flow_of_search, "_report", strict)
+    monkeypatch.setattr(last_look, "look", strict)
     monkeypatch.setattr(Journal, "steps", slow)
     said: list[str] = []
     report = verbs.compress(folder, budget="0.9", minutes=0.1, say=said.append)
@@ -478,7 +478,7 @@ def test_a_chosen_variant_that_is_not_the_fastest_is_used_by_name(
     slow = Speed(100, 99, 101, 9, 9, 9, 1, 200)
     rates = iter((90.0, 300.0, 200.0, 400.0))
     monkeypatch.setattr(
-        flow_of_search,
+        last_look,
         "measure",
         lambda *given, **more: {"tuned": slow, "found": replace(slow, rows_per_second=next(rates), low=250, size=50)},
     )
@@ -510,7 +510,7 @@ def test_a_student_that_fails_the_last_look_gives_way_to_a_dearer_one(
     tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = model(tmp_path, "classify")
-    whole = flow_of_search._report
+    whole = last_look.look
     seen: list[Found] = []
 
     def strict(tuned: Any, parts: Any, options: Any, found: Found, *given: Any) -> Any:
@@ -518,7 +518,7 @@ def test_a_student_that_fails_the_last_look_gives_way_to_a_dearer_one(
         report, about = whole(tuned, parts, options, found, *given)
         return (replace(report, budget=-1.0) if len(seen) < 3 else report), about
 
-    monkeypatch.setattr(flow_of_search, "_report", strict)
+    monkeypatch.setattr(last_look, "look", strict)
     monkeypatch.setattr(flow_of_search, "_in_time", lambda *given: True)
     said: list[str] = []
     report = verbs.compress(folder, budget="0.9", minutes=0.1, say=said.append)

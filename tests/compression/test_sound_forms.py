@@ -10,8 +10,7 @@ import torch
 
 from burnish import verbs
 from burnish.compressed import Speed
-from burnish.compression import compress as flow_of_search
-from burnish.compression import forms
+from burnish.compression import forms, last_look
 from burnish.compression.forms import Form
 from burnish.engine import Engine
 from burnish.engine.flat import _longer
@@ -81,7 +80,7 @@ def test_asked_and_taught_a_network_takes_the_same_means() -> None:
 def test_a_search_ends_with_a_form(tuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("openvino", "int8")])
-    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
+    monkeypatch.setattr(last_look, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
     # A tiny network is smaller than its description in int8, so that costs are made up: the larger form is the cheaper.
     monkeypatch.setattr("burnish.compression.search.Search._cost", lambda search, value: 1 / value["size"])
     report = verbs.compress(tuned, budget="0.4", minutes=0.05)

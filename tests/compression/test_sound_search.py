@@ -14,8 +14,7 @@ from torch import nn
 from burnish import verbs
 from burnish.artifact import Artifact
 from burnish.compressed import Speed
-from burnish.compression import compress as flow_of_search
-from burnish.compression import forms
+from burnish.compression import forms, last_look
 from burnish.compression.distill import lessons
 from burnish.compression.forms import Form
 from burnish.compression.prune import Importance, Shape, shrunk
@@ -128,7 +127,7 @@ def test_lessons_are_sounds_of_their_own_lengths_without_the_voice(tmp_path: Pat
 def test_a_search_ends_with_a_network_at_one_pitch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32")])
-    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
+    monkeypatch.setattr(last_look, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
     job = tiny_sounds.job(tmp_path, tiny_sounds.table(tmp_path), scratch={"layers": 2, "hidden": 32})
     folder = tune(job).artifact.folder
     full = Shape.of(Engine.open(folder).net)

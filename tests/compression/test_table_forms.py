@@ -11,8 +11,7 @@ import torch
 
 from burnish import verbs
 from burnish.compressed import Speed
-from burnish.compression import compress as flow_of_search
-from burnish.compression import forms
+from burnish.compression import forms, last_look
 from burnish.compression.forms import Form
 from burnish.config import parse
 from burnish.engine import Engine
@@ -79,7 +78,7 @@ def test_a_number_goes_through_every_verb_too(tmp_path: Path) -> None:
 def test_a_search_ends_and_says_what_it_gained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(forms, "forms_here", lambda: [Form("torch", "f32"), Form("openvino", "w8")])
-    monkeypatch.setattr(flow_of_search, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
+    monkeypatch.setattr(last_look, "measure", lambda *given, **more: {"tuned": SLOW, "found": FAST})
     monkeypatch.setattr("burnish.compression.search.Search._cost", lambda search, value: value["size"])
     folder, said = tuned(tmp_path), list[str]()
     report = verbs.compress(folder, budget="0.5", goal="size", minutes=0.05, say=said.append)

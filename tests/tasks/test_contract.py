@@ -14,8 +14,8 @@ from burnish.engine import Engine
 from burnish.errors import ConfigError, GateFailed
 from burnish.job import tune, work_folder
 from burnish.metrics import is_metric, metrics_of
+from burnish.predicting import predict_lines
 from burnish.tasks import TASKS
-from burnish.verbs import predict_lines
 from tests import tiny, tiny_boxes, tiny_sounds
 
 GIVEN = {

@@ -24,10 +24,11 @@ from burnish.engine import Engine
 from burnish.errors import ConfigError, InputError
 from burnish.job import check, tune
 from burnish.models.speech import BLANK, Speech, Vocabulary, ended, fresh_config, inside
+from burnish.predicting import predict_lines
 from burnish.reporting.wording import in_words
 from burnish.tasks.base import LossOptions
 from burnish.tasks.transcribe import Transcribe, TranscriptPrediction
-from burnish.verbs import evaluate, predict_lines
+from burnish.verbs import evaluate
 from tests import tiny_sounds
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "transcribe-fsdd.yaml"

@@ -17,7 +17,8 @@ from burnish.data.images import decode
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError, InputError
 from burnish.job import tune
-from burnish.verbs import evaluate, predict_lines
+from burnish.predicting import predict_lines
+from burnish.verbs import evaluate
 from tests import tiny, tiny_boxes
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "detect-bccd.yaml"

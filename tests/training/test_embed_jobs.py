@@ -19,8 +19,8 @@ from burnish.data.load import load
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, InputError
+from burnish.predicting import predict_lines
 from burnish.training import build
-from burnish.verbs import predict_lines
 from tests import tiny, tiny_images, tiny_sounds
 
 

@@ -22,6 +22,7 @@ from burnish.data.rows import Rows
 from burnish.engine import Engine
 from burnish.errors import BurnishError, ConfigError, InputError
 from burnish.models.fusion import Pool, shapley, subsets
+from burnish.predicting import predict_lines
 from burnish.reporting.wording import alone_words
 from burnish.training.fusion import _weights, shares_of
 from tests import tiny, tiny_images
@@ -135,7 +136,7 @@ def test_rows_of_a_file(tuned: flow.Tuned) -> None:
     assert verbs.evaluate(folder, str(source)).value >= 0.95
     (folder.parent / "photos" / "3.png").rename(folder.parent / "photos" / "away")
     try:
-        said = list(verbs.predict_lines(folder, str(source)))
+        said = list(predict_lines(folder, str(source)))
     finally:
         (folder.parent / "photos" / "away").rename(folder.parent / "photos" / "3.png")
     assert len(said) == 240

@@ -15,7 +15,8 @@ from burnish.config import load as load_job
 from burnish.engine import Engine
 from burnish.errors import BurnishError, InputError
 from burnish.job import check, tune
-from burnish.verbs import evaluate, predict_lines
+from burnish.predicting import predict_lines
+from burnish.verbs import evaluate
 from tests import tiny, tiny_sounds
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "audio-fsdd.yaml"

@@ -12,8 +12,8 @@ from burnish.batch import batch
 from burnish.config import parse
 from burnish.errors import ConfigError, InputError
 from burnish.job import Tuned
+from burnish.predicting import predict_lines
 from burnish.starter import guess
-from burnish.verbs import predict_lines
 from tests import tiny, tiny_tables
 
 

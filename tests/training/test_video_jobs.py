@@ -22,7 +22,8 @@ from burnish.data import corrupt, video
 from burnish.engine import Engine
 from burnish.errors import BurnishError, InputError
 from burnish.job import check, tune
-from burnish.verbs import evaluate, predict_lines
+from burnish.predicting import predict_lines
+from burnish.verbs import evaluate
 from tests import tiny, tiny_images, tiny_videos
 
 
