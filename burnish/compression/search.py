@@ -7,11 +7,10 @@ Every step is kept in a journal, and a decision follows from kept values alone: 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from safetensors import SafetensorError
 
 from burnish import device
 from burnish.compressed import Trial
-from burnish.compression import forms
+from burnish.compression import forms, pace
 from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
 from burnish.compression.journal import Journal
@@ -29,10 +28,9 @@ from burnish.compression.narrow import SHARES
 from burnish.compression.prune import Importance, Shape, can_shrink, shrunk
 from burnish.compression.students import Learner, World
 from burnish.config import Compress
-from burnish.data.features import Batch, Features, by_length, collate, rows_in
 from burnish.data.rows import Rows
 from burnish.engine import Engine
-from burnish.engine.runtime import Eager, Runtime
+from burnish.engine.runtime import Eager
 from burnish.errors import BurnishError
 from burnish.metrics import within
 from burnish.models.bert import Bert
@@ -46,9 +44,7 @@ RUNGS = 3
 _WIDTHS = ((1, 1), (1 / 2, 1 / 2), (1 / 3, 1 / 4), (1 / 4, 1 / 8), (1 / 6, 1 / 8))  # shares of heads and of units
 # Students learn on: after the first rungs they may have lost this many times the budget.
 _PATIENCE = (3.0, 1.5)
-_LOOK = 40_000  # tokens of the batches that paces are taken on
-_SINGLES = 60  # rows of a look at latency
-_ENOUGH = 10.0  # seconds of a look after which no further pass is made
+_NEAR, _FEW, _PART = 1.5, 3, 3  # times the lowest cost, forms, and one batch in so many: for a look at forms in turns
 _AGAIN = 0.5  # the student that wins has learnt in about this share of the time of all, and does so once more
 _TRAINING = 0.8  # share of the time that students learn in; measuring and writing take the rest
 
@@ -115,7 +111,7 @@ class Search:
         self.stand_in = world.net
         self.trials: list[Trial] = []
         features = world.encode(judge)
-        self._batches = _look(features, world.pad_id, single=options.goal == "latency")
+        self._batches = pace.batches(features, world.pad_id, single=options.goal == "latency")
         self.base = 0.0  # of the network in torch, the first of the forms
         self._own: NDArray[np.float64] | None = None  # tallies of the stand-in
 
@@ -132,15 +128,37 @@ class Search:
             if len(found) == 1:
                 self.base = value["score"]
             self._note(f"form {form}", str(form), value)
+        for name, value in self.journal.once("turns", self._turns, found).items():
+            form = Form.named(name)
+            found[form] = found[form] | value
+            self.say(f"  {form}, in turns with others: {value['pace']:,.0f} {self._unit}")
+            place = next(i for i, trial in enumerate(self.trials) if trial.name == name)
+            self.trials[place] = replace(self.trials[place], rows_per_second=value["pace"])
         return Form.named(self.journal.once("choice", self._choice, found))
+
+    def _turns(self, found: Mapping[Form, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+        """Paces of the forms that may be the cheapest, side by side: they were written one after the other, and the
+        machine may have had other work beside some of them."""
+        costs = self._costs(found)
+        near = sorted((form for form in costs if costs[form] <= _NEAR * min(costs.values())), key=costs.__getitem__)
+        if self.goal == "size" or len(near) < 2:
+            return {}
+        opened = {form: self.world.opened(form, self.work / "forms" / str(form)).runtime for form in near[:_FEW]}
+        paces = pace.in_turns(opened, self._batches[::_PART])
+        return {str(form): {"pace": one.rows, "joules": one.joules} for form, one in paces.items()}
 
     def _choice(self, found: Mapping[Form, Mapping[str, float]]) -> str:
         """The name of the cheapest form; what follows stands for it, also where another one runs by then."""
+        costs = self._costs(found)
+        return str(min(costs, key=costs.__getitem__))
+
+    def _costs(self, found: Mapping[Form, Mapping[str, float]]) -> dict[Form, float]:
+        """What the forms cost that lose no more than half of the budget, more by the part of it that they lose."""
         first, *others = found
         lost = {form: self.base - found[form]["score"] for form in others}
         good = [first, *(form for form in others if within(lost[form], self.budget / 2))]
         parts = {form: max(0.0, lost.get(form, 0.0)) / max(self.budget, 1e-9) for form in good}
-        return str(min(good, key=lambda form: self._cost(found[form]) * (1 + parts[form])))
+        return {form: self._cost(found[form]) * (1 + parts[form]) for form in good}
 
     def share(self, form: Form) -> bool:
         """For size: let words that the rows do not use share the vectors of others, unless that takes half of the
@@ -324,8 +342,8 @@ class Search:
         return (difference.high - difference.low) / (2 * 1.96)
 
     def _look_at(self, engine: Engine, folder: Path) -> dict[str, float]:
-        rows, spent, joules = _timed(engine.runtime, self._batches)
-        return {"pace": rows / spent, "size": size_of(folder, folder), "joules": joules / rows}
+        found = pace.alone(engine.runtime, self._batches)
+        return {"pace": found.rows, "size": size_of(folder, folder), "joules": found.joules}
 
     def _cost(self, value: Mapping[str, float]) -> float:
         if self.goal == "size":
@@ -334,12 +352,16 @@ class Search:
 
     def _note(self, step: str, name: str, value: Mapping[str, float], epochs: int = 0, learnt: float = 0.0) -> None:
         lost, seconds = self.base - value["score"], self.journal.steps()[step].seconds + learnt
-        size, pace = int(value["size"]), value["pace"]
-        self.trials.append(Trial(name, epochs, value["score"], pace, size, seconds, within(lost, self.budget)))
-        unit = "rows/s one by one" if self.goal == "latency" else "rows/s"
+        size, rate = int(value["size"]), value["pace"]
+        self.trials.append(Trial(name, epochs, value["score"], rate, size, seconds, within(lost, self.budget)))
         self.say(
-            f"  {name}: {self.metric} {value['score']:.4f} ({-lost:+.4f}), {pace:,.0f} {unit}, {size / 1e6:.1f} MB"
+            f"  {name}: {self.metric} {value['score']:.4f} ({-lost:+.4f}), {rate:,.0f} {self._unit}, "
+            f"{size / 1e6:.1f} MB"
         )
+
+    @property
+    def _unit(self) -> str:
+        return "rows/s one by one" if self.goal == "latency" else "rows/s"
 
 
 def _any(net: Net) -> Importance:
@@ -360,27 +382,3 @@ def _must_have_room(folder: Path, weights: Path) -> None:
         probe.write_bytes(bytes(size_of(weights, None)))
     finally:
         probe.unlink(missing_ok=True)
-
-
-def _look(features: Features, pad_id: int, single: bool) -> list[Batch]:
-    """Batches to time a network on, at the lengths of the rows."""
-    wanted = _SINGLES if single else max(1, int(_LOOK / features.lengths.mean()))
-    some = np.linspace(0, len(features) - 1, min(wanted, len(features))).astype(int)
-    if single:
-        return [collate(features, [piece], pad_id) for piece in some]
-    groups: Sequence[NDArray[np.int64]] = list(by_length(features.lengths[some], 4096))
-    return [collate(features, some[places], pad_id) for places in groups]
-
-
-def _timed(runtime: Runtime, batches: Sequence[Batch]) -> tuple[int, float, float]:
-    """Rows, and the medians of seconds and joules of three passes over them, or of fewer where they take long."""
-    seconds, joules, meter = [], [], device.Meter()
-    for _ in range(4):
-        before, started = meter.joules(), time.perf_counter()
-        for _, logits in runtime.run(batches):
-            logits.cpu()  # an accelerator has to be done before the time is taken
-        seconds.append(time.perf_counter() - started)
-        joules.append(meter.joules() - before)
-        if sum(seconds[1:]) > _ENOUGH:
-            break
-    return sum(rows_in(batch) for batch in batches), median(seconds[1:]), median(joules[1:])

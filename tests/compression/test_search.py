@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,12 +21,13 @@ from burnish.artifact import Artifact
 from burnish.cli import app
 from burnish.compressed import Speed, Trial
 from burnish.compression import compress as flow_of_search
-from burnish.compression import forms, last_look, stand_in
+from burnish.compression import forms, last_look, pace, stand_in
 from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
 from burnish.compression.journal import Done, Journal
+from burnish.compression.pace import batches
 from burnish.compression.prune import Shape
-from burnish.compression.search import Found, Search, _look
+from burnish.compression.search import Found, Search
 from burnish.config import Compress, parse
 from burnish.data.features import Features, Ragged
 from burnish.engine import Engine
@@ -98,11 +100,11 @@ def test_a_loss_of_just_the_budget_keeps_to_it() -> None:
 @pytest.mark.parametrize("single", [False, True])
 def test_costs_are_looked_at_with_rows_of_about_one_length_together(single: bool) -> None:
     rows = [[1] * (5 if i % 2 else 50) for i in range(4000)]
-    batches = _look(Features({"input_ids": Ragged.build(rows)}), 0, single)
-    shown = [int(batch["attention_mask"].sum()) / batch["attention_mask"].numel() for batch in batches]
+    found = batches(Features({"input_ids": Ragged.build(rows)}), 0, single)
+    shown = [int(batch["attention_mask"].sum()) / batch["attention_mask"].numel() for batch in found]
     assert sorted(shown)[1:] == [1.0] * (len(shown) - 1)  # one batch at most has rows of both
-    assert {batch["input_ids"].shape[1] for batch in batches} == {5, 50}
-    assert all(len(batch["input_ids"]) == 1 for batch in batches) == single
+    assert {batch["input_ids"].shape[1] for batch in found} == {5, 50}
+    assert all(len(batch["input_ids"]) == 1 for batch in found) == single
 
 
 def _costs(self: Any, form: Form) -> dict[Shape, float]:
@@ -652,3 +654,21 @@ def test_run_goes_on_with_a_search_that_was_killed(tmp_path: Path, few: None, mo
         assert set(said) == {"model", "metrics", "compress"}
         assert said["compress"]["chosen"] == "throughput"
     assert tunings == [1, 1]  # nothing was under way any more
+
+
+def test_forms_of_about_one_cost_are_timed_in_turns(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = forms.forms_here()
+    alone = iter((pace.Pace(100.0, 1.0), pace.Pace(120.0, 1.0)))  # the machine had other work while the first was timed
+    told: list[set[Form]] = []
+
+    def in_turns(runtimes: Mapping[Form, Any], given: Sequence[Any]) -> dict[Form, pace.Pace]:
+        told.append(set(runtimes))
+        return {first: pace.Pace(150.0, 1.0), second: pace.Pace(121.0, 1.0)}
+
+    monkeypatch.setattr(pace, "alone", lambda *given: next(alone))
+    monkeypatch.setattr(pace, "in_turns", in_turns)
+    monkeypatch.setattr(Search, "run", lambda self, form, *given: self.found(form))
+    report = verbs.compress(model(tmp_path, "classify"), budget="0.9", minutes=0.1)
+    assert told == [{first, second}]
+    assert report.form == str(first)
+    assert [trial.rows_per_second for trial in report.trials] == [150.0, 121.0]
