@@ -135,7 +135,8 @@ def application(service: Service, lifespan: Lifespan) -> FastAPI:
         if not about:
             raise Problem(503, "the model is starting; try again in a moment", 1)
         (one,) = intake.fitting([body.input], about["task"], service.limits, about["inputs"], about.get("fields"))
-        given = body.model_dump() | {"model": served.name, "version": about["version"], "task": about["task"]}
+        given = body.model_dump() | {"model": served.name, "task": about["task"]}
+        given["version"] = body.version or about["version"]
         given["input"] = intake.kept(one, about["inputs"], about.get("fields"))
         try:
             return {"id": await asyncio.to_thread(service.keeper.feedback, given)}

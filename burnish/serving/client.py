@@ -76,7 +76,7 @@ class Client(Shared):
 
         Args:
             label: a class or a list of classes, a number, or for tag a list of `{"start", "end", "label"}`.
-            more: `prediction` (what the model said), `request_id` and `comment`.
+            more: `prediction` (what the model said), `version` (which one did), `request_id` and `comment`.
         """
         return self._run(self._feedback(input=input, label=label, **more))
 

@@ -185,6 +185,9 @@ class FeedbackRequest(_Strict):
     """What the answer should have been."""
 
     model: str | None = None
+    version: str | None = Field(
+        None, max_length=64, description="That which answered; the one that serves, when unset."
+    )
     input: Input
     label: str | float | list[str] | list[Span]
     prediction: dict[str, JsonValue] | None = None

@@ -367,12 +367,15 @@ def test_corrections_and_a_sample_of_requests_are_kept(running: Running) -> None
     with running.client() as client:
         given = {"model": "tag", "input": "Anna lives in Rome", "label": [entity], "request_id": "r1"}
         identity = client.post("/v1/feedback", json=given).json()["id"]
+        client.post("/v1/feedback", json=given | {"version": "one before", "request_id": "r2"})
         for wrong in ({"label": "PER"}, {"label": [{**entity, "end": 99}]}, {"input": 3}, {"model": "no"}, {"more": 1}):
             assert client.post("/v1/feedback", json=given | wrong).status_code in (404, 422)
         client.post("/v1/predict", json={"model": "classify", "inputs": ["a good film"]})
     with Store.open(str(running.folder / ".burnish" / "serve.sqlite")) as store:
         (kept,) = [one for one in store.feedback_rows("tag") if one.id == identity]
         assert (kept.input, kept.label, kept.request_id) == ("Anna lives in Rome", [entity], "r1")
+        assert kept.version not in ("", "one before")
+        assert [one.version for one in store.feedback_rows("tag") if one.request_id == "r2"] == ["one before"]
         until(lambda: any(one.length == len("a good film") for one in store.requests("classify")))
         assert all(one.input is None for one in store.requests())
 

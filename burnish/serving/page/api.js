@@ -49,7 +49,7 @@ export async function predict(model, input, { variant, signal, waiting = () => {
       const { data, headers } = await call("v1/predict", { model, inputs: [input], variant }, signal);
       const times = { whole: performance.now() - begun, ...serverTiming(headers.get("Server-Timing") ?? "") };
       const [prediction, requestId] = [data.predictions[0], headers.get("X-Request-Id")];
-      return { prediction, variant: data.variant, requestId, redacted: isRedacted(data.guard), times };
+      return { prediction, version: data.version, variant: data.variant, requestId, redacted: isRedacted(data.guard), times };
     } catch (problem) {
       waited += problem.retryAfter ?? 0;
       if (problem.status !== 503 || !problem.retryAfter || waited > PATIENCE) throw problem;

@@ -8,7 +8,7 @@ import { problemNotice } from "./problems.js";
 const MANY = 12; // classes from which on they can be filtered
 
 /** A form that is folded away until it is wanted. */
-export function correction(model, input, { prediction, requestId }) {
+export function correction(model, input, { prediction, version, requestId }) {
   const fields = fieldsOf(model, input, prediction);
   const comment = make("input", { type: "text", maxlength: 1000, autocomplete: "off" });
   const outcome = make("div", { "aria-live": "polite", class: "outcome" });
@@ -26,7 +26,7 @@ export function correction(model, input, { prediction, requestId }) {
     if (label === null) return tell(outcome, fields.missing);
     button.disabled = true;
     try {
-      const body = { model: model.name, input, label, prediction, request_id: requestId ?? undefined };
+      const body = { model: model.name, version, input, label, prediction, request_id: requestId ?? undefined };
       const { data } = await call("v1/feedback", { ...body, comment: comment.value.trim() || undefined });
       tell(outcome, "sent", { id: data.id });
     } catch (problem) {
