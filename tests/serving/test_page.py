@@ -243,6 +243,7 @@ def test_correct_a_class(page: Any, fake: Fake) -> None:
     sent = send(page, fake)
     assert (sent["model"], sent["input"], sent["label"]) == ("intents", "hello", "pin_change")
     assert (sent["request_id"], sent["comment"]) == ("r1", "PIN, not money")
+    assert sent["version"]
     assert set(sent["prediction"]["probabilities"]) == set(CLASSES)
 
 
