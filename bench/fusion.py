@@ -3,8 +3,9 @@
   python bench/fusion.py --data datasets/fashion_products_image_text/styles.csv
 
 Each seed draws its own test and dev rows, tunes a model a kind and joins them, by `recipes/fusion-fashion.yaml` with
-the options given by --set. On the same test rows stand accuracy of each alone, of both, of both with the photograph
-withheld, of TF-IDF with logistic regression on the titles, and of the most frequent class.
+the options given by --set. On the same test rows stand accuracy of each alone, as the joined model answers and, without
+the biases of classes that it may have, as its own model does; of both, of both with the photograph withheld, of TF-IDF
+with logistic regression on the titles, and of the most frequent class.
 """
 
 from __future__ import annotations
@@ -45,10 +46,18 @@ def child(given: dict[str, Any]) -> dict[str, float]:
 
     rows = [{**row, "image": None} for row in parts["test"] if row["label"]]
     said = Engine.open(tuned.artifact.folder).predict_rows(rows)
+    apart = {kind: Engine.open(tuned.artifact.folder / kind, "torch") for kind in ("text", "image")}
+    alone = {
+        kind: engine.predict_rows([row for row in parts["test"] if row["label"]]) for kind, engine in apart.items()
+    }
     return {
         "rows": len(test),
         "most frequent class": mean(label == usual for label in truth),
         "TF-IDF + logistic regression": float(linear.score([text for text, _ in test], truth)),
+        **{
+            f"{kind}, without biases": mean(one.label == label for one, label in zip(given, truth, strict=True))
+            for kind, given in alone.items()
+        },
         **{name: one.metrics["accuracy"] for name, one in tuned.report.before.items()},
         "together": tuned.report.after.metrics["accuracy"],
         "photograph withheld": mean(one.label == label for one, label in zip(said, truth, strict=True)),
@@ -83,8 +92,10 @@ def main() -> None:
         [[name, middle[name], *(one[name] for one in found.values())] for name in names],
     )
     best = max(middle["text alone"], middle["image alone"])
+    plain = max(middle["text, without biases"], middle["image, without biases"])
     ratios = {
         "points_over_best_alone": 100 * (middle["together"] - best),
+        "points_over_best_without_biases": 100 * (middle["together"] - plain),
         "points_lost_without_photograph": 100 * (middle["text alone"] - middle["photograph withheld"]),
     }
     measure.finish(args, ratios, {str(seed): one for seed, one in found.items()})

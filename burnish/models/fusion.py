@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import factorial
 from typing import Any, Self
@@ -22,11 +22,13 @@ class Pool:
         kinds: of input, in the order of the networks.
         weights: of the log-probabilities of each network, by the kinds that are there, as `{("text",): (1.1,)}`.
         prior: log-probabilities of the classes for a row that has nothing.
+        biases: what is added for each class, by the kinds that are there; nothing where it names none.
     """
 
     kinds: tuple[str, ...]
     weights: Mapping[tuple[str, ...], tuple[float, ...]]
     prior: tuple[float, ...]
+    biases: Mapping[tuple[str, ...], tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
     def even(cls, kinds: Sequence[str], prior: Sequence[float]) -> Self:
@@ -36,14 +38,16 @@ class Pool:
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON has it."""
         weights = [[*some, *own] for some, own in self.weights.items()]
-        return {"kinds": self.kinds, "weights": weights, "prior": self.prior}
+        biases = [[list(some), list(own)] for some, own in self.biases.items()]
+        return {"kinds": self.kinds, "weights": weights, "prior": self.prior, "biases": biases}
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Self:
         """From what `state` gave."""
         pairs = ((one[: len(one) // 2], one[len(one) // 2 :]) for one in state["weights"])
         weights = {tuple(map(str, some)): tuple(map(float, own)) for some, own in pairs}
-        return cls(tuple(state["kinds"]), weights, tuple(map(float, state["prior"])))
+        biases = {tuple(some): tuple(map(float, own)) for some, own in state.get("biases", ())}
+        return cls(tuple(state["kinds"]), weights, tuple(map(float, state["prior"])), biases)
 
     def join(self, logs: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
         """Log-probabilities (n, classes) from those of each network (n, kinds, classes).
@@ -52,13 +56,16 @@ class Pool:
             there: which inputs a row has, bools of (n, kinds); what is not there counts for nothing.
         """
         table = torch.zeros(1 << len(self.kinds), len(self.kinds))
+        biases = torch.zeros(len(table), len(self.prior))
         for some, own in self.weights.items():
             places = [self.kinds.index(kind) for kind in some]
-            table[sum(1 << place for place in places), places] = torch.tensor(own)
+            row = sum(1 << place for place in places)
+            table[row, places] = torch.tensor(own)
+            biases[row] = torch.tensor(self.biases.get(some, (0.0,) * len(self.prior)))
         sets = (there.long() << torch.arange(len(self.kinds), device=there.device)).sum(1)
         weights = table.to(logs)[sets]
         known = torch.where(there.unsqueeze(-1), logs, torch.zeros((), dtype=logs.dtype, device=logs.device))
-        joined = (weights.unsqueeze(-1) * known.clamp(min=LEAST)).sum(1)
+        joined = (weights.unsqueeze(-1) * known.clamp(min=LEAST)).sum(1) + biases.to(logs)[sets]
         nothing = torch.tensor(self.prior).to(logs).expand_as(joined)
         return torch.where(there.any(1, keepdim=True), joined, nothing).log_softmax(-1)
 

@@ -23,6 +23,8 @@ from burnish.training.evaluate import Outcome, compare, evaluation, outcome, sin
 
 _ROWS = 30  # of dev that have some inputs; with fewer, each network counts as it is
 _PULL = 0.1  # on the squared logarithm of a weight, in rows
+_HOLD = 10.0  # on the square of a bias, in rows
+_FOLDS = 5  # of dev, in its order, by which biases are judged
 
 
 @dataclass(frozen=True)
@@ -125,33 +127,55 @@ def shares_of(added: Mapping[str, float]) -> dict[str, float]:
 
 def fitted(pool: Pool, task: Classify, said: _Said) -> Pool:
     """The weights of a pool that make rows likeliest, for each set of inputs; what a row has beside them plays no part,
-    so that each set is fitted on all rows that have it."""
+    so that each set is fitted on all rows that have it. A bias for each class is added where it makes rows likelier
+    that it was not fitted on: where classes are not as frequent as the networks have learnt, or these are too sure."""
     known = {label: place for place, label in enumerate(task.labels)}
     truth = torch.tensor([known.get(row["label"], -1) for row in said.rows])
-    weights = dict(pool.weights)
+    weights, biases = dict(pool.weights), dict(pool.biases)
     for some in subsets(pool.kinds):
         places = [pool.kinds.index(kind) for kind in some]
         chosen = said.there[:, places].all(1) & (truth >= 0)
         if int(chosen.sum()) >= _ROWS:
-            weights[some] = _weights(said.logs[chosen][:, places], truth[chosen])
-    return Pool(pool.kinds, weights, pool.prior)
+            logs, labels = said.logs[chosen][:, places].double().clamp(min=LEAST), truth[chosen]
+            biased = _missed(logs, labels, biased=True) < _missed(logs, labels, biased=False)
+            own, added = _weights(logs, labels, biased)
+            weights[some] = tuple(own.tolist())
+            if biased:
+                biases[some] = tuple(added.tolist())
+    return Pool(pool.kinds, weights, pool.prior, biases)
 
 
-def _weights(logs: torch.Tensor, truth: torch.Tensor) -> tuple[float, ...]:
-    """Weights of log-probabilities (n, networks, classes), all above zero, by L-BFGS."""
+def _missed(logs: torch.Tensor, truth: torch.Tensor, biased: bool) -> float:
+    """Loss on each fold of the rows by what was fitted on the others."""
+    fold, loss = torch.arange(len(truth)) * _FOLDS // len(truth), 0.0
+    for left in range(_FOLDS):
+        out = fold == left
+        weights, biases = _weights(logs[~out], truth[~out], biased)
+        loss += float(_loss(logs[out], truth[out], weights, biases))
+    return loss
+
+
+def _weights(logs: torch.Tensor, truth: torch.Tensor, biased: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights of log-probabilities (n, networks, classes), all above zero, and biases of the classes, by L-BFGS."""
     powers = torch.zeros(logs.shape[1], dtype=torch.float64, requires_grad=True)  # logarithms of the weights
-    given = logs.double().clamp(min=LEAST)
-    optimizer = torch.optim.LBFGS([powers], max_iter=200, line_search_fn="strong_wolfe")
+    biases = torch.zeros(logs.shape[2], dtype=torch.float64, requires_grad=biased)
+    moved = [powers, biases] if biased else [powers]
+    optimizer = torch.optim.LBFGS(moved, max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        pooled = (powers.exp()[None, :, None] * given).sum(1)
-        loss = torch.nn.functional.cross_entropy(pooled, truth, reduction="sum") + _PULL * powers.square().sum()
+        held = _PULL * powers.square().sum() + _HOLD * biases.square().sum()
+        loss = _loss(logs, truth, powers.exp(), biases) + held
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return tuple(map(float, powers.detach().exp()))
+    return powers.detach().exp(), biases.detach()
+
+
+def _loss(logs: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor, biases: torch.Tensor) -> torch.Tensor:
+    pooled = (weights[None, :, None] * logs).sum(1) + biases
+    return torch.nn.functional.cross_entropy(pooled, truth, reduction="sum")
 
 
 def _prior(task: Classify, rows: Rows) -> tuple[float, ...]:

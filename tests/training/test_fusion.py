@@ -24,7 +24,8 @@ from burnish.errors import BurnishError, ConfigError, InputError
 from burnish.models.fusion import Pool, shapley, subsets
 from burnish.predicting import predict_lines
 from burnish.reporting.wording import alone_words
-from burnish.training.fusion import _weights, shares_of
+from burnish.tasks.classify import Classify
+from burnish.training.fusion import _Said, _weights, fitted, shares_of
 from tests import tiny, tiny_images
 
 KINDS = ("text", "image")
@@ -241,7 +242,7 @@ def test_weights_follow_what_a_network_is_worth() -> None:
     generator = torch.Generator().manual_seed(0)
     sure = torch.nn.functional.one_hot(truth, 2).float() * 2 + torch.randn(400, 2, generator=generator)
     guess = torch.randn(400, 2, generator=generator) * 3
-    good, bad = _weights(torch.stack([sure.log_softmax(-1), guess.log_softmax(-1)], 1), truth)
+    (good, bad), _ = _weights(torch.stack([sure.log_softmax(-1), guess.log_softmax(-1)], 1), truth, biased=False)
     assert good > 0.7
     assert bad < 0.15
 
@@ -282,3 +283,27 @@ def test_shares_stay_readable_where_one_input_takes_what_another_adds() -> None:
     for text, said in ((-0.4, True), (-0.6, False)):
         report = SimpleNamespace(shares=shares_of({"text": text, "image": 0.5}))
         assert ("by Shapley values" in alone_words(report)) is said  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shifted", [True, False])
+def test_classes_have_biases_where_rows_to_come_are_likelier_with_them(shifted: bool) -> None:
+    torch.manual_seed(0)
+    labels, count = ("a", "b", "c"), 900
+    frequent = torch.tensor([0.7, 0.2, 0.1] if shifted else [1 / 3] * 3)
+    truth = torch.multinomial(frequent, count, replacement=True)
+    logits = torch.nn.functional.one_hot(truth, 3) + torch.randn(2, count, 3)  # of classes equally frequent
+    logs, there = logits.log_softmax(-1).movedim(0, 1), torch.ones(count, 2, dtype=torch.bool)
+    task = Classify.learn([{"text": "x", "label": label} for label in labels])  # type: ignore[arg-type]
+    half = count // 2
+    rows: Any = [{"label": labels[place]} for place in truth[:half].tolist()]
+    pool = fitted(Pool.even(KINDS, (0.0,) * 3), task, _Said(rows, logs[:half], there[:half]))
+    assert (KINDS in pool.biases) == shifted
+    again = Pool.restore(json.loads(json.dumps(pool.state())))
+    assert again == pool
+    without = Pool(pool.kinds, pool.weights, pool.prior)
+    assert Pool.restore({name: value for name, value in pool.state().items() if name != "biases"}) == without
+    right = [
+        float((one.join(logs[half:], there[half:]).argmax(-1) == truth[half:]).float().mean())
+        for one in (pool, without)
+    ]
+    assert right[0] > right[1] + 0.01 if shifted else right[0] == right[1]
