@@ -74,12 +74,6 @@ def in_turns(given: dict[str, Any]) -> dict[str, list[float]]:
     return found
 
 
-def peak(given: dict[str, Any]) -> dict[str, float]:
-    from burnish.batch import batch
-
-    return {"rows_per_second": batch(given["model"], given["source"], given["out"], given["variant"]).rows_per_second}
-
-
 def main() -> None:
     parser = measure.options(__doc__)
     parser.add_argument("--model", help="a model folder for texts; the demo, tuned on the spot, when unset")
@@ -99,22 +93,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
 
-        def child(kind: str, count: int, model: str, variant: str, **more: Any) -> measure.Child:
+        def files(kind: str, count: int) -> tuple[str, str]:
             source, out = folder / f"{kind}.csv", folder / f"{kind}.out.{args.to}"
             write_rows(source, texts, count)
-            given = {"model": model, "variant": variant, "source": str(source), "out": str(out), **more}
-            path = {"PYTHONPATH": str(measure.ROOT)}
-            return measure.run([sys.executable, "bench/batch.py", "child", json.dumps(given)], path)
+            return str(source), str(out)
 
         model = str(Path(args.model).resolve()) if args.model else tuned(folder)
-        speeds = child("turns", rows, model, args.variant, turns=args.turns or (2 if args.quick else 5)).result
+        source, out = files("turns", rows)
+        given = {"model": model, "variant": args.variant, "source": source, "out": out}
+        given |= {"turns": args.turns or (2 if args.quick else 5)}
+        path = {"PYTHONPATH": str(measure.ROOT)}
+        speeds = measure.run([sys.executable, "bench/batch.py", "child", json.dumps(given)], path).result
         shares = [ours / engine for ours, engine in zip(speeds["batch"], speeds["engine"], strict=True)]
         measure.table(["turn", "engine rows/s", "batch rows/s", "share"], [
             [n, *turn] for n, turn in enumerate(zip(speeds["engine"], speeds["batch"], shares, strict=True), 1)
         ])  # fmt: skip
         ratios = {"engine_share": median(shares)}
         model = small(folder) if sizes else ""
-        peaks = {size: child(size, count, model, "torch").peak_mb for size, count in sizes.items()}
+        peaks = {
+            size: measure.run([measure.BURNISH, "batch", model, *files(size, count), "--variant", "torch"]).peak_mb
+            for size, count in sizes.items()
+        }
         if peaks:
             ratios |= {"peak_mb": peaks["many"], "extra_mb": peaks["many"] - peaks["few"]}
     measure.finish(args, ratios, {"speeds": speeds, "peaks_mb": peaks, "rows": sizes | {"turn": rows}})
@@ -123,6 +122,6 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["child"]:
         given = json.loads(sys.argv[2])
-        print(json.dumps(in_turns(given) if "turns" in given else peak(given)))
+        print(json.dumps(in_turns(given)))
     else:
         main()

@@ -59,7 +59,7 @@ def clashes(job: Job) -> Iterator[str]:
         if job.model == "scratch":
             yield "tune.method: few-shot needs a pretrained model, not model: scratch"
         if freeze in ("head", "top:0") or tune.pooling == "cls":
-            yield "tune.method: few-shot trains the encoder on mean vectors: no freeze: head or top:0, no pooling: cls"
+            yield "tune.method: few-shot trains the encoder on text vectors: no freeze: head or top:0, no pooling: cls"
         if tune.r_drop or tune.tokens_per_step or tune.bigrams:
             yield "tune.method: few-shot has a way of its own; leave out r_drop, tokens_per_step and bigrams"
 
@@ -138,7 +138,7 @@ def _not_embedded(job: Job) -> Iterator[str]:
     if any(tune.label_smoothing or tune.focal or tune.r_drop or tune.class_weights != "none" for tune in tunes):
         yield "task: embed has a loss of its own; leave out label_smoothing, focal, r_drop and class_weights"
     if any(tune.method != "full" or tune.pooling == "cls" or tune.privacy for tune in tunes):
-        yield "task: embed goes with tune.method: full, no tune.privacy, its texts are mean vectors: no pooling: cls"
+        yield "task: embed goes with tune.method: full, no tune.privacy, its head reads text vectors: no pooling: cls"
     if job.compress:
         yield "task: embed does not go with compress so far; once it is tuned, use: burnish export"
 
@@ -168,7 +168,7 @@ def _not_private(job: Job) -> Iterator[str]:
     if tune.method != "full" or job.model == "scratch":
         yield "tune.privacy goes with method: full and a pretrained model; everything else is made from the rows"
     if tune.freeze != "head" or tune.lora or tune.pooling == "cls":
-        yield "tune.privacy trains the head on mean vectors; leave out tune.freeze, tune.lora and tune.pooling"
+        yield "tune.privacy trains the head on text vectors; leave out tune.freeze, tune.lora and tune.pooling"
     if tune.class_weights != "none" or tune.bigrams or any(tune.augment.model_dump().values()):
         yield "tune.privacy counts nothing in the rows; leave out tune.class_weights, tune.bigrams and tune.augment"
     if tune.patience or tune.tokens_per_step or tune.r_drop:

@@ -24,7 +24,6 @@ from burnish.data.read import nearest_file
 from burnish.data.readers import TEXT, one_of
 from burnish.data.rows import Row
 from burnish.data.table import Table as Cells
-from burnish.device import few_kernels_kept
 from burnish.engine import Engine
 from burnish.engine.run import predictions
 from burnish.engine.runtime import Runtime
@@ -124,7 +123,6 @@ def batch(
     folder = artifact.inputs != TEXT and is_folder_of_files(source)
     _check(source, out, force, folder)
     chosen = variant or best(artifact) or TUNED
-    few_kernels_kept()
     engine = Engine.open(model, chosen)
     started = time.perf_counter()
     try:

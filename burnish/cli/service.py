@@ -110,8 +110,13 @@ def batch(
     as_json: AsJson = False,
 ) -> None:
     """Predict for every row of a file of any size. Goes on where it was when it is started again after a kill."""
+    from burnish.artifact import Artifact
     from burnish.batch import batch as run
+    from burnish.data.readers import TEXT
+    from burnish.device import few_kernels_kept
 
+    if Artifact.open(model, verify=False).inputs == TEXT:
+        few_kernels_kept()
     found = run(model, source, out, variant, force=force, quiet=quiet(as_json), say=say)
     if as_json:
         print_json(found)

@@ -96,7 +96,7 @@ def _by_part(journal: Journal) -> dict[str, float]:
     """Seconds of the steps of a search, by what they were for."""
     named = {
         "form": "runtimes and precisions",
-        "turns": "runtimes and precisions",
+        "choice": "runtimes and precisions",
         "words": "runtimes and precisions",
         "cost": "timing layers",
         "pace": "timing layers",

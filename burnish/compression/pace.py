@@ -24,7 +24,7 @@ _ENOUGH = 10.0  # seconds of a look after which no further pass is made
 class Pace(NamedTuple):
     """Rows a second, and joules a row."""
 
-    rows: float
+    pace: float
     joules: float
 
 

@@ -128,28 +128,23 @@ class Search:
             if len(found) == 1:
                 self.base = value["score"]
             self._note(f"form {form}", str(form), value)
-        for name, value in self.journal.once("turns", self._turns, found).items():
-            form = Form.named(name)
-            found[form] = found[form] | value
-            self.say(f"  {form}, in turns with others: {value['pace']:,.0f} {self._unit}")
-            place = next(i for i, trial in enumerate(self.trials) if trial.name == name)
-            self.trials[place] = replace(self.trials[place], rows_per_second=value["pace"])
         return Form.named(self.journal.once("choice", self._choice, found))
 
-    def _turns(self, found: Mapping[Form, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-        """Paces of the forms that may be the cheapest, side by side: they were written one after the other, and the
-        machine may have had other work beside some of them."""
+    def _choice(self, found: Mapping[Form, Mapping[str, float]]) -> str:
+        """The name of the cheapest form; what follows stands for it, also where another one runs by then.
+
+        Those that may be it are timed once more, in turns: they were written one after the other, and the machine may
+        have had other work beside some of them.
+        """
         costs = self._costs(found)
         near = sorted((form for form in costs if costs[form] <= _NEAR * min(costs.values())), key=costs.__getitem__)
-        if self.goal == "size" or len(near) < 2:
-            return {}
-        opened = {form: self.world.opened(form, self.work / "forms" / str(form)).runtime for form in near[:_FEW]}
-        paces = pace.in_turns(opened, self._batches[::_PART])
-        return {str(form): {"pace": one.rows, "joules": one.joules} for form, one in paces.items()}
-
-    def _choice(self, found: Mapping[Form, Mapping[str, float]]) -> str:
-        """The name of the cheapest form; what follows stands for it, also where another one runs by then."""
-        costs = self._costs(found)
+        if self.goal != "size" and len(near) > 1:
+            opened = {form: self.world.opened(form, self.work / "forms" / str(form)).runtime for form in near[:_FEW]}
+            some = self._batches[min(1, len(self._batches) - 1) :: _PART]
+            for form, one in pace.in_turns(opened, some).items():
+                self.say(f"  {form}, in turns with others: {one.pace:,.0f} {self._unit}")
+                costs[form] *= self._cost(one._asdict()) / self._cost(found[form])
+            costs = {form: costs[form] for form in opened}
         return str(min(costs, key=costs.__getitem__))
 
     def _costs(self, found: Mapping[Form, Mapping[str, float]]) -> dict[Form, float]:
@@ -343,7 +338,7 @@ class Search:
 
     def _look_at(self, engine: Engine, folder: Path) -> dict[str, float]:
         found = pace.alone(engine.runtime, self._batches)
-        return {"pace": found.rows, "size": size_of(folder, folder), "joules": found.joules}
+        return {**found._asdict(), "size": size_of(folder, folder)}
 
     def _cost(self, value: Mapping[str, float]) -> float:
         if self.goal == "size":

@@ -63,7 +63,7 @@ def _tune(world: World, job: Job, folder: Path, quiet: bool) -> dict[str, Any]:
     device.seed_everything(job.seed)
     own = job.model_copy(update={"out": str(folder), "track": ()})
     task = _fresh(world)
-    net = net_for(own, task, world.tokenizer)
+    net = net_for(own, task, world.tokenizer, world.artifact.pooling)
     fit(own, {"train": world.rows}, task, net, world.tokenizer, quiet)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

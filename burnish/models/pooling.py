@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -10,22 +11,27 @@ from typing import Any, Literal
 Pooling = Literal["cls", "mean", "first"]
 """`cls` is a model's own way to its own head; burnish's head reads the `mean` of the last states, or the `first`."""
 
+_log = logging.getLogger(__name__)
 _FILE = Path("1_Pooling", "config.json")
 _FIRST = "pooling_mode_cls_token"
 
 
 def declared(place: str) -> Pooling:
     """What a model of a folder or hub says that its text vectors are; `mean` where nothing that is known here."""
-    path = Path(place) / _FILE
+    path = str(Path(place) / _FILE)
     if not Path(place).is_dir():
         from transformers.utils.hub import cached_file
 
-        with suppress(OSError, ValueError):
-            path = Path(str(cached_file(place, _FILE.as_posix())))
+        try:
+            path = cached_file(place, _FILE.as_posix(), _raise_exceptions_for_missing_entries=False) or ""
+        except (OSError, ValueError):
+            _log.warning("the hub cannot be asked how '%s' makes vectors of texts: taken to be means", place)
+            return "mean"
     with suppress(OSError, ValueError):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        modes = [found.get("pooling_mode")] if "pooling_mode" in found else [n for n, on in found.items() if on is True]
-        return "first" if modes in (["cls"], [["cls"]], [_FIRST], [_FIRST, "include_prompt"]) else "mean"
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            on = {name for name, value in found.items() if value is True} - {"include_prompt"}
+            return "first" if found.get("pooling_mode", on) in ("cls", ["cls"], {_FIRST}) else "mean"
     return "mean"
 
 

@@ -29,7 +29,6 @@ from burnish.artifact import Artifact
 from burnish.data.features import by_length
 from burnish.data.reader import Reader
 from burnish.data.rows import Row
-from burnish.device import few_kernels_kept
 from burnish.engine import Engine
 from burnish.engine.run import BUDGET, EACH, predictions
 from burnish.engine.runtime import Eager
@@ -55,7 +54,6 @@ def main() -> None:
         if have(name):
             with suppress(ImportError):
                 __import__(name)
-    few_kernels_kept()
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that serves
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets those that have died

@@ -97,9 +97,12 @@ def task_for(job: Job, train: Rows) -> Task:
     return task.starting_from(place) if place else task
 
 
-def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
+def net_for(job: Job, task: Task, tokenizer: Any, pooling: Pooling | None = None) -> Net:
     """The job's model with a new head for the task, or its own if the task keeps that, frozen as far as the job says,
     with LoRA where it asks for it.
+
+    Args:
+        pooling: of the states of texts; as the job, and where it leaves it open the model, says when None.
 
     Raises:
         InputError: when the model reads something else than the rows hold, fewer tokens than `tune.max_tokens` or
@@ -113,9 +116,7 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
     config = models.scratch_config(tokenizer, tune.scratch, tune.max_tokens, task.kind) if scratch else None
     folds_case = getattr(tokenizer, "do_lower_case", False) is True
     shape = tune.word_shape if tune.word_shape is not None else task.kind == "token" and folds_case
-    pooling: Pooling = "cls" if tune.pooling == "auto" or task.kind != "sequence" else tune.pooling
-    if tune.pooling == "auto" and task.kind == "sequence":
-        pooling = declared(source.place) if source.place else "mean"
+    pooling = pooling or (pooling_of(job, source) if task.kind == "sequence" else "cls")
     net = start_net(
         source.place,
         task.kind,
@@ -143,6 +144,13 @@ def net_for(job: Job, task: Task, tokenizer: Any) -> Net:
     if tune.lora:
         lora.add(net, tune.lora.rank, tune.lora.alpha)
     return net
+
+
+def pooling_of(job: Job, source: models.Source) -> Pooling:
+    """How states become the vector of a text, as the job, and where it leaves it open the model, says."""
+    if job.tune.pooling != "auto":
+        return job.tune.pooling
+    return declared(source.place) if source.place else "mean"
 
 
 def _must_give_means(net: Net, job: Job) -> None:

@@ -30,7 +30,7 @@ from burnish.models.net import Net
 from burnish.results import Curve, Privacy
 from burnish.tasks import Task
 from burnish.training.bigrams import fit_bigrams
-from burnish.training.build import loss_for, sides_of
+from burnish.training.build import loss_for, pooling_of, sides_of
 from burnish.training.contrast import Contrast
 from burnish.training.evaluate import metric_value, outcome
 from burnish.training.fewshot import FewShot, names
@@ -183,6 +183,8 @@ def identity(job: Job, parts: dict[str, Rows]) -> str:
     elif source.kind == "folder":
         seen = ((file.name, file.stat()) for file in sorted(Path(source.place).glob("*.safetensors")))
         start = {name: [about.st_size, about.st_mtime_ns] for name, about in seen}
+    if pooling_of(job, source) == "first":  # the model says so, and might not have when the run began
+        start = {**start, "pooling": "first"}
     text = json.dumps([kept, start], sort_keys=True)
     text += "".join(fingerprint(parts[name]) for name in ("train", "dev") if name in parts)  # dev chooses the weights
     return hashlib.sha256(text.encode()).hexdigest()

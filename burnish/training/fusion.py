@@ -24,7 +24,7 @@ from burnish.training.evaluate import Outcome, compare, evaluation, outcome, sin
 _ROWS = 30  # of dev that have some inputs; with fewer, each network counts as it is
 _PULL = 0.1  # on the squared logarithm of a weight, in rows
 _HOLD = 10.0  # on the square of a bias, in rows
-_FOLDS = 5  # of dev, in its order, by which biases are judged
+_FOLDS, _RUNS = 5, 25  # of dev, by which biases are judged, each of so many runs of neighbours in all
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def fitted(pool: Pool, task: Classify, said: _Said) -> Pool:
 
 def _missed(logs: torch.Tensor, truth: torch.Tensor, biased: bool) -> float:
     """Loss on each fold of the rows by what was fitted on the others."""
-    fold, loss = torch.arange(len(truth)) * _FOLDS // len(truth), 0.0
+    fold, loss = torch.arange(len(truth)) * _RUNS // len(truth) % _FOLDS, 0.0
     for left in range(_FOLDS):
         out = fold == left
         weights, biases = _weights(logs[~out], truth[~out], biased)

@@ -668,7 +668,25 @@ def test_forms_of_about_one_cost_are_timed_in_turns(tmp_path: Path, few: None, m
     monkeypatch.setattr(pace, "alone", lambda *given: next(alone))
     monkeypatch.setattr(pace, "in_turns", in_turns)
     monkeypatch.setattr(Search, "run", lambda self, form, *given: self.found(form))
-    report = verbs.compress(model(tmp_path, "classify"), budget="0.9", minutes=0.1)
+    said: list[str] = []
+    report = verbs.compress(model(tmp_path, "classify"), budget="0.9", minutes=0.1, say=said.append)
     assert told == [{first, second}]
     assert report.form == str(first)
-    assert [trial.rows_per_second for trial in report.trials] == [150.0, 121.0]
+    assert sum("in turns with others" in line for line in said) == 2
+
+
+def test_only_forms_that_had_turns_are_chosen_from(tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["torch-f32", "torch-bf16", "onnx-f32", "openvino-f32", "onnx-int8"]
+    given = [Form.named(name) for name in names]
+    alone = iter(pace.Pace(rate, 1.0) for rate in (100.0, 60.0, 140.0, 135.0, 150.0))
+    monkeypatch.setattr(forms, "forms_here", lambda: given)
+    monkeypatch.setattr(pace, "alone", lambda *given: next(alone))
+    # Slower by themselves, as it is for other rows: the one that had no turn is not held against them.
+    monkeypatch.setattr(
+        pace,
+        "in_turns",
+        lambda runtimes, some: {f: pace.Pace(60.0 if "int8" in str(f) else 50.0, 1.0) for f in runtimes},
+    )
+    monkeypatch.setattr(Search, "run", lambda self, form, *given: self.found(form))
+    report = verbs.compress(model(tmp_path, "classify"), budget="0.9", minutes=0.1)
+    assert report.form == "onnx-int8"

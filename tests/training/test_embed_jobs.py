@@ -19,8 +19,10 @@ from burnish.data.load import load
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.errors import ConfigError, InputError
+from burnish.models.pooling import declared
 from burnish.predicting import predict_lines
 from burnish.training import build
+from burnish.training.fit import identity
 from tests import tiny, tiny_images, tiny_sounds
 
 
@@ -177,7 +179,7 @@ def test_what_does_not_go_says_the_way_out(texts: flow.Tuned, tmp_path: Path) ->
     base = tiny.job(tmp_path, "embed").model_dump()
     for change, said in (
         ({"tune": {"label_smoothing": 0.1}}, "loss of its own"),
-        ({"tune": {"pooling": "cls"}}, "mean vectors"),
+        ({"tune": {"pooling": "cls"}}, "text vectors"),
         ({"compress": {}}, "burnish export"),
         ({"data": base["data"] | {"columns": {"text": "a", "text_b": "b", "image": "c"}}}, "two kinds of input"),
         ({"data": base["data"] | {"columns": {"text": "a", "number": ["b"]}}}, "two of text, image and audio"),
@@ -187,6 +189,36 @@ def test_what_does_not_go_says_the_way_out(texts: flow.Tuned, tmp_path: Path) ->
     one = parse({**base, "data": base["data"] | {"columns": {"text": "text"}}})
     with pytest.raises(InputError, match="two sides"):
         flow.tune(one)
+
+
+@pytest.mark.parametrize("said", ["[]", "null", '"cls"', "{", '{"pooling_mode": ["cls", "mean"]}', "{}"])
+def test_what_is_no_word_of_the_first_token_means_the_mean(said: str, tmp_path: Path) -> None:
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text(said, encoding="utf-8")
+    assert declared(str(tmp_path)) == "mean"
+
+
+def test_a_hub_that_cannot_be_asked_is_told_of(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*given: Any, **more: Any) -> str:
+        raise OSError
+
+    monkeypatch.setattr("transformers.utils.hub.cached_file", away)
+    assert declared("someone/encoder") == "mean"
+    assert "someone/encoder" in caplog.text
+
+
+def test_a_model_keeps_its_vectors_whatever_its_base_says_by_now(tmp_path: Path) -> None:
+    job = tiny.job(tmp_path, "classify", epochs=1)
+    before = identity(job, {})
+    task, tokenizer = build.task_for(job, load(job)["train"]), build.tokenizer_for(job, load(job)["train"])
+    assert build.net_for(job, task, tokenizer).pooling == "mean"
+    (Path(job.model) / "1_Pooling").mkdir()
+    (Path(job.model) / "1_Pooling" / "config.json").write_text('{"pooling_mode": "cls"}', encoding="utf-8")
+    assert build.net_for(job, task, tokenizer).pooling == "first"
+    assert build.net_for(job, task, tokenizer, "mean").pooling == "mean"  # as a stand-in for a model asks
+    assert identity(job, {}) != before
 
 
 @pytest.mark.parametrize(
