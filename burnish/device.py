@@ -58,8 +58,8 @@ def few_kernels_kept() -> None:
     """Have oneDNN keep few of the kernels that it compiles, each for one shape and some tenths of a megabyte large.
 
     By itself it keeps 1,024, to which a process comes that is asked for texts of ever other lengths. Not for one that
-    learns or sees, as a network of convolutions needs some hundred in each step. It is set in the environment, before the
-    first of them is compiled; what the user has set stays.
+    learns or sees, as a network of convolutions needs some hundred in each step. It is set in the environment, before
+    the first of them is compiled; what the user has set stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
