@@ -143,7 +143,7 @@ class Search:
             some = self._batches[min(1, len(self._batches) - 1) :: _PART]
             for form, one in pace.in_turns(opened, some).items():
                 self.say(f"  {form}, in turns with others: {one.pace:,.0f} {self._unit}")
-                costs[form] *= self._cost(one._asdict()) / self._cost(found[form])
+                costs[form] *= self._cost({**found[form], **one._asdict()}) / self._cost(found[form])
             costs = {form: costs[form] for form in opened}
         return str(min(costs, key=costs.__getitem__))
 
