@@ -141,10 +141,11 @@ class Search:
         if self.goal != "size" and len(near) > 1:
             opened = {form: self.world.opened(form, self.work / "forms" / str(form)).runtime for form in near[:_FEW]}
             some = self._batches[min(1, len(self._batches) - 1) :: _PART]
-            for form, one in pace.in_turns(opened, some).items():
+            turned = pace.in_turns(opened, some)
+            for form, one in turned.items():
                 self.say(f"  {form}, in turns with others: {one.pace:,.0f} {self._unit}")
-                costs[form] *= self._cost({**found[form], **one._asdict()}) / self._cost(found[form])
-            costs = {form: costs[form] for form in opened}
+            again = self._costs({**found, **{form: {**found[form], **one._asdict()} for form, one in turned.items()}})
+            costs = {form: again[form] for form in turned}
         return str(min(costs, key=costs.__getitem__))
 
     def _costs(self, found: Mapping[Form, Mapping[str, float]]) -> dict[Form, float]:
