@@ -75,7 +75,7 @@ def open_net(
         if not found:
             raise InputError(f"'{path}' is missing; the model cannot be used without it")
         net.extras.load_state_dict(found)
-    if missing and not (pooling != "cls" and all("classifier" in n or "pooler" in n for n in missing)):
+    if missing and (pooling == "cls" or not all("classifier" in n or "pooler" in n for n in missing)):
         raise InputError(f"weights are missing in '{folder}': {', '.join(sorted(missing)[:5])}")
     return net
 
