@@ -7,14 +7,12 @@ Every step is kept in a journal, and a decision follows from kept values alone: 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from burnish import device
@@ -22,13 +20,11 @@ from burnish.compressed import Trial
 from burnish.compression import forms, pace
 from burnish.compression.choose import affordable, cheapest, ladder, survivors
 from burnish.compression.forms import Form
-from burnish.compression.journal import Journal
 from burnish.compression.measure import size_of
 from burnish.compression.narrow import SHARES
 from burnish.compression.prune import Importance, Shape, can_shrink, shrunk
-from burnish.compression.students import Learner, World
-from burnish.config import Compress
-from burnish.data.rows import Rows
+from burnish.compression.students import Learner
+from burnish.compression.trials import Trials
 from burnish.engine import Engine
 from burnish.engine.runtime import Eager
 from burnish.errors import BurnishError
@@ -36,9 +32,7 @@ from burnish.metrics import within
 from burnish.models.bert import Bert
 from burnish.models.net import Net
 from burnish.results import Comparison
-from burnish.training.evaluate import compare, metric_value, outcome
-
-Say = Callable[[str], None]
+from burnish.training.evaluate import compare, outcome
 
 RUNGS = 3
 _WIDTHS = ((1, 1), (1 / 2, 1 / 2), (1 / 3, 1 / 4), (1 / 4, 1 / 8), (1 / 6, 1 / 8))  # shares of heads and of units
@@ -85,35 +79,8 @@ class Found:
         return replace(self, shape=shape, epochs=epochs, dearer=tuple(others), judged=None)
 
 
-class Search:
-    """Trials in the world of a stand-in.
-
-    Args:
-        world: the stand-in, and the rows it was trained on.
-        judge: rows that decide.
-        options: the goal, the metric that judges, and how much of it may be lost.
-    """
-
-    def __init__(
-        self,
-        world: World,
-        judge: Rows,
-        *,
-        options: Compress,
-        journal: Journal,
-        work: Path,
-        quiet: bool,
-        say: Say,
-    ) -> None:
-        self.world, self.judge, self.metric, self.budget = world, judge, str(options.metric), options.budget
-        self.goal, self.journal, self.work = options.goal, journal, work
-        self.quiet, self.say = quiet, say
-        self.stand_in = world.net
-        self.trials: list[Trial] = []
-        features = world.encode(judge)
-        self._batches = pace.batches(features, world.pad_id, single=options.goal == "latency")
-        self.base = 0.0  # of the network in torch, the first of the forms
-        self._own: NDArray[np.float64] | None = None  # tallies of the stand-in
+class Search(Trials):
+    """Which form, and which smaller network, is the cheapest that keeps to the budget."""
 
     def form(self) -> Form:
         """The cheapest runtime and precision for the network as it is; one that loses a part of the budget has to be
@@ -307,16 +274,8 @@ class Search:
             self.say(f"  {form}: {str(error).strip().split(chr(10))[0][:200]}")
             return None
 
-    def _written(self, net: Net, form: Form, folder: Path) -> dict[str, float]:
-        engine = self.world.written(net, form, folder)
-        return self._look_at(engine, folder) | {"score": self.score(engine)}
-
     def _rung(self, learner: Learner, form: Form, shape: Shape, rung: int) -> dict[str, float]:
         return self._written(learner.student(shape, rung), form, self.work / "students" / str(shape) / "form")
-
-    def score(self, engine: Engine) -> float:
-        said = engine.stream(self.judge)
-        return metric_value(engine.task, self.metric, outcome(engine.task, said, self.judge))
 
     def _judged(self, form: Form, shape: Shape | None) -> Comparison:
         """The stand-in against what was found for it, on the rows that judge."""
@@ -336,28 +295,6 @@ class Search:
         """Standard error of what a student has lost: other rows will judge it again."""
         difference = self._judged(form, shape).difference
         return (difference.high - difference.low) / (2 * 1.96)
-
-    def _look_at(self, engine: Engine, folder: Path) -> dict[str, float]:
-        found = pace.alone(engine.runtime, self._batches)
-        return {**found._asdict(), "size": size_of(folder, folder)}
-
-    def _cost(self, value: Mapping[str, float]) -> float:
-        if self.goal == "size":
-            return value["size"]
-        return value["joules"] if self.goal == "energy" else 1 / value["pace"]
-
-    def _note(self, step: str, name: str, value: Mapping[str, float], epochs: int = 0, learnt: float = 0.0) -> None:
-        lost, seconds = self.base - value["score"], self.journal.steps()[step].seconds + learnt
-        size, rate = int(value["size"]), value["pace"]
-        self.trials.append(Trial(name, epochs, value["score"], rate, size, seconds, within(lost, self.budget)))
-        self.say(
-            f"  {name}: {self.metric} {value['score']:.4f} ({-lost:+.4f}), {rate:,.0f} {self._unit}, "
-            f"{size / 1e6:.1f} MB"
-        )
-
-    @property
-    def _unit(self) -> str:
-        return "rows/s one by one" if self.goal == "latency" else "rows/s"
 
 
 def _any(net: Net) -> Importance:
